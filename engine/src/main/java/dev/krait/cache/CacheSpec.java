@@ -1,0 +1,47 @@
+package dev.krait.cache;
+
+/// What one layer must remember of a sequence; each kind knows its bytes.
+public sealed interface CacheSpec {
+
+  /// Keys and values of an attention layer.
+  ///
+  /// @param kvHeads key/value heads
+  /// @param headDim elements of one head
+  /// @param elementBytes bytes of one element
+  record KvCacheSpec(int kvHeads, int headDim, int elementBytes) implements CacheSpec {
+    /// Bytes of the keys and values of one token.
+    public long bytesPerToken() {
+      return 2L * kvHeads * headDim * elementBytes;
+    }
+  }
+
+  /// Recurrent state of a state-space layer, its convolution ring and its replay window; all fp32.
+  ///
+  /// @param stateElements elements of one committed recurrent state
+  /// @param convChannels channels of the raw convolution inputs
+  /// @param convWidth taps of the convolution
+  /// @param inputElements elements of the cached scan inputs of one token (x, B, step sizes)
+  record StateSpec(long stateElements, int convChannels, int convWidth, int inputElements)
+      implements CacheSpec {
+    /// Tokens that the convolution ring holds so that `window` of them can be rejected.
+    public int ringTokens(int window) {
+      return convWidth - 1 + Math.max(window, 1);
+    }
+
+    /// Tokens that the replay window holds: accepted ones being replayed beside new ones being
+    /// stored.
+    public int windowTokens(int window) {
+      return 2 * window;
+    }
+
+    /// Bytes of one sequence in this layer.
+    ///
+    /// @param window most tokens of a step that may be rejected; 0 without speculation
+    public long bytes(int window) {
+      return 4L
+          * (stateElements
+              + (long) ringTokens(window) * convChannels
+              + (long) windowTokens(window) * inputElements);
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package dev.krait.cache;
+
+/// One sequence's share of the pools: reserve, commit, close.
+///
+/// Two counts describe it. `committedTokens` are permanent; of these the last `pendingTokens` lie
+/// in the replay window: they are accepted, but the recurrent states have not been advanced over
+/// them. The next step folds them into the states.
+public interface SequenceMemory extends AutoCloseable {
+
+  /// Makes room for the tokens of the next step, or changes nothing and returns false.
+  ///
+  /// @param directTokens tokens that cannot be rejected; they advance the states directly
+  /// @param windowedTokens tokens that may be rejected; their inputs go through the replay window.
+  ///   Only one of the two may be positive
+  boolean reserve(int directTokens, int windowedTokens);
+
+  /// Makes the first so many of the reserved tokens permanent and forgets the others.
+  ///
+  /// @param tokens all direct tokens, or 1 to all windowed ones
+  void commit(int tokens);
+
+  /// Tokens that are permanent.
+  int committedTokens();
+
+  /// Committed tokens that the states do not include yet.
+  int pendingTokens();
+
+  /// The states now include every committed token: what a flush says when it is done.
+  void markFlushed();
+
+  /// Slot in the state pool, or -1 when the model has no recurrent layer.
+  int stateSlot();
+
+  /// Number of key/value blocks held.
+  int blocks();
+
+  /// Index of one held block in the block pool; token `t` lies in block `t / blockTokens`.
+  int block(int index);
+
+  /// Gives everything back.
+  @Override
+  void close();
+}

@@ -1,0 +1,80 @@
+package dev.krait.engine;
+
+import dev.krait.error.EngineException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/// Everything that an [Engine] can be told.
+///
+/// @param modelFolder checkpoint folder in the Hugging Face layout
+/// @param draftFolder checkpoint folder of the draft model, for [SpeculationMode#DRAFT]
+/// @param backend `auto`, `cpu`, `reference` or `cuda`
+/// @param threads compute threads of the CPU backends; empty uses every processor
+/// @param maxSequences most sequences that run at once
+/// @param maxTokensPerStep most tokens computed in one step over all sequences
+/// @param maxWaiting most sequences that wait; more are refused
+/// @param maxModelTokens longest prompt plus output; empty takes the model's own limit
+/// @param cacheBytes bytes for caches and states; empty lets the plan choose
+/// @param speculation who drafts
+/// @param maxDraftTokens most tokens drafted for a sequence and step, 1 to 16
+/// @param draftTokens a fixed draft length instead of the measured policy
+public record EngineConfig(
+    Path modelFolder,
+    Optional<Path> draftFolder,
+    String backend,
+    OptionalInt threads,
+    int maxSequences,
+    int maxTokensPerStep,
+    int maxWaiting,
+    OptionalInt maxModelTokens,
+    OptionalLong cacheBytes,
+    SpeculationMode speculation,
+    int maxDraftTokens,
+    OptionalInt draftTokens) {
+
+  /// Checks the ranges.
+  public EngineConfig {
+    atLeast("max-sequences", maxSequences, 1);
+    atLeast("max-tokens-per-step", maxTokensPerStep, 1);
+    atLeast("max-waiting", maxWaiting, 0);
+    threads.ifPresent(value -> atLeast("threads", value, 1));
+    maxModelTokens.ifPresent(value -> atLeast("max-model-tokens", value, 1));
+    within("max-draft-tokens", maxDraftTokens, 1, 16);
+    draftTokens.ifPresent(value -> within("draft-tokens", value, 0, 16));
+    if (speculation == SpeculationMode.DRAFT && draftFolder.isEmpty()) {
+      throw EngineException.invalidArgument(
+          "draft-model", "none", "a folder, with speculation=draft");
+    }
+  }
+
+  /// Defaults for a model folder: no speculation, the best backend at hand.
+  public static EngineConfig of(Path modelFolder) {
+    return new EngineConfig(
+        modelFolder,
+        Optional.empty(),
+        "auto",
+        OptionalInt.empty(),
+        64,
+        512,
+        1024,
+        OptionalInt.empty(),
+        OptionalLong.empty(),
+        SpeculationMode.OFF,
+        4,
+        OptionalInt.empty());
+  }
+
+  private static void atLeast(String name, int value, int least) {
+    if (value < least) {
+      throw EngineException.invalidArgument(name, value, least + " or more");
+    }
+  }
+
+  private static void within(String name, int value, int least, int most) {
+    if (value < least || value > most) {
+      throw EngineException.invalidArgument(name, value, least + " to " + most);
+    }
+  }
+}

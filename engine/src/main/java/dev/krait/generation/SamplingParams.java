@@ -1,0 +1,90 @@
+package dev.krait.generation;
+
+import dev.krait.error.EngineException;
+import java.util.Map;
+
+/// How the next token is chosen from the model's logits.
+///
+/// Order of application: penalties and bias, temperature, top-k, top-p, min-p, then one draw.
+///
+/// @param temperature divisor of the logits; 0 chooses the most probable token always
+/// @param topK keep this many most probable tokens; 0 keeps all
+/// @param topP keep the smallest set of most probable tokens whose mass reaches this; 1 keeps all
+/// @param minP drop tokens less probable than this share of the most probable one; 0 drops none
+/// @param seed key of the random numbers: the same request with the same seed gives the same tokens
+/// @param repetitionPenalty divides positive and multiplies negative logits of tokens seen in
+///   prompt or output; 1 is neutral
+/// @param presencePenalty subtracted from the logit of each token in the output; 0 is neutral
+/// @param frequencyPenalty subtracted once per occurrence in the output; 0 is neutral
+/// @param logitBias added to the logits of single tokens
+/// @param logprobs report log-probabilities of generated tokens, with this many alternatives; -1
+///   reports none
+/// @param promptLogprobs the same for the tokens of the prompt; -1 reports none
+public record SamplingParams(
+    float temperature,
+    int topK,
+    float topP,
+    float minP,
+    long seed,
+    float repetitionPenalty,
+    float presencePenalty,
+    float frequencyPenalty,
+    Map<Integer, Float> logitBias,
+    int logprobs,
+    int promptLogprobs) {
+
+  /// Most alternatives that can be asked for with each token.
+  public static final int MAX_LOGPROBS = 20;
+
+  /// Checks every range.
+  public SamplingParams {
+    check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100");
+    check(topK >= 0, "top_k", topK, "0 (all) or more");
+    check(topP > 0 && topP <= 1, "top_p", topP, "above 0, at most 1");
+    check(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
+    check(
+        repetitionPenalty > 0 && repetitionPenalty <= 100,
+        "repetition_penalty",
+        repetitionPenalty,
+        "above 0, at most 100");
+    check(Math.abs(presencePenalty) <= 2, "presence_penalty", presencePenalty, "-2 to 2");
+    check(Math.abs(frequencyPenalty) <= 2, "frequency_penalty", frequencyPenalty, "-2 to 2");
+    check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs, "0 to " + MAX_LOGPROBS);
+    check(
+        promptLogprobs >= -1 && promptLogprobs <= MAX_LOGPROBS,
+        "prompt_logprobs",
+        promptLogprobs,
+        "0 to " + MAX_LOGPROBS);
+    logitBias = Map.copyOf(logitBias);
+    logitBias.forEach((id, bias) ->
+        check(
+            id >= 0 && Math.abs(bias) <= 100,
+            "logit_bias",
+            id + ": " + bias,
+            "token id 0 or more, bias -100 to 100"));
+  }
+
+  /// Greedy choice, nothing reported.
+  public static SamplingParams greedy() {
+    return new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(), -1, -1);
+  }
+
+  /// True when the most probable token is always taken.
+  public boolean isGreedy() {
+    return temperature == 0;
+  }
+
+  /// True when earlier tokens or a bias change the logits.
+  public boolean adjustsLogits() {
+    return repetitionPenalty != 1
+        || presencePenalty != 0
+        || frequencyPenalty != 0
+        || !logitBias.isEmpty();
+  }
+
+  private static void check(boolean holds, String name, Object value, String expected) {
+    if (!holds) {
+      throw EngineException.invalidArgument(name, value, expected);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package dev.krait.runner;
+
+import dev.krait.scheduler.StepPlan;
+
+/// Executes step plans: the boundary between the engine and the device.
+public interface ModelRunner extends AutoCloseable {
+
+  /// Starts a step. The plan must stay unchanged until the returned step has been awaited.
+  PendingStep submit(StepPlan plan);
+
+  /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
+  /// for it beside the pools.
+  ///
+  /// @param sequenceId the sequence's number
+  void forget(long sequenceId);
+
+  /// Frees everything; no step may be pending.
+  @Override
+  void close();
+}

@@ -1,0 +1,30 @@
+package dev.krait.scheduler;
+
+import dev.krait.cache.SequenceMemory;
+import dev.krait.generation.GenerationRequest;
+
+/// One generation as runners see it: known tokens (prompt and generated), how many are computed,
+/// and its memory.
+public interface Sequence {
+
+  /// Number unique within the engine.
+  long id();
+
+  /// What was asked for.
+  GenerationRequest request();
+
+  /// Tokens of the prompt.
+  int promptTokens();
+
+  /// Known tokens: prompt and generated.
+  int tokens();
+
+  /// Known tokens that are committed in memory.
+  int computedTokens();
+
+  /// A known token's id.
+  int tokenAt(int position);
+
+  /// Its share of the pools, while it runs.
+  SequenceMemory memory();
+}

@@ -1,0 +1,86 @@
+package dev.krait.scheduler;
+
+import dev.krait.generation.TokenLogprobs;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The answer to a [StepPlan], entry by entry.
+///
+/// Owned and refilled by the runner; valid until its next `submit`.
+public final class StepOutput {
+  private final int stride;
+  private final int[] counts;
+  private final int[] drafted;
+  private final int[] ids;
+  private final @Nullable TokenLogprobs[] logprobs;
+  private final List<TokenLogprobs>[] promptLogprobs;
+
+  /// An output for up to `capacity` sequences of up to `maxDraftTokens + 1` new tokens each.
+  @SuppressWarnings({"unchecked", "rawtypes"})
+  public StepOutput(int capacity, int maxDraftTokens) {
+    stride = maxDraftTokens + 1;
+    counts = new int[capacity];
+    drafted = new int[capacity];
+    ids = new int[capacity * stride];
+    logprobs = new TokenLogprobs[capacity * stride];
+    promptLogprobs = new List[capacity];
+    clear();
+  }
+
+  /// New tokens of an entry: 0 when it did not reach its last known token, else accepted drafts
+  /// plus one.
+  public int newTokens(int index) {
+    return counts[index];
+  }
+
+  /// Drafts that were really proposed for an entry, at most what the plan allowed.
+  public int draftedTokens(int index) {
+    return drafted[index];
+  }
+
+  /// Drafts of an entry that were accepted.
+  public int acceptedTokens(int index) {
+    return Math.max(0, counts[index] - 1);
+  }
+
+  /// One new token id; the last one is the recovered or bonus token.
+  public int newToken(int index, int position) {
+    return ids[index * stride + position];
+  }
+
+  /// Log-probabilities of a new token, when asked for.
+  public @Nullable TokenLogprobs logprobs(int index, int position) {
+    return logprobs[index * stride + position];
+  }
+
+  /// Log-probabilities of prompt tokens that this step computed, when asked for: the first element
+  /// belongs to the prompt token at the entry's first position + 1.
+  public List<TokenLogprobs> promptLogprobs(int index) {
+    return promptLogprobs[index];
+  }
+
+  /// Forgets everything.
+  public void clear() {
+    java.util.Arrays.fill(counts, 0);
+    java.util.Arrays.fill(drafted, 0);
+    java.util.Arrays.fill(logprobs, null);
+    java.util.Arrays.fill(promptLogprobs, List.of());
+  }
+
+  /// Appends a new token to an entry.
+  public void addToken(int index, int id, @Nullable TokenLogprobs tokenLogprobs) {
+    int at = index * stride + counts[index]++;
+    ids[at] = id;
+    logprobs[at] = tokenLogprobs;
+  }
+
+  /// Sets how many drafts were proposed for an entry.
+  public void setDrafted(int index, int tokens) {
+    drafted[index] = tokens;
+  }
+
+  /// Sets the prompt log-probabilities of an entry.
+  public void setPromptLogprobs(int index, List<TokenLogprobs> values) {
+    promptLogprobs[index] = values;
+  }
+}
