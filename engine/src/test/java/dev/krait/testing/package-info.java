@@ -1,4 +1,7 @@
-/// Fakes and fixtures that tests of several modules share.
+/// Fakes for tests of the engine and of what is built on it: a model that is a hash, a clock that
+/// is set by hand, an engine in memory.
+///
+/// Read [InMemoryEngine], then [PrefixHashRunner].
 @NullMarked
 package dev.krait.testing;
 
