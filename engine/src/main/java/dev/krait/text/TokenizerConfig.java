@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.json.JsonReadFeature;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -34,9 +35,11 @@ record TokenizerConfig(
         addedTokens(config));
   }
 
+  /// A lenient reader: real files hold `Infinity` and very large numbers.
   static JsonMapper mapper() {
     return JsonMapper.builder()
         .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+        .disable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .build();
   }
 
@@ -51,8 +54,7 @@ record TokenizerConfig(
       }
       return node;
     } catch (IOException | JacksonException e) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
+      throw new EngineException(ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
     }
   }
 
@@ -72,8 +74,7 @@ record TokenizerConfig(
       try {
         return Optional.of(Files.readString(file, StandardCharsets.UTF_8));
       } catch (IOException e) {
-        throw new EngineException(
-            ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
+        throw new EngineException(ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
       }
     }
     JsonNode template = config.path("chat_template");
@@ -93,13 +94,12 @@ record TokenizerConfig(
     config
         .path("added_tokens_decoder")
         .properties()
-        .forEach(
-            entry -> {
-              boolean number = entry.getKey().matches("\\d{1,9}");
-              if (number && entry.getValue().path("content").isString()) {
-                tokens.put(Integer.parseInt(entry.getKey()), entry.getValue());
-              }
-            });
+        .forEach(entry -> {
+          boolean number = entry.getKey().matches("\\d{1,9}");
+          if (number && entry.getValue().path("content").isString()) {
+            tokens.put(Integer.parseInt(entry.getKey()), entry.getValue());
+          }
+        });
     return tokens;
   }
 }

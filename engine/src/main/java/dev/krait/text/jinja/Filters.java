@@ -50,7 +50,7 @@ final class Filters {
       case "list" -> new ArrayList<>(Values.items(input, budget));
       case "items" ->
           input instanceof Undefined ? List.of() : Methods.dictItems(mapping(input), budget);
-      case "attr" -> Attributes.attribute(input, arguments.text(0, "name"), budget);
+      case "attr" -> attribute(input, arguments.text(0, "name"));
       case "abs" -> abs(number(input, name));
       case "int" -> toInt(input, arguments);
       case "float" -> toFloat(input, arguments);
@@ -61,8 +61,7 @@ final class Filters {
 
   private static Object fallback(Object input, CallArguments arguments) {
     boolean missing =
-        input instanceof Undefined
-            || (arguments.flag(1, "boolean", false) && !Values.truth(input));
+        input instanceof Undefined || (arguments.flag(1, "boolean", false) && !Values.truth(input));
     return missing ? arguments.get(0, "default_value", "") : input;
   }
 
@@ -76,6 +75,13 @@ final class Filters {
           throw TemplateException.evaluation(
               "object of type '" + Values.typeName(input) + "' has no length");
     };
+  }
+
+  /// An attribute in the narrow sense: entries of a dict are none.
+  private Object attribute(Object input, String name) {
+    return input instanceof Map<?, ?>
+        ? new Undefined("'dict object' has no attribute '" + name + "'")
+        : Attributes.attribute(input, name, budget);
   }
 
   private static Map<?, ?> mapping(Object input) {
@@ -151,14 +157,14 @@ final class Filters {
     Object fallback = arguments.get(0, "default", 0.0);
     return switch (input) {
       case Object number when Values.isNumber(number) -> Values.real(number);
-      case String text when text.length() <= MAX_NUMBER_CHARS ->
-          parseReal(text.strip(), fallback);
+      case String text when text.length() <= MAX_NUMBER_CHARS -> parseReal(text.strip(), fallback);
       default -> fallback;
     };
   }
 
   private static Object parseReal(String text, Object fallback) {
-    boolean plain = !text.isEmpty() && text.chars().allMatch(c -> "0123456789.eE+-".indexOf(c) >= 0);
+    boolean plain =
+        !text.isEmpty() && text.chars().allMatch(c -> "0123456789.eE+-".indexOf(c) >= 0);
     try {
       return plain ? (Object) Double.valueOf(text) : fallback;
     } catch (NumberFormatException e) {

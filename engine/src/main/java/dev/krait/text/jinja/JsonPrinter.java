@@ -1,13 +1,14 @@
 package dev.krait.text.jinja;
 
 import java.math.BigInteger;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 
-/// Python's `json.dumps` as the `tojson` of chat templates calls it: non-ASCII kept by default, HTML
-/// not escaped.
+/// Python's `json.dumps` as the `tojson` of chat templates calls it: non-ASCII kept by default,
+/// HTML not escaped.
 ///
 /// @param indent what one level adds, empty for everything on one line
 record JsonPrinter(
@@ -67,7 +68,7 @@ record JsonPrinter(
 
   private void map(Map<?, ?> map, int level, StringBuilder out) {
     budget.enter();
-    Map<String, Object> entries = sortKeys ? new TreeMap<>() : new java.util.LinkedHashMap<>();
+    Map<String, Object> entries = sortKeys ? new TreeMap<>() : new LinkedHashMap<>();
     map.forEach((key, value) -> entries.put(keyText(key), Objects.requireNonNull(value)));
     out.append('{');
     boolean first = true;

@@ -4,12 +4,15 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// Python's `%` on a text: `%s`, `%r`, `%d`, `%i`, `%f`, `%x` with flags, width and precision.
 final class PercentFormat {
-  private static final Pattern DIRECTIVE = Pattern.compile("%([-0+ ]*)(\\d{0,4})(?:\\.(\\d{1,3}))?(.)");
+  private static final Pattern DIRECTIVE =
+      Pattern.compile("%([-0+ ]*)(\\d{0,4})(?:\\.(\\d{1,3}))?(.)");
 
   private final Budget budget;
 
@@ -38,7 +41,7 @@ final class PercentFormat {
       budget.text((long) text.length() + part.length());
       text.append(part);
     }
-    if (used < arguments.size() && !(argument instanceof java.util.Map<?, ?>)) {
+    if (used < arguments.size() && !(argument instanceof Map<?, ?>)) {
       throw TemplateException.evaluation("not all arguments converted during string formatting");
     }
     return text.append(pattern, end, pattern.length()).toString();
@@ -52,12 +55,11 @@ final class PercentFormat {
       case "d", "i" -> sign(matcher, whole(value).toString());
       case "x" -> sign(matcher, whole(value).toString(16));
       case "f" -> sign(matcher, fixed(value, precision == null ? 6 : Integer.parseInt(precision)));
-      default ->
-          throw TemplateException.evaluation("unsupported format '" + matcher.group() + "'");
+      default -> throw TemplateException.evaluation("unsupported format '" + matcher.group() + "'");
     };
   }
 
-  private static String cut(String text, @org.jspecify.annotations.Nullable String precision) {
+  private static String cut(String text, @Nullable String precision) {
     return precision == null
         ? text
         : text.substring(0, Math.min(text.length(), Integer.parseInt(precision)));
@@ -67,7 +69,9 @@ final class PercentFormat {
     if (!Values.isNumber(value)) {
       throw Values.wrongType("%d", "a number", value);
     }
-    return value instanceof Double real ? BigDecimal.valueOf(real).toBigInteger() : Values.big(value);
+    return value instanceof Double real
+        ? BigDecimal.valueOf(real).toBigInteger()
+        : Values.big(value);
   }
 
   static String fixed(Object value, int digits) {

@@ -2,6 +2,7 @@ package dev.krait.text.jinja;
 
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -65,8 +66,7 @@ final class Renderer {
               printer.text(
                   filtered(capture(filter.body(), new Scope(scope)), filter.filters(), scope)));
       case Statement.Macro macro -> {
-        scope.set(
-            macro.name(), macro(macro.name(), macro.parameters(), macro.body(), scope));
+        scope.set(macro.name(), macro(macro.name(), macro.parameters(), macro.body(), scope));
         yield Flow.ON;
       }
       case Statement.CallBlock call -> callBlock(call, scope);
@@ -231,10 +231,9 @@ final class Renderer {
     Callable caller = macro("caller", block.parameters(), block.body(), scope);
     Object target = evaluator.evaluate(block.call().target(), scope);
     CallArguments given = evaluator.arguments("call", block.call().arguments(), scope);
-    Map<String, Object> named = new java.util.LinkedHashMap<>(given.named());
+    Map<String, Object> named = new LinkedHashMap<>(given.named());
     named.put("caller", caller);
-    Object result =
-        evaluator.call(target, new CallArguments("call", given.positional(), named));
+    Object result = evaluator.call(target, new CallArguments("call", given.positional(), named));
     return print(printer.text(result));
   }
 }

@@ -9,8 +9,20 @@ import java.util.Set;
 final class TextFilters {
   static final Set<String> NAMES =
       Set.of(
-          "capitalize", "center", "e", "escape", "format", "indent", "join", "lower", "replace",
-          "title", "trim", "truncate", "upper", "wordcount");
+          "capitalize",
+          "center",
+          "e",
+          "escape",
+          "format",
+          "indent",
+          "join",
+          "lower",
+          "replace",
+          "title",
+          "trim",
+          "truncate",
+          "upper",
+          "wordcount");
 
   private final Budget budget;
 
@@ -45,8 +57,9 @@ final class TextFilters {
       case "center" -> TextMethods.center(text, arguments.integer(0, "width", 80), " ", budget);
       case "truncate" -> truncate(text, arguments);
       case "format" ->
-          new PercentFormat(budget).format(text, new Tuple(new ArrayList<>(arguments.positional())));
-      case "wordcount" -> (long) TextMethods.words(text, budget).size();
+          new PercentFormat(budget)
+              .format(text, new Tuple(new ArrayList<>(arguments.positional())));
+      case "wordcount" -> (long) TextSplitter.words(text, budget).size();
       default -> throw TemplateException.syntax("no filter named '" + name + "'");
     };
   }
@@ -58,8 +71,7 @@ final class TextFilters {
     StringBuilder joined = new StringBuilder();
     boolean first = true;
     for (Object item : Values.items(input, budget)) {
-      Object value =
-          attribute == None.NONE ? item : Attributes.path(item, attribute, budget);
+      Object value = attribute == None.NONE ? item : Attributes.path(item, attribute, budget);
       String text = printer.text(value);
       budget.text((long) separator.length() + text.length());
       joined.append(first ? "" : separator).append(text);
@@ -105,7 +117,7 @@ final class TextFilters {
             : TextMethods.repeat(" ", Values.integer(width, "indent"), budget);
     boolean first = arguments.flag(1, "first", false);
     boolean blank = arguments.flag(2, "blank", false);
-    List<String> lines = TextMethods.lines(text + "\n", false, budget);
+    List<String> lines = TextSplitter.lines(text + "\n", false, budget);
     budget.text(text.length() + (long) margin.length() * lines.size());
     StringBuilder indented = new StringBuilder();
     for (int i = 0; i < lines.size(); i++) {

@@ -157,7 +157,7 @@ final class Values {
               && equalLists(list, other, budget);
       case Map<?, ?> map -> right instanceof Map<?, ?> other && equalMaps(map, other, budget);
       case Undefined undefined -> right instanceof Undefined;
-      default -> left == right;
+      default -> left.equals(right);
     };
   }
 
@@ -183,9 +183,7 @@ final class Values {
     for (Map.Entry<?, ?> entry : left.entrySet()) {
       Object other = right.get(entry.getKey());
       equal =
-          equal
-              && other != null
-              && equal(Objects.requireNonNull(entry.getValue()), other, budget);
+          equal && other != null && equal(Objects.requireNonNull(entry.getValue()), other, budget);
     }
     budget.leave();
     return equal;
