@@ -7,7 +7,8 @@ package dev.krait.cache;
 /// them. The next step folds them into the states.
 public interface SequenceMemory extends AutoCloseable {
 
-  /// Makes room for the tokens of the next step, or changes nothing and returns false.
+  /// Makes room for the tokens of the next step, or changes nothing and returns false. A later call
+  /// before [#commit] replaces what was reserved.
   ///
   /// @param directTokens tokens that cannot be rejected; they advance the states directly
   /// @param windowedTokens tokens that may be rejected; their inputs go through the replay window.

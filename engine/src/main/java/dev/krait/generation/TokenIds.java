@@ -22,6 +22,11 @@ public final class TokenIds {
     return new TokenIds(ids.clone());
   }
 
+  /// A copy of the ids at `[from, to)` of an array.
+  public static TokenIds copyOf(int[] ids, int from, int to) {
+    return new TokenIds(Arrays.copyOfRange(ids, from, to));
+  }
+
   /// Number of ids.
   public int size() {
     return ids.length;

@@ -1,0 +1,59 @@
+package dev.krait.backend.reference;
+
+import dev.krait.error.EngineException;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.Tensor;
+import dev.krait.tensor.WeightMatrix;
+import java.util.List;
+
+/// Blocks of rows where the checkpoint has them: nothing is copied.
+record ReferenceMatrix(List<Tensor> blocks, int rows, int columns, DType dtype)
+    implements WeightMatrix {
+
+  static ReferenceMatrix of(List<Tensor> blocks) {
+    Tensor first = blocks.getFirst();
+    long rows = 0;
+    for (Tensor block : blocks) {
+      if (block.shape().rank() != 2
+          || block.shape().dim(1) != first.shape().dim(1)
+          || block.dtype() != first.dtype()) {
+        throw EngineException.invalidCheckpoint(
+            "row block: "
+                + block.dtype()
+                + block.shape()
+                + " (expected: "
+                + first.dtype()
+                + " [rows, "
+                + first.shape().dim(1)
+                + "])");
+      }
+      rows += block.shape().dim(0);
+    }
+    return new ReferenceMatrix(
+        List.copyOf(blocks),
+        Math.toIntExact(rows),
+        Math.toIntExact(first.shape().dim(1)),
+        first.dtype());
+  }
+
+  @Override
+  public long bytes() {
+    return (long) rows * columns * dtype.bytes();
+  }
+
+  /// Widens one row into `target`.
+  void readRow(int row, float[] target) {
+    int index = row;
+    for (Tensor block : blocks) {
+      int blockRows = (int) block.shape().dim(0);
+      if (index < blockRows) {
+        for (int k = 0; k < columns; k++) {
+          target[k] = block.floatAt((long) index * columns + k);
+        }
+        return;
+      }
+      index -= blockRows;
+    }
+    throw new IndexOutOfBoundsException("row: " + row + " (expected: below " + rows + ")");
+  }
+}

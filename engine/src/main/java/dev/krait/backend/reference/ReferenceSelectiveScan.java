@@ -1,0 +1,121 @@
+package dev.krait.backend.reference;
+
+import dev.krait.backend.HostBuffer;
+import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.StepInputs;
+import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.tensor.Rows;
+import java.util.Arrays;
+
+/// The Mamba-1 scan of one sequence: replay, advance, evaluate, in this order, one token after
+/// another.
+final class ReferenceSelectiveScan {
+  private final Mamba1 mixer;
+  private final StateCache cache;
+  private final StepInputs step;
+  private final int sequence;
+  private final float[] a;
+  private final float[] d;
+  private final float[] bias;
+
+  /// Convolved x, step sizes (after softplus) and B of the token at hand, as they lie in the
+  /// window.
+  private final float[] inputs;
+
+  private float[] state;
+  private int stateFrom;
+
+  ReferenceSelectiveScan(
+      Mamba1 mixer, Mamba1Weights weights, StateCache cache, StepInputs step, int sequence) {
+    this.mixer = mixer;
+    this.cache = cache;
+    this.step = step;
+    this.sequence = sequence;
+    a = HostBuffer.floats(weights.a());
+    d = HostBuffer.floats(weights.d());
+    bias = HostBuffer.floats(weights.timeStepBias());
+    inputs = new float[mixer.inputElements()];
+    state = HostBuffer.floats(cache.state());
+    stateFrom = step.stateSlot[sequence] * mixer.innerDim() * mixer.stateDim();
+  }
+
+  void run(Rows dst, Rows x, Rows timeStep, Rows b, Rows c, Rows z) {
+    int stateElements = mixer.innerDim() * mixer.stateDim();
+    if (step.startsFresh(sequence)) {
+      Arrays.fill(state, stateFrom, stateFrom + stateElements, 0);
+    }
+    int heldFrom = step.firstPosition[sequence] - step.heldTokens[sequence];
+    replay(heldFrom - step.foldTokens[sequence], step.foldTokens[sequence]);
+    int direct = step.directTokens[sequence];
+    for (int j = 0; j < step.tokenCount[sequence]; j++) {
+      if (j == direct) {
+        state = Arrays.copyOfRange(state, stateFrom, stateFrom + stateElements);
+        stateFrom = 0;
+        replay(heldFrom, step.heldTokens[sequence]);
+      }
+      int row = step.firstToken[sequence] + j;
+      loadInputs(row, x, timeStep, b);
+      if (j >= direct) {
+        int to = windowFrom(step.firstPosition[sequence] + j);
+        System.arraycopy(inputs, 0, HostBuffer.floats(cache.window()), to, inputs.length);
+      }
+      advance();
+      output(row, dst, c, z);
+    }
+  }
+
+  private void replay(int firstPosition, int tokens) {
+    for (int j = 0; j < tokens; j++) {
+      int from = windowFrom(firstPosition + j);
+      System.arraycopy(HostBuffer.floats(cache.window()), from, inputs, 0, inputs.length);
+      advance();
+    }
+  }
+
+  private int windowFrom(int position) {
+    int slotRow = step.stateSlot[sequence] * cache.windowTokens();
+    return (slotRow + position % cache.windowTokens()) * inputs.length;
+  }
+
+  private void loadInputs(int row, Rows x, Rows timeStep, Rows b) {
+    int inner = mixer.innerDim();
+    for (int c = 0; c < inner; c++) {
+      inputs[c] = value(x, row, c);
+      inputs[inner + c] = ReferenceOps.softplus(value(timeStep, row, c) + bias[c]);
+    }
+    for (int i = 0; i < mixer.bGroups() * mixer.stateDim(); i++) {
+      inputs[2 * inner + i] = value(b, row, i);
+    }
+  }
+
+  private void advance() {
+    int inner = mixer.innerDim();
+    for (int n = 0; n < mixer.stateDim(); n++) {
+      for (int c = 0; c < inner; c++) {
+        float dt = inputs[inner + c];
+        float b = inputs[2 * inner + mixer.bGroup(c) * mixer.stateDim() + n];
+        int i = stateFrom + n * inner + c;
+        float decay = (float) Math.exp(dt * a[n * inner + c]);
+        state[i] = Math.fma(decay, state[i], dt * inputs[c] * b);
+      }
+    }
+  }
+
+  private void output(int row, Rows dst, Rows cVectors, Rows z) {
+    int inner = mixer.innerDim();
+    for (int c = 0; c < inner; c++) {
+      float sum = d[c] * inputs[c];
+      for (int n = 0; n < mixer.stateDim(); n++) {
+        float weight = value(cVectors, row, mixer.cGroup(c) * mixer.stateDim() + n);
+        sum = Math.fma(weight, state[stateFrom + n * inner + c], sum);
+      }
+      HostBuffer.floats(dst.buffer())[dst.offset() + row * dst.stride() + c] =
+          sum * ReferenceOps.silu(value(z, row, c));
+    }
+  }
+
+  private static float value(Rows rows, int row, int column) {
+    return HostBuffer.floats(rows.buffer())[rows.offset() + row * rows.stride() + column];
+  }
+}

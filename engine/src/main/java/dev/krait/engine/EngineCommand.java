@@ -1,0 +1,17 @@
+package dev.krait.engine;
+
+import dev.krait.generation.TokenStream;
+import java.util.concurrent.CompletableFuture;
+
+/// What other threads ask of the engine thread.
+sealed interface EngineCommand {
+
+  /// Start generating; already counted at the door.
+  record Submit(TokenStream stream) implements EngineCommand {}
+
+  /// End a generation, if it still goes on.
+  record Cancel(TokenStream stream) implements EngineCommand {}
+
+  /// Complete the future when nothing runs or waits any more.
+  record Drain(CompletableFuture<Void> done) implements EngineCommand {}
+}

@@ -1,0 +1,244 @@
+package dev.krait.engine;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.GenerationEvent;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.GenerationStats;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenStream;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jctools.queues.atomic.MpscUnboundedAtomicArrayQueue;
+import org.jspecify.annotations.Nullable;
+
+/// The engine as other threads see it: any thread may submit, cancel, drain and ask for the status.
+///
+/// It checks, counts and enqueues only; the engine thread does the rest. Whatever [#submit]
+/// returned is ended by the engine in every case, also when it fails or closes in that moment.
+public final class EngineHandle {
+  private static final int QUEUE_CHUNK = 64;
+
+  private enum State {
+    OPEN,
+    DRAINING,
+    FAILED
+  }
+
+  private final EngineLimits limits;
+  private final LongSupplier nanoClock;
+  private final MpscUnboundedAtomicArrayQueue<EngineCommand> commands =
+      new MpscUnboundedAtomicArrayQueue<>(QUEUE_CHUNK);
+  private final AtomicInteger queued = new AtomicInteger();
+  private final ReentrantLock afterClose = new ReentrantLock();
+  private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
+  private volatile boolean closed;
+  private volatile Runnable wake = () -> {};
+
+  // Written by the engine thread after each step.
+  private volatile int running;
+  private volatile int waitingAgain;
+  private volatile int blocksUsed;
+  private volatile int slotsUsed;
+  private final int blocksTotal;
+  private final int slotsTotal;
+
+  EngineHandle(EngineLimits limits, LongSupplier nanoClock, int blocksTotal, int slotsTotal) {
+    this.limits = limits;
+    this.nanoClock = nanoClock;
+    this.blocksTotal = blocksTotal;
+    this.slotsTotal = slotsTotal;
+  }
+
+  /// Queues a request and returns the stream of its tokens.
+  ///
+  /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary or a prompt plus
+  ///   output beyond the model; RESOURCE_EXHAUSTED when too many wait; UNAVAILABLE when the engine
+  ///   drains, has failed or is closed
+  public TokenStream submit(GenerationRequest request) {
+    checkRequest(request);
+    checkOpen();
+    enter();
+    TokenStream stream = new TokenStream(request, nanoClock.getAsLong());
+    send(new EngineCommand.Submit(stream));
+    return stream;
+  }
+
+  /// Ends a generation before the next step; without effect when it has ended. Its stream ends with
+  /// CANCELLED.
+  public void cancel(TokenStream stream) {
+    send(new EngineCommand.Cancel(stream));
+  }
+
+  /// Refuses new requests from now on.
+  ///
+  /// @return completed when everything accepted before has ended
+  public CompletableFuture<Void> drain() {
+    state.compareAndSet(State.OPEN, State.DRAINING);
+    CompletableFuture<Void> done = new CompletableFuture<>();
+    send(new EngineCommand.Drain(done));
+    return done;
+  }
+
+  /// The engine at a glance.
+  public EngineStatus status() {
+    State now = state.get();
+    return new EngineStatus(
+        running,
+        queued.get() + waitingAgain,
+        blocksUsed,
+        blocksTotal,
+        slotsUsed,
+        slotsTotal,
+        now == State.DRAINING || closed,
+        now == State.FAILED);
+  }
+
+  /// The time on the engine's clock, for deadlines.
+  public long nanoTime() {
+    return nanoClock.getAsLong();
+  }
+
+  private void checkRequest(GenerationRequest request) {
+    TokenIds prompt = request.promptIds();
+    long total = (long) prompt.size() + request.stop().maxTokens();
+    if (total > limits.maxModelTokens()) {
+      throw EngineException.invalidArgument(
+          "prompt tokens + max_tokens",
+          prompt.size() + " + " + request.stop().maxTokens(),
+          "at most " + limits.maxModelTokens());
+    }
+    checkIds("prompt token id", prompt);
+    checkIds("stop token id", request.stop().stopTokenIds());
+    for (int id : request.sampling().logitBias().keySet()) {
+      checkId("logit_bias token id", id);
+    }
+  }
+
+  private void checkIds(String name, TokenIds ids) {
+    for (int i = 0; i < ids.size(); i++) {
+      checkId(name, ids.at(i));
+    }
+  }
+
+  private void checkId(String name, int id) {
+    if (id < 0 || id >= limits.vocabSize()) {
+      throw EngineException.invalidArgument(name, id, "0 to " + (limits.vocabSize() - 1));
+    }
+  }
+
+  private void checkOpen() {
+    if (closed || state.get() != State.OPEN) {
+      throw new EngineException(
+          ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)");
+    }
+  }
+
+  private String stateName() {
+    return switch (state.get()) {
+      case FAILED -> "failed";
+      case OPEN, DRAINING -> closed ? "closed" : "draining";
+    };
+  }
+
+  /// Counts a new sequence at the door, or refuses it.
+  private void enter() {
+    while (true) {
+      int now = queued.get();
+      int freeSeats = limits.maxSequences() - running;
+      if (now >= Math.max(limits.maxWaiting(), freeSeats)) {
+        throw new EngineException(
+            ErrorCode.RESOURCE_EXHAUSTED,
+            "waiting sequences: %d, with %d running (expected: fewer than max-waiting %d)"
+                .formatted(now, running, limits.maxWaiting()));
+      }
+      if (queued.compareAndSet(now, now + 1)) {
+        return;
+      }
+    }
+  }
+
+  private void send(EngineCommand command) {
+    commands.offer(command);
+    if (closed) {
+      rejectQueued();
+    } else {
+      wake.run();
+    }
+  }
+
+  // What follows is called by the engine thread.
+
+  /// How to wake the engine thread.
+  void wakeWith(Runnable waker) {
+    wake = waker;
+  }
+
+  @Nullable EngineCommand poll() {
+    return commands.poll();
+  }
+
+  boolean hasCommands() {
+    return !commands.isEmpty();
+  }
+
+  /// So many new sequences no longer wait.
+  void left(int sequences) {
+    if (sequences != 0) {
+      queued.addAndGet(-sequences);
+    }
+  }
+
+  void publish(int runningNow, int waitingAgainNow, int blocksUsedNow, int slotsUsedNow) {
+    running = runningNow;
+    waitingAgain = waitingAgainNow;
+    blocksUsed = blocksUsedNow;
+    slotsUsed = slotsUsedNow;
+  }
+
+  void markFailed() {
+    state.set(State.FAILED);
+  }
+
+  /// Ends what is queued now and whatever is sent later; the last call of the engine thread.
+  void markClosed() {
+    closed = true;
+    rejectQueued();
+  }
+
+  /// Ends everything that is queued. A sender that finds the engine closed comes here too, because
+  /// nobody else would take its command; hence the lock.
+  private void rejectQueued() {
+    afterClose.lock();
+    try {
+      EngineCommand command = commands.poll();
+      while (command != null) {
+        reject(command);
+        command = commands.poll();
+      }
+    } finally {
+      afterClose.unlock();
+    }
+  }
+
+  void reject(EngineCommand command) {
+    switch (command) {
+      case EngineCommand.Submit submit -> refuse(submit.stream());
+      case EngineCommand.Cancel cancel -> {}
+      case EngineCommand.Drain drain -> drain.done().complete(null);
+    }
+  }
+
+  private void refuse(TokenStream stream) {
+    left(1);
+    GenerationStats stats =
+        GenerationStats.neverRan(
+            stream.promptTokens(), stream.arrivalNanos(), nanoClock.getAsLong());
+    stream.end(
+        new GenerationEvent.Failed(
+            ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)", stats));
+  }
+}

@@ -1,0 +1,168 @@
+package dev.krait.engine;
+
+import dev.krait.cache.CachePools;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.runner.ModelRunner;
+import dev.krait.scheduler.Scheduler;
+import dev.krait.scheduler.StepOutput;
+import dev.krait.scheduler.StepPlan;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// The engine's agent: takes commands, plans, runs and applies one step for each [#doWork].
+///
+/// One thread calls it: an [EngineThread], or a test by hand. It does not own the runner.
+public final class EngineLoop {
+  private final ModelRunner runner;
+  private final Scheduler scheduler;
+  private final CachePools pools;
+  private final LongSupplier nanoClock;
+  private final StepListener listener;
+  private final EngineHandle handle;
+  private final StepStats stats;
+  private final LongConsumer forget;
+  private final List<CompletableFuture<Void>> drains = new ArrayList<>();
+  private long departuresSeen;
+  private boolean failed;
+  private @Nullable Thread owner;
+
+  /// A loop over parts that were made for each other: `scheduler` plans over `pools`, whose layout
+  /// `runner` has tensors for.
+  public EngineLoop(
+      ModelRunner runner,
+      Scheduler scheduler,
+      CachePools pools,
+      EngineLimits limits,
+      LongSupplier nanoClock,
+      StepListener listener) {
+    this.runner = runner;
+    this.scheduler = scheduler;
+    this.pools = pools;
+    this.nanoClock = nanoClock;
+    this.listener = listener;
+    handle = new EngineHandle(limits, nanoClock, pools.blocksTotal(), pools.slotsTotal());
+    stats = new StepStats(scheduler, pools);
+    forget = runner::forget;
+  }
+
+  /// What other threads hold.
+  public EngineHandle handle() {
+    return handle;
+  }
+
+  /// Takes what was sent, and runs one step if there is something to compute.
+  ///
+  /// @return tokens committed; 0 when there was no step
+  public int doWork() {
+    checkThread();
+    takeCommands();
+    int advanced = failed ? 0 : step();
+    publish();
+    return advanced;
+  }
+
+  /// True when nothing runs, waits or was sent: there is no work until the next command.
+  public boolean isIdle() {
+    return scheduler.running() == 0 && scheduler.waiting() == 0 && !handle.hasCommands();
+  }
+
+  private void takeCommands() {
+    EngineCommand command = handle.poll();
+    while (command != null) {
+      take(command);
+      command = handle.poll();
+    }
+  }
+
+  private void take(EngineCommand command) {
+    if (failed) {
+      handle.reject(command);
+      return;
+    }
+    switch (command) {
+      case EngineCommand.Submit submit -> scheduler.add(submit.stream());
+      case EngineCommand.Cancel cancel -> scheduler.cancel(cancel.stream());
+      case EngineCommand.Drain drain -> drains.add(drain.done());
+    }
+  }
+
+  /// A failure of any part ends the engine: what the device holds is not trusted afterwards.
+  private int step() {
+    try {
+      long started = nanoClock.getAsLong();
+      StepPlan plan = scheduler.schedule();
+      scheduler.takeReleased(forget);
+      if (plan.isEmpty()) {
+        return 0;
+      }
+      long scheduled = nanoClock.getAsLong();
+      StepOutput output = runner.submit(plan).await();
+      long ran = nanoClock.getAsLong();
+      stats.scheduledTokens = plan.totalTokens();
+      stats.advancedTokens = scheduler.update(plan, output);
+      scheduler.takeReleased(forget);
+      stats.scheduleNanos = scheduled - started;
+      stats.runNanos = ran - scheduled;
+      stats.updateNanos = nanoClock.getAsLong() - ran;
+    } catch (RuntimeException failure) {
+      fail(failure);
+      return 0;
+    }
+    listener.stepDone(stats);
+    return stats.advancedTokens;
+  }
+
+  private void publish() {
+    handle.publish(
+        scheduler.running(), scheduler.waitingAgain(), pools.blocksUsed(), pools.slotsUsed());
+    long departures = scheduler.departures();
+    handle.left((int) (departures - departuresSeen));
+    departuresSeen = departures;
+    if (scheduler.running() == 0 && scheduler.waiting() == 0) {
+      completeDrains();
+    }
+  }
+
+  private void completeDrains() {
+    for (int i = 0; i < drains.size(); i++) {
+      drains.get(i).complete(null);
+    }
+    drains.clear();
+  }
+
+  /// Ends every sequence with one error and refuses all that follow.
+  void fail(Throwable cause) {
+    failed = true;
+    handle.markFailed();
+    EngineException failure =
+        new EngineException(ErrorCode.INTERNAL, "engine failed: " + cause.getMessage(), cause);
+    scheduler.failAll(failure.code(), String.valueOf(failure.getMessage()));
+    publish();
+    listener.engineFailed(failure);
+  }
+
+  /// Ends every sequence as unavailable and refuses all that follow; no step may be running. The
+  /// runner stays open.
+  public void close() {
+    takeCommands();
+    scheduler.failAll(ErrorCode.UNAVAILABLE, "engine: closed (expected: open)");
+    if (!failed) {
+      scheduler.takeReleased(forget);
+    }
+    publish();
+    handle.markClosed();
+  }
+
+  private void checkThread() {
+    Thread current = Thread.currentThread();
+    if (owner == null) {
+      owner = current;
+    }
+    assert owner == current : "called by " + current + " and " + owner;
+  }
+}

@@ -1,0 +1,230 @@
+package dev.krait.model;
+
+import dev.krait.cache.CacheSpec;
+import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.cache.CacheSpec.StateSpec;
+import java.util.Optional;
+
+/// What a branch of a layer computes from its normalised input.
+///
+/// The differences between families are numbers here, not subclasses. Sizes follow the literature:
+/// heads, headDim, groups, stateDim; a group of B or C serves the heads or channels whose index
+/// divides into it consecutively (`a, a, b, b`).
+public sealed interface Mixer {
+
+  /// What the layer remembers of a sequence; empty for feed-forward mixers.
+  Optional<CacheSpec> cacheSpec();
+
+  /// Causal self-attention with grouped keys and values.
+  ///
+  /// @param heads query heads
+  /// @param kvHeads key/value heads, a divisor of `heads`
+  /// @param headDim elements of a head
+  /// @param rope rotary embedding of queries and keys
+  /// @param window a position sees itself and the `window - 1` before it; 0 sees all
+  record Attention(int heads, int kvHeads, int headDim, Rope rope, int window) implements Mixer {
+    /// Checks the divisors.
+    public Attention {
+      divides("kvHeads", kvHeads, "heads", heads);
+      divides("rope pairs (2)", 2, "headDim", headDim);
+    }
+
+    /// Columns of the fused projection: queries, keys, values.
+    public int projectionColumns() {
+      return (heads + 2 * kvHeads) * headDim;
+    }
+
+    @Override
+    public Optional<CacheSpec> cacheSpec() {
+      return Optional.of(new KvCacheSpec(kvHeads, headDim, 4));
+    }
+  }
+
+  /// Mamba-1: a selective scan with a state of `stateDim` per channel (arXiv 2312.00752; grouped
+  /// form arXiv 2408.15237).
+  ///
+  /// ```
+  /// xc[c]   = silu(bias[c] + sum_k weight[c,k] x[source(c), t-k])
+  /// h[c,n]  = exp(step[c] A[c,n]) h[c,n] + step[c] B[bGroup(c), n] xc[c]
+  /// y[c]    = (sum_n C[cGroup(c), n] h[c,n] + D[c] xc[c]) silu(z[c])
+  /// ```
+  ///
+  /// @param innerDim channels of the scan
+  /// @param xDim channels of x before they are repeated to `innerDim` in groups of `innerDim /
+  ///   cGroups`
+  /// @param stateDim state elements per channel
+  /// @param convWidth taps of the convolution
+  /// @param timeStepRank width of the low-rank input of the step size
+  /// @param bGroups vectors B per token
+  /// @param cGroups vectors C per token
+  /// @param selectsFromConv true when step size, B and C are projected from the convolved x (the
+  ///   original form); false when they come from the layer's input and are not convolved
+  ///   (MambaInLlama)
+  record Mamba1(
+      int innerDim,
+      int xDim,
+      int stateDim,
+      int convWidth,
+      int timeStepRank,
+      int bGroups,
+      int cGroups,
+      boolean selectsFromConv)
+      implements Mixer {
+    /// Checks the divisors.
+    public Mamba1 {
+      divides("xDim", xDim, "innerDim", innerDim);
+      divides("bGroups", bGroups, "cGroups", cGroups);
+      divides("cGroups", cGroups, "innerDim", innerDim);
+    }
+
+    /// Channels that share one vector C.
+    public int groupWidth() {
+      return innerDim / cGroups;
+    }
+
+    /// Channels of the result that one channel of x is repeated to.
+    public int repeat() {
+      return innerDim / xDim;
+    }
+
+    /// The channel of x that feeds channel `c` of the scan.
+    public int sourceChannel(int c) {
+      int width = groupWidth();
+      return (c / width / repeat()) * width + c % width;
+    }
+
+    /// The vector B of channel `c`.
+    public int bGroup(int c) {
+      return c / groupWidth() / (cGroups / bGroups);
+    }
+
+    /// The vector C of channel `c`.
+    public int cGroup(int c) {
+      return c / groupWidth();
+    }
+
+    /// Columns of the input projection: z, x, and for MambaInLlama B, C and the low-rank step size.
+    public int projectionColumns() {
+      return innerDim + xDim + (selectsFromConv ? 0 : selectionColumns());
+    }
+
+    /// Columns of B, C and the low-rank step size together.
+    public int selectionColumns() {
+      return (bGroups + cGroups) * stateDim + timeStepRank;
+    }
+
+    /// Cached inputs of one token in the replay window: convolved x, step sizes, B.
+    public int inputElements() {
+      return 2 * innerDim + bGroups * stateDim;
+    }
+
+    @Override
+    public Optional<CacheSpec> cacheSpec() {
+      return Optional.of(
+          new StateSpec((long) innerDim * stateDim, xDim, convWidth, inputElements()));
+    }
+  }
+
+  /// Mamba-2: a scan with one decay per head (arXiv 2405.21060; grouped form arXiv 2408.15237).
+  ///
+  /// ```
+  /// h[h,n,p] = exp(step[h] A[h]) h[h,n,p] + step[h] B[bGroup(h), n] x[xHead(h), p]
+  /// y[h,p]   = sum_n C[cGroup(h), n] h[h,n,p] + D[h] x[xHead(h), p]
+  /// out      = groupNorm(y silu(z)) weight
+  /// ```
+  ///
+  /// where x, B and C have been convolved and passed through silu.
+  ///
+  /// @param heads heads of the scan
+  /// @param headDim elements of a head
+  /// @param stateDim state elements per head element
+  /// @param xHeads heads of x before they are repeated to `heads`
+  /// @param bGroups vectors B per token
+  /// @param cGroups vectors C per token
+  /// @param convWidth taps of the convolution
+  /// @param normGroups groups of the gated norm
+  /// @param normEpsilon added to the mean square of the gated norm
+  record Mamba2(
+      int heads,
+      int headDim,
+      int stateDim,
+      int xHeads,
+      int bGroups,
+      int cGroups,
+      int convWidth,
+      int normGroups,
+      float normEpsilon)
+      implements Mixer {
+    /// Checks the divisors.
+    public Mamba2 {
+      divides("xHeads", xHeads, "heads", heads);
+      divides("bGroups", bGroups, "heads", heads);
+      divides("cGroups", cGroups, "heads", heads);
+      divides("normGroups", normGroups, "innerDim", heads * headDim);
+    }
+
+    /// Channels of the scan's output.
+    public int innerDim() {
+      return heads * headDim;
+    }
+
+    /// Channels of x before the repeat.
+    public int xDim() {
+      return xHeads * headDim;
+    }
+
+    /// Channels of the convolution: x, B, C.
+    public int convChannels() {
+      return xDim() + (bGroups + cGroups) * stateDim;
+    }
+
+    /// Columns of the input projection: z, x, B, C, step sizes.
+    public int projectionColumns() {
+      return innerDim() + convChannels() + heads;
+    }
+
+    /// The head of x that feeds a head.
+    public int xHead(int head) {
+      return head / (heads / xHeads);
+    }
+
+    /// The vector B of a head.
+    public int bGroup(int head) {
+      return head / (heads / bGroups);
+    }
+
+    /// The vector C of a head.
+    public int cGroup(int head) {
+      return head / (heads / cGroups);
+    }
+
+    /// Cached inputs of one token in the replay window: x and B before the repeat, step sizes.
+    public int inputElements() {
+      return xDim() + bGroups * stateDim + heads;
+    }
+
+    @Override
+    public Optional<CacheSpec> cacheSpec() {
+      return Optional.of(
+          new StateSpec(
+              (long) heads * stateDim * headDim, convChannels(), convWidth, inputElements()));
+    }
+  }
+
+  /// Feed-forward: `down(silu(gate(x)) * up(x))`.
+  ///
+  /// @param intermediateDim width between the projections
+  record GatedMlp(int intermediateDim) implements Mixer {
+    @Override
+    public Optional<CacheSpec> cacheSpec() {
+      return Optional.empty();
+    }
+  }
+
+  private static void divides(String partName, int part, String wholeName, int whole) {
+    if (part <= 0 || whole <= 0 || whole % part != 0) {
+      throw new IllegalArgumentException(
+          partName + ": " + part + " (expected: a divisor of " + wholeName + " " + whole + ")");
+    }
+  }
+}

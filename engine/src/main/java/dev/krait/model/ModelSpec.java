@@ -1,0 +1,48 @@
+package dev.krait.model;
+
+import dev.krait.cache.CacheSpec;
+import java.util.List;
+
+/// The whole description of a model: embedding, layers of branches, final norm, head.
+///
+/// @param architecture name of the family, such as `MambaInLlama`
+/// @param hiddenDim width of the residual stream
+/// @param vocabSize real token ids; prompts and output stay below this
+/// @param headRows rows of the output head, `vocabSize` or more where the checkpoint pads it
+/// @param layers layers in order, each a list of branches
+/// @param finalNorm norm before the head
+/// @param maxTokens longest sequence that the model was made for
+public record ModelSpec(
+    String architecture,
+    int hiddenDim,
+    int vocabSize,
+    int headRows,
+    List<List<Branch>> layers,
+    Norm finalNorm,
+    int maxTokens) {
+
+  /// Checks facts across layers.
+  public ModelSpec {
+    layers = layers.stream().map(List::copyOf).toList();
+    if (vocabSize <= 0 || headRows < vocabSize) {
+      throw new IllegalArgumentException(
+          "headRows: " + headRows + " (expected: at least vocabSize " + vocabSize + ")");
+    }
+    for (List<Branch> layer : layers) {
+      for (Branch branch : layer) {
+        if (branch.norm().width() != hiddenDim) {
+          throw new IllegalArgumentException(
+              "norm width: " + branch.norm().width() + " (expected: hiddenDim " + hiddenDim + ")");
+        }
+      }
+    }
+  }
+
+  /// Cache specifications of all branches that remember something, in order.
+  public List<CacheSpec> cacheSpecs() {
+    return layers.stream()
+        .flatMap(List::stream)
+        .flatMap(branch -> branch.mixer().cacheSpec().stream())
+        .toList();
+  }
+}

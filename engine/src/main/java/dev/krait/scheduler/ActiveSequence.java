@@ -1,0 +1,216 @@
+package dev.krait.scheduler;
+
+import dev.krait.cache.SequenceMemory;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.GenerationStats;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenStream;
+import java.util.Arrays;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/// A sequence as the scheduler keeps it: tokens, memory, counts and the stream to its reader.
+final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
+  private static final int FIRST_OUTPUT = 32;
+
+  private final long id;
+  private final TokenStream stream;
+  private final GenerationRequest request;
+  private final int promptTokens;
+  private int[] ids;
+  private int tokens;
+  private int computed;
+  private @Nullable SequenceMemory memory;
+  private SequenceStatus status = SequenceStatus.WAITING;
+  private boolean everRan;
+  private long firstScheduledNanos;
+  private long firstTokenNanos;
+  private int draftedTokens;
+  private int acceptedTokens;
+  private int preemptions;
+
+  /// Tokens of the step being planned.
+  int plannedTokens;
+
+  /// Drafts of the step being planned.
+  int plannedDrafts;
+
+  ActiveSequence(long id, TokenStream stream) {
+    this.id = id;
+    this.stream = stream;
+    request = stream.request();
+    promptTokens = request.promptIds().size();
+    ids = new int[promptTokens + Math.min(request.stop().maxTokens(), FIRST_OUTPUT)];
+    request.promptIds().copyTo(ids, 0);
+    tokens = promptTokens;
+  }
+
+  @Override
+  public long id() {
+    return id;
+  }
+
+  @Override
+  public GenerationRequest request() {
+    return request;
+  }
+
+  @Override
+  public int promptTokens() {
+    return promptTokens;
+  }
+
+  @Override
+  public int tokens() {
+    return tokens;
+  }
+
+  @Override
+  public int computedTokens() {
+    return computed;
+  }
+
+  @Override
+  public int tokenAt(int position) {
+    if (position >= tokens) {
+      throw new IndexOutOfBoundsException(position + " of " + tokens);
+    }
+    return ids[position];
+  }
+
+  @Override
+  public SequenceMemory memory() {
+    SequenceMemory held = memory;
+    if (held == null) {
+      throw new EngineException(
+          ErrorCode.INTERNAL, "memory of sequence " + id + ": none (expected: a running one)");
+    }
+    return held;
+  }
+
+  /// Lower priority number first, then earlier arrival.
+  @Override
+  public int compareTo(ActiveSequence other) {
+    int byPriority = Integer.compare(request.priority(), other.request.priority());
+    return byPriority != 0 ? byPriority : Long.compare(id, other.id);
+  }
+
+  TokenStream stream() {
+    return stream;
+  }
+
+  SequenceStatus status() {
+    return status;
+  }
+
+  /// True from its first admission on, so that the bound on waiting ones no longer counts it.
+  boolean everRan() {
+    return everRan;
+  }
+
+  int leftTokens() {
+    return tokens - computed;
+  }
+
+  int generatedTokens() {
+    return tokens - promptTokens;
+  }
+
+  int leftOutput() {
+    return request.stop().maxTokens() - generatedTokens();
+  }
+
+  /// The next token to compute was generated, not given.
+  boolean isPastPrompt() {
+    return computed >= promptTokens;
+  }
+
+  /// Exactly one generated token is left to compute: drafts may follow it.
+  boolean isSingle() {
+    return isPastPrompt() && leftTokens() == 1;
+  }
+
+  boolean isExpired(long nowNanos) {
+    long deadline = request.deadlineNanos();
+    return deadline != Long.MAX_VALUE && nowNanos - deadline >= 0;
+  }
+
+  void start(SequenceMemory opened, long nowNanos) {
+    memory = opened;
+    computed = opened.committedTokens();
+    status = SequenceStatus.RUNNING;
+    if (!everRan) {
+      firstScheduledNanos = nowNanos;
+    }
+    everRan = true;
+  }
+
+  void preempt() {
+    closeMemory();
+    computed = 0;
+    preemptions++;
+    status = SequenceStatus.WAITING;
+  }
+
+  void finish() {
+    closeMemory();
+    status = SequenceStatus.FINISHED;
+  }
+
+  private void closeMemory() {
+    SequenceMemory held = memory;
+    memory = null;
+    if (held != null) {
+      held.close();
+    }
+    plannedTokens = 0;
+    plannedDrafts = 0;
+  }
+
+  void commit(int count) {
+    SequenceMemory held = memory();
+    held.commit(count);
+    computed = held.committedTokens();
+  }
+
+  void append(int token, long nowNanos) {
+    if (tokens == ids.length) {
+      long most = (long) promptTokens + request.stop().maxTokens();
+      ids = Arrays.copyOf(ids, (int) Math.min(2L * tokens, most));
+    }
+    if (tokens == promptTokens) {
+      firstTokenNanos = nowNanos;
+    }
+    ids[tokens++] = token;
+  }
+
+  int lastToken() {
+    return ids[tokens - 1];
+  }
+
+  /// The token ends the generation; asked after it was appended.
+  boolean stopsAt(int token) {
+    TokenIds stops = request.stop().stopTokenIds();
+    return generatedTokens() > request.stop().minTokens() && stops.contains(token);
+  }
+
+  void addDrafts(int drafted, int accepted) {
+    draftedTokens += drafted;
+    acceptedTokens += accepted;
+  }
+
+  GenerationStats stats(long nowNanos) {
+    return new GenerationStats(
+        promptTokens,
+        generatedTokens(),
+        draftedTokens,
+        acceptedTokens,
+        preemptions,
+        stream.arrivalNanos(),
+        everRan ? OptionalLong.of(firstScheduledNanos) : OptionalLong.empty(),
+        generatedTokens() > 0 ? OptionalLong.of(firstTokenNanos) : OptionalLong.empty(),
+        nowNanos);
+  }
+}

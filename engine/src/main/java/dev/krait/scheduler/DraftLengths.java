@@ -1,0 +1,34 @@
+package dev.krait.scheduler;
+
+/// Decides how many tokens to draft for a sequence, and is told what became of them. Engine thread
+/// only.
+public interface DraftLengths {
+
+  /// How many tokens to draft for a sequence in the next step; 0 for none. The scheduler may lower
+  /// the answer.
+  ///
+  /// @param sequence a sequence with exactly one token to compute
+  /// @param runningSequences sequences that run now
+  int draftTokens(Sequence sequence, int runningSequences);
+
+  /// Outcome of a step for a sequence that was offered drafts.
+  ///
+  /// @param drafted tokens that were really proposed, 0 or more
+  /// @param accepted how many of them were accepted
+  void observe(Sequence sequence, int drafted, int accepted);
+
+  /// Always the same length; 0 never drafts.
+  static DraftLengths fixed(int draftTokens) {
+    return new DraftLengths() {
+      @Override
+      public int draftTokens(Sequence sequence, int runningSequences) {
+        return draftTokens;
+      }
+
+      @Override
+      public void observe(Sequence sequence, int drafted, int accepted) {
+        // A fixed length learns nothing.
+      }
+    };
+  }
+}

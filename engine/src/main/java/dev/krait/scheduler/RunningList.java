@@ -1,0 +1,48 @@
+package dev.krait.scheduler;
+
+import org.jspecify.annotations.Nullable;
+
+/// The running sequences in order of rank: the first is served first and preempted last.
+final class RunningList {
+  private final @Nullable ActiveSequence[] sequences;
+  private int size;
+
+  RunningList(int capacity) {
+    sequences = new ActiveSequence[capacity];
+  }
+
+  int size() {
+    return size;
+  }
+
+  ActiveSequence at(int index) {
+    ActiveSequence sequence = sequences[index];
+    if (sequence == null) {
+      throw new IndexOutOfBoundsException(index + " of " + size);
+    }
+    return sequence;
+  }
+
+  ActiveSequence last() {
+    return at(size - 1);
+  }
+
+  void add(ActiveSequence sequence) {
+    int index = size;
+    while (index > 0 && at(index - 1).compareTo(sequence) > 0) {
+      sequences[index] = sequences[index - 1];
+      index--;
+    }
+    sequences[index] = sequence;
+    size++;
+  }
+
+  void remove(ActiveSequence sequence) {
+    int index = 0;
+    while (at(index) != sequence) {
+      index++;
+    }
+    System.arraycopy(sequences, index + 1, sequences, index, size - index - 1);
+    sequences[--size] = null;
+  }
+}

@@ -1,0 +1,341 @@
+package dev.krait.scheduler;
+
+import dev.krait.cache.CachePools;
+import dev.krait.cache.SequenceMemory;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.FinishReason;
+import dev.krait.generation.GenerationEvent;
+import dev.krait.generation.TokenStream;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.LongConsumer;
+import java.util.function.LongSupplier;
+
+/// Decides who gets how many tokens of the next step, and takes the step's answer.
+///
+/// It knows counts, no phases: a sequence has known tokens and computed tokens, and a step computes
+/// some of the difference. Use: `add`, then again and again `schedule`, execute the plan, `update`.
+/// `cancel` and `failAll` may come between steps. Engine thread only; nothing is allocated per step
+/// while the set of sequences stays the same.
+///
+/// Order of service is rank: lower priority number, then earlier arrival. Memory is reserved in
+/// that order and taken from the lowest rank, so the first sequence always gets on and nobody
+/// starves.
+public final class Scheduler {
+  private final SchedulerConfig config;
+  private final CachePools pools;
+  private final DraftLengths draftLengths;
+  private final LongSupplier nanoClock;
+  private final PreemptionPolicy preemption = new PreemptionPolicy();
+  private final WaitingQueue waiting = new WaitingQueue();
+  private final RunningList running;
+  private final Map<TokenStream, ActiveSequence> byStream = new HashMap<>();
+  private final List<ActiveSequence> expired = new ArrayList<>();
+  private final ReleasedIds released = new ReleasedIds();
+  private final TokenBudget budget = new TokenBudget();
+  private final StepPlan plan;
+  private final StepTally tally;
+  private final StepUpdate stepUpdate;
+  private long nextId = 1;
+  private long departures;
+  private int waitingAgain;
+
+  /// A scheduler over the given pools.
+  ///
+  /// @param draftLengths how many tokens to draft; not asked when the configuration allows none
+  /// @param nanoClock the engine's clock, of deadlines and times
+  public Scheduler(
+      SchedulerConfig config, CachePools pools, DraftLengths draftLengths, LongSupplier nanoClock) {
+    this.config = config;
+    this.pools = pools;
+    this.draftLengths = draftLengths;
+    this.nanoClock = nanoClock;
+    int capacity = config.runnableSequences();
+    running = new RunningList(capacity);
+    plan = new StepPlan(capacity);
+    tally = new StepTally(config.maxDraftTokens());
+    stepUpdate = new StepUpdate(draftLengths, tally);
+  }
+
+  /// Puts a request in the queue.
+  public void add(TokenStream stream) {
+    ActiveSequence sequence = new ActiveSequence(nextId++, stream);
+    byStream.put(stream, sequence);
+    waiting.add(sequence);
+  }
+
+  /// Ends a generation; without effect when it has ended.
+  public void cancel(TokenStream stream) {
+    ActiveSequence sequence = byStream.get(stream);
+    if (sequence != null) {
+      finish(sequence, FinishReason.CANCELLED, OptionalInt.empty());
+    }
+  }
+
+  /// Ends everything with a failure.
+  public void failAll(ErrorCode code, String message) {
+    for (ActiveSequence sequence : List.copyOf(byStream.values())) {
+      fail(sequence, code, message);
+    }
+  }
+
+  /// Fills and returns the plan of the next step; empty when nothing can be computed. The plan is
+  /// valid until its [#update].
+  public StepPlan schedule() {
+    tally.clear();
+    plan.clear();
+    long now = nanoClock.getAsLong();
+    finishExpired(now);
+    planRunning();
+    if (tally.preemptions == 0) {
+      admit(now);
+    }
+    if (config.maxDraftTokens() > 0) {
+      planDrafts();
+    }
+    fillPlan();
+    return plan;
+  }
+
+  private void finishExpired(long now) {
+    waiting.takeExpired(now, expired);
+    for (int i = 0; i < running.size(); i++) {
+      if (running.at(i).isExpired(now)) {
+        expired.add(running.at(i));
+      }
+    }
+    for (int i = 0; i < expired.size(); i++) {
+      finish(expired.get(i), FinishReason.DEADLINE, OptionalInt.empty());
+    }
+    expired.clear();
+  }
+
+  /// Reserves in order of rank. A victim ranks after the sequence it is sacrificed for, so it has
+  /// not been planned yet.
+  private void planRunning() {
+    int singles = 0;
+    for (int i = 0; i < running.size(); i++) {
+      singles += running.at(i).isSingle() ? 1 : 0;
+    }
+    budget.reset(config.maxTokensPerStep() - singles);
+    int index = 0;
+    while (index < running.size()) {
+      ActiveSequence sequence = running.at(index);
+      sequence.plannedDrafts = 0;
+      sequence.plannedTokens = sequence.isSingle() ? 1 : takeChunk(sequence);
+      if (sequence.plannedTokens == 0 || reserveOrPreempt(sequence)) {
+        index++;
+      }
+    }
+  }
+
+  /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
+  /// tokens, and leaves the prompt cut at a multiple.
+  private int takeChunk(ActiveSequence sequence) {
+    int most = Math.min(budget.remaining(), config.maxChunkTokens());
+    int tokens;
+    if (sequence.isPastPrompt()) {
+      tokens = Math.min(most, sequence.leftTokens());
+    } else {
+      int left = sequence.promptTokens() - sequence.computedTokens();
+      tokens = left <= most ? left : most - most % config.chunkMultiple();
+    }
+    budget.take(tokens);
+    return tokens;
+  }
+
+  /// False when the sequence itself had to go.
+  private boolean reserveOrPreempt(ActiveSequence sequence) {
+    while (!sequence.memory().reserve(sequence.plannedTokens, 0)) {
+      if (running.size() == 1) {
+        failForSize(sequence);
+        return false;
+      }
+      ActiveSequence victim = preemption.victim(running);
+      preempt(victim);
+      if (victim.equals(sequence)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void preempt(ActiveSequence victim) {
+    running.remove(victim);
+    victim.preempt();
+    released.add(victim.id());
+    waiting.add(victim);
+    waitingAgain++;
+    tally.preemptions++;
+  }
+
+  private void admit(long now) {
+    int spokenFor = spokenForBlocks();
+    while (!waiting.isEmpty() && running.size() < config.runnableSequences()) {
+      ActiveSequence head = waiting.first();
+      int needed = pools.blocksFor(head.tokens() + 1);
+      boolean alone = running.size() == 0;
+      if (budget.remaining() < config.chunkMultiple()
+          || (!alone && needed + spokenFor > pools.blocksFree())) {
+        return;
+      }
+      Optional<SequenceMemory> memory = pools.open();
+      if (memory.isEmpty()) {
+        return;
+      }
+      start(head, memory.get(), now);
+      int held = head.memory().blocks();
+      head.plannedTokens = takeChunk(head);
+      if (!reserveOrPreempt(head)) {
+        continue;
+      }
+      spokenFor += needed - (head.memory().blocks() - held);
+    }
+  }
+
+  /// Blocks that running sequences will want for tokens known already and for the next step.
+  private int spokenForBlocks() {
+    int wanted = 0;
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      int blocks = pools.blocksFor(sequence.tokens() + 1);
+      wanted += Math.max(0, blocks - sequence.memory().blocks());
+    }
+    return wanted;
+  }
+
+  private void start(ActiveSequence sequence, SequenceMemory memory, long now) {
+    leaveQueue(sequence);
+    sequence.start(memory, now);
+    running.add(sequence);
+  }
+
+  private void leaveQueue(ActiveSequence sequence) {
+    waiting.remove(sequence);
+    if (sequence.everRan()) {
+      waitingAgain--;
+    } else {
+      departures++;
+    }
+  }
+
+  /// Offers drafts with what tokens and blocks are left; nobody gives way for them.
+  private void planDrafts() {
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      if (!sequence.isSingle()) {
+        continue;
+      }
+      int drafts = draftLengths.draftTokens(sequence, running.size());
+      drafts = Math.min(drafts, config.maxDraftTokens());
+      drafts = Math.min(drafts, Math.min(sequence.leftOutput(), budget.remaining()));
+      if (drafts > 0 && sequence.memory().reserve(0, 1 + drafts)) {
+        sequence.plannedDrafts = drafts;
+        budget.take(drafts);
+      }
+    }
+  }
+
+  /// Generated tokens before prompt tokens.
+  private void fillPlan() {
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      if (sequence.isPastPrompt() && sequence.plannedTokens > 0) {
+        plan.add(sequence, sequence.plannedTokens, sequence.plannedDrafts);
+      }
+    }
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      if (!sequence.isPastPrompt() && sequence.plannedTokens > 0) {
+        plan.add(sequence, sequence.plannedTokens, 0);
+      }
+    }
+    tally.sequences = plan.size();
+  }
+
+  /// Takes the answer to a plan: commits, hands new tokens to their readers, ends what is complete.
+  ///
+  /// @return tokens committed
+  /// @throws EngineException INTERNAL when the answer does not fit the plan
+  public int update(StepPlan answered, StepOutput output) {
+    long now = nanoClock.getAsLong();
+    int advanced = 0;
+    for (int i = 0; i < answered.size(); i++) {
+      ActiveSequence sequence = (ActiveSequence) answered.sequence(i);
+      int before = sequence.computedTokens();
+      switch (stepUpdate.apply(answered, output, i, sequence, now)) {
+        case CONTINUES -> {}
+        case STOPPED -> finish(sequence, FinishReason.STOP, OptionalInt.of(sequence.lastToken()));
+        case COMPLETE -> finish(sequence, FinishReason.LENGTH, OptionalInt.empty());
+      }
+      advanced += sequence.computedTokens() - before;
+    }
+    return advanced;
+  }
+
+  private void failForSize(ActiveSequence sequence) {
+    String message =
+        "sequence of %d tokens: no memory when running alone (expected: at most %d blocks of %d tokens)"
+            .formatted(
+                sequence.tokens(), pools.blocksTotal(), pools.layout().demand().blockTokens());
+    fail(sequence, ErrorCode.RESOURCE_EXHAUSTED, message);
+  }
+
+  private void fail(ActiveSequence sequence, ErrorCode code, String message) {
+    long now = nanoClock.getAsLong();
+    end(sequence, new GenerationEvent.Failed(code, message, sequence.stats(now)));
+  }
+
+  private void finish(ActiveSequence sequence, FinishReason reason, OptionalInt stopTokenId) {
+    long now = nanoClock.getAsLong();
+    end(sequence, new GenerationEvent.Finished(reason, stopTokenId, sequence.stats(now)));
+  }
+
+  private void end(ActiveSequence sequence, GenerationEvent.End event) {
+    if (sequence.status() == SequenceStatus.RUNNING) {
+      running.remove(sequence);
+      released.add(sequence.id());
+    } else {
+      leaveQueue(sequence);
+    }
+    sequence.finish();
+    byStream.remove(sequence.stream());
+    sequence.stream().end(event);
+  }
+
+  /// Names every sequence that lost its memory since the last call: before the next step runs, the
+  /// runner must forget them.
+  public void takeReleased(LongConsumer forget) {
+    released.take(forget);
+  }
+
+  /// Sequences that hold memory.
+  public int running() {
+    return running.size();
+  }
+
+  /// Sequences in the queue, new and preempted.
+  public int waiting() {
+    return waiting.size();
+  }
+
+  /// Preempted sequences in the queue.
+  public int waitingAgain() {
+    return waitingAgain;
+  }
+
+  /// How many new sequences have left the queue since the start, to run or to end.
+  public long departures() {
+    return departures;
+  }
+
+  /// Counts of the step that was scheduled last; complete after its update.
+  public StepTally tally() {
+    return tally;
+  }
+}

@@ -1,0 +1,80 @@
+package dev.krait.scheduler;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+
+/// Applies one entry of a step's answer to its sequence: commit, append, decide whether it ended.
+final class StepUpdate {
+
+  /// What became of the sequence.
+  enum Outcome {
+    /// It needs more steps.
+    CONTINUES,
+    /// Its last token is a stop token.
+    STOPPED,
+    /// It has all tokens that it may have.
+    COMPLETE
+  }
+
+  private final DraftLengths draftLengths;
+  private final StepTally tally;
+
+  StepUpdate(DraftLengths draftLengths, StepTally tally) {
+    this.draftLengths = draftLengths;
+    this.tally = tally;
+  }
+
+  Outcome apply(StepPlan plan, StepOutput output, int entry, ActiveSequence sequence, long now) {
+    int firstPosition = sequence.computedTokens();
+    int known = plan.tokens(entry);
+    int drafts = plan.draftTokens(entry);
+    boolean chooses = plan.choosesToken(entry);
+    int newTokens = output.newTokens(entry);
+    check(sequence, newTokens, chooses ? 1 : 0, chooses ? 1 + drafts : 0);
+
+    tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
+    sequence.commit(drafts > 0 ? newTokens : known);
+    if (drafts > 0) {
+      observeDrafts(sequence, output.draftedTokens(entry), output.acceptedTokens(entry));
+    }
+    sequence.stream().appendPromptLogprobs(firstPosition + 1, output.promptLogprobs(entry));
+    Outcome outcome = chooses ? append(output, entry, sequence, now) : Outcome.CONTINUES;
+    if (outcome == Outcome.CONTINUES) {
+      sequence.stream().publish();
+    }
+    return outcome;
+  }
+
+  /// Appends new tokens up to the end of the generation and drops those beyond.
+  private Outcome append(StepOutput output, int entry, ActiveSequence sequence, long now) {
+    for (int i = 0; i < output.newTokens(entry); i++) {
+      if (sequence.leftOutput() == 0) {
+        return Outcome.COMPLETE;
+      }
+      int token = output.newToken(entry, i);
+      sequence.append(token, now);
+      sequence.stream().append(token, output.logprobs(entry, i));
+      tally.generatedTokens++;
+      if (sequence.stopsAt(token)) {
+        return Outcome.STOPPED;
+      }
+    }
+    return sequence.leftOutput() == 0 ? Outcome.COMPLETE : Outcome.CONTINUES;
+  }
+
+  private void observeDrafts(ActiveSequence sequence, int drafted, int accepted) {
+    check(sequence, accepted, 0, drafted);
+    sequence.addDrafts(drafted, accepted);
+    tally.addDrafts(drafted, accepted);
+    draftLengths.observe(sequence, drafted, accepted);
+  }
+
+  private static void check(ActiveSequence sequence, int tokens, int least, int most) {
+    if (tokens < least || tokens > most) {
+      throw new EngineException(
+          ErrorCode.INTERNAL,
+          "new tokens of sequence %d: %d (expected: %d to %d)"
+              .formatted(sequence.id(), tokens, least, most));
+    }
+  }
+}

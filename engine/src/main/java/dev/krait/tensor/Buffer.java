@@ -1,0 +1,15 @@
+package dev.krait.tensor;
+
+/// Floats that a backend owns, in its device's memory. Only the backend that made a buffer may
+/// compute with it.
+public interface Buffer {
+
+  /// Number of floats.
+  long elements();
+
+  /// Copies `target.length` floats from `offset` on to the host.
+  void read(long offset, float[] target);
+
+  /// Copies floats from the host to `offset`.
+  void write(long offset, float[] source);
+}

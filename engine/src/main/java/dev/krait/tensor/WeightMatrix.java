@@ -1,0 +1,18 @@
+package dev.krait.tensor;
+
+/// A weight matrix `[rows, columns]` in the layout that its backend computes with; a matrix product
+/// maps a row of `columns` activations to `rows` outputs.
+public interface WeightMatrix {
+
+  /// Output width.
+  int rows();
+
+  /// Input width.
+  int columns();
+
+  /// Element type as kept in memory.
+  DType dtype();
+
+  /// Bytes in memory: what one pass over the matrix reads.
+  long bytes();
+}
