@@ -1,0 +1,85 @@
+package dev.krait.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Clock;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.json.JsonMapper;
+
+class ChatTemplateCasesTest {
+  record Case(String name, ChatTemplate template, Map<String, Object> body) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  static List<Case> cases() throws IOException {
+    Map<String, Object> document;
+    try (InputStream stream =
+        ChatTemplateCasesTest.class.getResourceAsStream("/chat_templates/cases.json")) {
+      document =
+          JsonMapper.builder().build().readValue(Objects.requireNonNull(stream), Map.class);
+    }
+    LocalDateTime now = LocalDateTime.parse((String) document.get("now"));
+    Clock clock = Clock.fixed(now.toInstant(ZoneOffset.UTC), ZoneOffset.UTC);
+    List<Case> cases = new ArrayList<>();
+    for (Map<String, Object> template : (List<Map<String, Object>>) document.get("templates")) {
+      ChatTemplate compiled =
+          ChatTemplate.of(
+              (String) template.get("template"),
+              Optional.ofNullable((String) template.get("bos_token")),
+              Optional.ofNullable((String) template.get("eos_token")),
+              clock);
+      for (Map<String, Object> body : (List<Map<String, Object>>) template.get("cases")) {
+        cases.add(new Case(template.get("name") + "/" + body.get("name"), compiled, body));
+      }
+    }
+    return cases;
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void everyCaseRendersExactlyOrRaisesItsError(Case given) {
+    if (given.body().containsKey("rendered")) {
+      assertThat(render(given)).isEqualTo(given.body().get("rendered"));
+    } else {
+      assertThatThrownBy(() -> render(given))
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT))
+          .hasMessageContaining((String) given.body().get("error"));
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static String render(Case given) {
+    Map<String, Object> kwargs =
+        new java.util.HashMap<>((Map<String, Object>) given.body().get("kwargs"));
+    boolean generation = Boolean.TRUE.equals(kwargs.remove("add_generation_prompt"));
+    boolean continued = Boolean.TRUE.equals(kwargs.remove("continue_final_message"));
+    Optional<List<Object>> tools = Optional.ofNullable((List<Object>) kwargs.remove("tools"));
+    return given
+        .template()
+        .render(
+            (List<Map<String, Object>>) given.body().get("messages"),
+            generation,
+            continued,
+            tools,
+            kwargs);
+  }
+}
