@@ -34,6 +34,9 @@ public final class TextStream {
   private final StopRequest stop;
   private final GenerationListener listener;
   private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+  /// An event that was read while looking for the end.
+  private Optional<GenerationEvent> ahead = Optional.empty();
+
   private int generated;
   private OptionalLong lastTokensNanos = OptionalLong.empty();
   private Usage usage;
@@ -59,7 +62,7 @@ public final class TextStream {
   ///   time was up, or what the engine failed with
   public TextChunk next() {
     while (true) {
-      switch (tokens.next()) {
+      switch (nextEvent()) {
         case PromptLogprobs prompt -> promptLogprobs.addAll(prompt.values());
         case Tokens burst -> {
           return chunk(burst);
@@ -89,6 +92,12 @@ public final class TextStream {
     engine.cancel(tokens);
   }
 
+  private GenerationEvent nextEvent() {
+    GenerationEvent event = ahead.orElseGet(tokens::next);
+    ahead = Optional.empty();
+    return event;
+  }
+
   private TextChunk chunk(Tokens burst) {
     observeTokens();
     StringBuilder text = new StringBuilder();
@@ -106,7 +115,8 @@ public final class TextStream {
     }
     usage = new Usage(tokens.promptTokens(), generated, 0, 0);
     Optional<Finish> finish = Optional.empty();
-    if (tokens.poll().orElse(null) instanceof End end) {
+    ahead = tokens.poll();
+    if (ahead.isPresent() && ahead.get() instanceof End end) {
       finish = Optional.of(finish(end, text));
     }
     return new TextChunk(text.toString(), ids, burst.logprobs(), finish);
@@ -118,9 +128,9 @@ public final class TextStream {
 
   private TextChunk stoppedByString(Tokens burst, int kept, StringBuilder text) {
     engine.cancel(tokens);
-    GenerationEvent event = tokens.next();
+    GenerationEvent event = nextEvent();
     while (!(event instanceof End)) {
-      event = tokens.next();
+      event = nextEvent();
     }
     end(((End) event).stats(), "stop");
     TokenIds ids = TokenIds.of(Arrays.copyOf(burst.ids().toArray(), kept));
