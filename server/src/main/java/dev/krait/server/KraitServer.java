@@ -208,6 +208,11 @@ public final class KraitServer implements AutoCloseable {
     return engine.handle().status();
   }
 
+  /// Requests that are in progress.
+  public int requests() {
+    return admission.requests();
+  }
+
   /// Completed when the engine fails for good.
   public CompletableFuture<EngineException> failure() {
     return failure;

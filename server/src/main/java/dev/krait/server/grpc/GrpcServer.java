@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 /// A listening gRPC server: inference, health and reflection. It shares nothing with HTTP but the
@@ -27,6 +28,7 @@ public final class GrpcServer implements AutoCloseable {
   private final HealthStatusManager health;
   private final AtomicReference<Optional<GenerationService>> service;
   private final ExecutorService threads;
+  private final AtomicBoolean terminal = new AtomicBoolean();
 
   private GrpcServer(Server server, HealthStatusManager health, AtomicReference<Optional<GenerationService>> service, ExecutorService threads) {
     this.server = server;
@@ -89,13 +91,15 @@ public final class GrpcServer implements AutoCloseable {
 
   /// Health says NOT_SERVING from now on, whatever happens.
   public void stopServing() {
-    health.enterTerminalState();
+    if (terminal.compareAndSet(false, true)) {
+      health.enterTerminalState();
+    }
   }
 
   /// Stops listening and breaks off whatever still runs.
   @Override
   public void close() {
-    health.enterTerminalState();
+    stopServing();
     server.shutdown();
     try {
       if (!server.awaitTermination(1, TimeUnit.SECONDS)) {

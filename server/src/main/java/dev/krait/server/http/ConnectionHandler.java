@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
 final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(ConnectionHandler.class);
   private static final int MAX_WAITING = 4;
-  private static final long LINGER_MILLIS = 2_000;
+  private static final long LINGER_MILLIS = 1_000;
 
   private final int maxBodyBytes;
   private final RequestClock clock;
