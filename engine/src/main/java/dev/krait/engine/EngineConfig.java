@@ -1,6 +1,7 @@
 package dev.krait.engine;
 
 import dev.krait.error.EngineException;
+import dev.krait.loading.StoredType;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -11,6 +12,7 @@ import java.util.OptionalLong;
 /// @param modelFolder checkpoint folder in the Hugging Face layout
 /// @param draftFolder checkpoint folder of the draft model, for [SpeculationMode#DRAFT]
 /// @param backend `auto`, `cpu`, `reference` or `cuda`
+/// @param weights in which type weight matrices are kept
 /// @param threads compute threads of the CPU backends; empty uses every processor
 /// @param maxSequences most sequences that run at once
 /// @param maxTokensPerStep most tokens computed in one step over all sequences
@@ -24,6 +26,7 @@ public record EngineConfig(
     Path modelFolder,
     Optional<Path> draftFolder,
     String backend,
+    StoredType weights,
     OptionalInt threads,
     int maxSequences,
     int maxTokensPerStep,
@@ -55,6 +58,7 @@ public record EngineConfig(
         modelFolder,
         Optional.empty(),
         "auto",
+        StoredType.STORED,
         OptionalInt.empty(),
         64,
         512,
@@ -76,5 +80,24 @@ public record EngineConfig(
     if (value < least || value > most) {
       throw EngineException.invalidArgument(name, value, least + " to " + most);
     }
+  }
+
+  /// The same with a drafter.
+  public EngineConfig withSpeculation(
+      SpeculationMode mode, Optional<Path> draft, int maxDrafts, OptionalInt fixedDrafts) {
+    return new EngineConfig(
+        modelFolder,
+        draft,
+        backend,
+        weights,
+        threads,
+        maxSequences,
+        maxTokensPerStep,
+        maxWaiting,
+        maxModelTokens,
+        cacheBytes,
+        mode,
+        maxDrafts,
+        fixedDrafts);
   }
 }

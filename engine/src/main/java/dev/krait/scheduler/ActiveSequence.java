@@ -31,11 +31,8 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private int acceptedTokens;
   private int preemptions;
 
-  /// Tokens of the step being planned.
-  int plannedTokens;
-
-  /// Drafts of the step being planned.
-  int plannedDrafts;
+  private int plannedTokens;
+  private int plannedDrafts;
 
   ActiveSequence(long id, TokenStream stream) {
     this.id = id;
@@ -159,14 +156,31 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     status = SequenceStatus.FINISHED;
   }
 
+  /// Sets what the next step computes of it, without drafts.
+  void plan(int knownTokens) {
+    plannedTokens = knownTokens;
+    plannedDrafts = 0;
+  }
+
+  void planDrafts(int drafts) {
+    plannedDrafts = drafts;
+  }
+
+  int plannedTokens() {
+    return plannedTokens;
+  }
+
+  int plannedDrafts() {
+    return plannedDrafts;
+  }
+
   private void closeMemory() {
     SequenceMemory held = memory;
     memory = null;
     if (held != null) {
       held.close();
     }
-    plannedTokens = 0;
-    plannedDrafts = 0;
+    plan(0);
   }
 
   void commit(int count) {

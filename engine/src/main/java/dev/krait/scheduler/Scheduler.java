@@ -126,9 +126,11 @@ public final class Scheduler {
     int index = 0;
     while (index < running.size()) {
       ActiveSequence sequence = running.at(index);
-      sequence.plannedDrafts = 0;
-      sequence.plannedTokens = sequence.isSingle() ? 1 : takeChunk(sequence);
-      if (sequence.plannedTokens == 0 || reserveOrPreempt(sequence)) {
+      boolean single = sequence.isSingle();
+      int tokens = single ? 1 : chunkTokens(sequence);
+      if (tokens == 0 || reserveOrPreempt(sequence, tokens)) {
+        sequence.plan(tokens);
+        budget.take(single ? 0 : tokens);
         index++;
       }
     }
@@ -136,22 +138,18 @@ public final class Scheduler {
 
   /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
   /// tokens, and leaves the prompt cut at a multiple.
-  private int takeChunk(ActiveSequence sequence) {
+  private int chunkTokens(ActiveSequence sequence) {
     int most = Math.min(budget.remaining(), config.maxChunkTokens());
-    int tokens;
     if (sequence.isPastPrompt()) {
-      tokens = Math.min(most, sequence.leftTokens());
-    } else {
-      int left = sequence.promptTokens() - sequence.computedTokens();
-      tokens = left <= most ? left : most - most % config.chunkMultiple();
+      return Math.min(most, sequence.leftTokens());
     }
-    budget.take(tokens);
-    return tokens;
+    int left = sequence.promptTokens() - sequence.computedTokens();
+    return left <= most ? left : most - most % config.chunkMultiple();
   }
 
   /// False when the sequence itself had to go.
-  private boolean reserveOrPreempt(ActiveSequence sequence) {
-    while (!sequence.memory().reserve(sequence.plannedTokens, 0)) {
+  private boolean reserveOrPreempt(ActiveSequence sequence, int tokens) {
+    while (!sequence.memory().reserve(tokens, 0)) {
       if (running.size() == 1) {
         failForSize(sequence);
         return false;
@@ -189,12 +187,12 @@ public final class Scheduler {
         return;
       }
       start(head, memory.get(), now);
-      int held = head.memory().blocks();
-      head.plannedTokens = takeChunk(head);
-      if (!reserveOrPreempt(head)) {
-        continue;
+      int tokens = chunkTokens(head);
+      if (reserveOrPreempt(head, tokens)) {
+        head.plan(tokens);
+        budget.take(tokens);
+        spokenFor += needed - head.memory().blocks();
       }
-      spokenFor += needed - (head.memory().blocks() - held);
     }
   }
 
@@ -235,7 +233,7 @@ public final class Scheduler {
       drafts = Math.min(drafts, config.maxDraftTokens());
       drafts = Math.min(drafts, Math.min(sequence.leftOutput(), budget.remaining()));
       if (drafts > 0 && sequence.memory().reserve(0, 1 + drafts)) {
-        sequence.plannedDrafts = drafts;
+        sequence.planDrafts(drafts);
         budget.take(drafts);
       }
     }
@@ -245,14 +243,14 @@ public final class Scheduler {
   private void fillPlan() {
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);
-      if (sequence.isPastPrompt() && sequence.plannedTokens > 0) {
-        plan.add(sequence, sequence.plannedTokens, sequence.plannedDrafts);
+      if (sequence.isPastPrompt() && sequence.plannedTokens() > 0) {
+        plan.add(sequence, sequence.plannedTokens(), sequence.plannedDrafts());
       }
     }
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);
-      if (!sequence.isPastPrompt() && sequence.plannedTokens > 0) {
-        plan.add(sequence, sequence.plannedTokens, 0);
+      if (!sequence.isPastPrompt() && sequence.plannedTokens() > 0) {
+        plan.add(sequence, sequence.plannedTokens(), 0);
       }
     }
     tally.sequences = plan.size();

@@ -16,11 +16,11 @@ import java.util.Optional;
 /// Turns a conversation into the prompt that a model was trained on, with the Jinja template of its
 /// checkpoint.
 ///
-/// Immutable; any thread may render, and a rendering takes far below a millisecond once warm. Opening
-/// compiles the template and tries it, which loads a few hundred classes: a server that wants to
-/// start fast calls [#open] on a background thread while the weights load, and joins it before it
-/// reports ready. Templates cannot reach Java, files or the network, and every rendering has a budget
-/// of work, depth and text.
+/// Immutable; any thread may render, and a rendering takes far below a millisecond once warm.
+/// Opening compiles the template and tries it, which loads a few hundred classes: a server that
+/// wants to start fast calls [#open] on a background thread while the weights load, and joins it
+/// before it reports ready. Templates cannot reach Java, files or the network, and every rendering
+/// has a budget of work, depth and text.
 public final class ChatTemplate {
   private static final String TAG = "CONTINUE_FINAL_MESSAGE_TAG ";
 
@@ -39,7 +39,7 @@ public final class ChatTemplate {
   ///
   /// @return empty when the folder has no template
   /// @throws EngineException INVALID_CHECKPOINT for a broken file and for a template that cannot
-  ///     render even the simplest conversation
+  ///   render even the simplest conversation
   public static Optional<ChatTemplate> open(Path modelFolder) {
     TokenizerConfig config = TokenizerConfig.read(modelFolder);
     return config.chatTemplate().map(source -> open(modelFolder, source, config));
@@ -83,11 +83,11 @@ public final class ChatTemplate {
   /// @param messages the messages as JSON objects; nulls inside are allowed
   /// @param addGenerationPrompt whether the prompt ends with the start of an answer
   /// @param continueFinalMessage whether the prompt ends inside the last message, right after its
-  ///     text, so that the model goes on with it; not together with a generation prompt
+  ///   text, so that the model goes on with it; not together with a generation prompt
   /// @param tools the tools as JSON objects, in scope as `tools`
   /// @param kwargs further variables of the template
-  /// @throws EngineException INVALID_ARGUMENT when the template refuses the conversation (the message
-  ///     holds what it raised), fails on it, or runs into a limit
+  /// @throws EngineException INVALID_ARGUMENT when the template refuses the conversation (the
+  ///   message holds what it raised), fails on it, or runs into a limit
   public String render(
       List<Map<String, Object>> messages,
       boolean addGenerationPrompt,

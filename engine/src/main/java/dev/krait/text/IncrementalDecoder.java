@@ -12,7 +12,8 @@ public final class IncrementalDecoder {
 
   /// Starts a stream.
   ///
-  /// @param promptIds what the stream continues; decides whether its first space belongs to the text
+  /// @param promptIds what the stream continues; decides whether its first space belongs to the
+  ///   text
   /// @param skipSpecialTokens whether special tokens give no text
   public IncrementalDecoder(Tokenizer tokenizer, int[] promptIds, boolean skipSpecialTokens) {
     this.tokenizer = tokenizer;

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
-/// How the pieces of a vocabulary stand for bytes, where the decoder of `tokenizer.json` is one of the
-/// two common kinds; others are left to the tokenizers library. Immutable.
+/// How the pieces of a vocabulary stand for bytes, where the decoder of `tokenizer.json` is one of
+/// the two common kinds; others are left to the tokenizers library. Immutable.
 final class TokenCodec {
   /// The decoder of a tokenizer.
   enum Kind {
@@ -75,7 +75,8 @@ final class TokenCodec {
     return stripsFirstSpace;
   }
 
-  /// Whether the piece is a byte that only makes a character together with its neighbours, as a run.
+  /// Whether the piece is a byte that only makes a character together with its neighbours, as a
+  /// run.
   boolean isFallbackByte(int id) {
     return kind == Kind.BYTE_FALLBACK && fallbackByte(vocabulary.piece(id)) >= 0;
   }
@@ -124,8 +125,7 @@ final class TokenCodec {
     java.util.Arrays.fill(bytes, (short) -1);
     int next = 0x100;
     for (int value = 0; value < 0x100; value++) {
-      boolean printable =
-          (value >= '!' && value <= '~') || (value >= 0xa1 && value != 0xad);
+      boolean printable = (value >= '!' && value <= '~') || (value >= 0xa1 && value != 0xad);
       bytes[printable ? value : next++] = (short) value;
     }
     return bytes;

@@ -14,9 +14,10 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /// Text to token ids and back, with the `tokenizer.json` of a checkpoint.
 ///
-/// Any number of threads may use one tokenizer; [#close] waits for calls that are running, and later
-/// calls fail with UNAVAILABLE. Opening never reaches for the network. The native library is unpacked
-/// to `~/.djl.ai`, or to the folder that the environment variable `ENGINE_CACHE_DIR` names.
+/// Any number of threads may use one tokenizer; [#close] waits for calls that are running, and
+/// later calls fail with UNAVAILABLE. Opening never reaches for the network. The native library is
+/// unpacked to `~/.djl.ai`, or to the folder that the environment variable `ENGINE_CACHE_DIR`
+/// names.
 public final class Tokenizer implements AutoCloseable {
   /// How much text one call takes unless told otherwise: 4 MiB of UTF-8, a few seconds of work.
   public static final int DEFAULT_MAX_INPUT_BYTES = 4 * 1024 * 1024;
@@ -63,7 +64,7 @@ public final class Tokenizer implements AutoCloseable {
   /// recognised. A lone surrogate, which UTF-8 cannot hold, counts as U+FFFD.
   ///
   /// @param addSpecialTokens whether to add what the tokenizer puts round a text, such as a begin
-  ///     token; a rendered chat template has its own
+  ///   token; a rendered chat template has its own
   /// @throws EngineException INVALID_ARGUMENT for a text beyond the limit
   public int[] encode(String text, boolean addSpecialTokens) {
     long bytes = utf8Bytes(text);

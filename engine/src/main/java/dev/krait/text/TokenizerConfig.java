@@ -35,9 +35,7 @@ record TokenizerConfig(
   }
 
   static JsonMapper mapper() {
-    return JsonMapper.builder()
-        .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-        .build();
+    return JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
   }
 
   private static JsonNode json(Path file) {
@@ -51,8 +49,7 @@ record TokenizerConfig(
       }
       return node;
     } catch (IOException | JacksonException e) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
+      throw new EngineException(ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
     }
   }
 
@@ -72,8 +69,7 @@ record TokenizerConfig(
       try {
         return Optional.of(Files.readString(file, StandardCharsets.UTF_8));
       } catch (IOException e) {
-        throw new EngineException(
-            ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
+        throw new EngineException(ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
       }
     }
     JsonNode template = config.path("chat_template");
@@ -93,13 +89,12 @@ record TokenizerConfig(
     config
         .path("added_tokens_decoder")
         .properties()
-        .forEach(
-            entry -> {
-              boolean number = entry.getKey().matches("\\d{1,9}");
-              if (number && entry.getValue().path("content").isString()) {
-                tokens.put(Integer.parseInt(entry.getKey()), entry.getValue());
-              }
-            });
+        .forEach(entry -> {
+          boolean number = entry.getKey().matches("\\d{1,9}");
+          if (number && entry.getValue().path("content").isString()) {
+            tokens.put(Integer.parseInt(entry.getKey()), entry.getValue());
+          }
+        });
     return tokens;
   }
 }

@@ -145,12 +145,11 @@ record TokenizerFile(byte[] bytes, Vocabulary vocabulary, TokenCodec codec) {
       Set<String> present = new HashSet<>();
       added.forEach(piece -> present.add(piece.text()));
       List<JsonNode> missing = new ArrayList<>();
-      configured.forEach(
-          (id, token) -> {
-            if (!present.contains(token.path("content").stringValue())) {
-              missing.add(((ObjectNode) token.deepCopy()).put("id", id));
-            }
-          });
+      configured.forEach((id, token) -> {
+        if (!present.contains(token.path("content").stringValue())) {
+          missing.add(((ObjectNode) token.deepCopy()).put("id", id));
+        }
+      });
       return missing;
     }
 

@@ -21,12 +21,11 @@ final class TokenizerLibrary {
   private TokenizerLibrary() {}
 
   static HuggingFaceTokenizer open(byte[] tokenizerJson) throws IOException {
-    QUIET.forEach(
-        (property, value) -> {
-          if (System.getProperty(property) == null) {
-            System.setProperty(property, value);
-          }
-        });
+    QUIET.forEach((property, value) -> {
+      if (System.getProperty(property) == null) {
+        System.setProperty(property, value);
+      }
+    });
     return HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(tokenizerJson), WHOLE);
   }
 }

@@ -13,7 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// The pieces of a tokenizer by id, as `tokenizer.json` spells them; an id may have none. Immutable.
+/// The pieces of a tokenizer by id, as `tokenizer.json` spells them; an id may have none.
+/// Immutable.
 final class Vocabulary {
   /// Ids beyond this are taken for a broken file, not for a vocabulary.
   private static final int MAX_ID = (1 << 24) - 1;

@@ -16,6 +16,7 @@ final class WindowedPieces implements IncrementalDecoder.Pieces {
 
   /// Tokens before `settled` have been given out, those after it are held back.
   private int[] window = {};
+
   private int settled;
 
   WindowedPieces(Tokenizer tokenizer, boolean skipSpecialTokens) {

@@ -32,8 +32,7 @@ class ChatTemplateCasesTest {
     Map<String, Object> document;
     try (InputStream stream =
         ChatTemplateCasesTest.class.getResourceAsStream("/chat_templates/cases.json")) {
-      document =
-          JsonMapper.builder().build().readValue(Objects.requireNonNull(stream), Map.class);
+      document = JsonMapper.builder().build().readValue(Objects.requireNonNull(stream), Map.class);
     }
     LocalDateTime now = LocalDateTime.parse((String) document.get("now"));
     Clock clock = Clock.fixed(now.toInstant(ZoneOffset.UTC), ZoneOffset.UTC);

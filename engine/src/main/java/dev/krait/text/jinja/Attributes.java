@@ -55,7 +55,8 @@ final class Attributes {
     Object value = target;
     for (String part : text.split("\\.", -1)) {
       budget.step();
-      boolean position = !part.isEmpty() && part.length() < 10 && part.chars().allMatch(c -> c >= '0' && c <= '9');
+      boolean position =
+          !part.isEmpty() && part.length() < 10 && part.chars().allMatch(c -> c >= '0' && c <= '9');
       Object key = position ? (Object) Long.valueOf(part) : part;
       value = item(value, key, budget);
     }
@@ -72,7 +73,8 @@ final class Attributes {
   }
 
   private static Undefined missing(Object target, String name) {
-    return new Undefined("'" + Values.typeName(target) + " object' has no attribute '" + name + "'");
+    return new Undefined(
+        "'" + Values.typeName(target) + " object' has no attribute '" + name + "'");
   }
 
   private static int index(int size, int index) {

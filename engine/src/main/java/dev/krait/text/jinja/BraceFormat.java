@@ -47,8 +47,7 @@ final class BraceFormat {
     int colon = field.indexOf(':');
     String name = colon < 0 ? field : field.substring(0, colon);
     String specification = colon < 0 ? "" : field.substring(colon + 1);
-    boolean position =
-        name.length() < 6 && name.chars().allMatch(c -> c >= '0' && c <= '9');
+    boolean position = name.length() < 6 && name.chars().allMatch(c -> c >= '0' && c <= '9');
     Optional<Object> value =
         position
             ? arguments.find(Integer.parseInt(name), "")
@@ -72,7 +71,8 @@ final class BraceFormat {
             ? PercentFormat.fixed(value, sizes.length == 2 ? size(sizes[1]) : 6)
             : new Printer(budget).text(value);
     int missing = size(sizes[0]) - text.length();
-    boolean right = specification.startsWith(">") || (Values.isNumber(value) && !specification.startsWith("<"));
+    boolean right =
+        specification.startsWith(">") || (Values.isNumber(value) && !specification.startsWith("<"));
     if (specification.startsWith("^")) {
       return TextMethods.repeat(" ", missing / 2, budget)
           + text

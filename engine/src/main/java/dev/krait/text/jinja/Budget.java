@@ -1,7 +1,7 @@
 package dev.krait.text.jinja;
 
-/// Counts the work, depth and text of one rendering against its [Limits]. Operations pay before they
-/// work, so that none can run longer than the rest of the budget allows.
+/// Counts the work, depth and text of one rendering against its [Limits]. Operations pay before
+/// they work, so that none can run longer than the rest of the budget allows.
 final class Budget {
   static final int CHARS_PER_STEP = 32;
   private static final int COMPARES_PER_STEP = 128;

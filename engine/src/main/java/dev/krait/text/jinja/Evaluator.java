@@ -32,11 +32,9 @@ final class Evaluator {
           case Expr.Literal literal -> literal.value();
           case Expr.Name name -> scope.get(name.name());
           case Expr.Attribute attribute ->
-              Attributes.attribute(
-                  evaluate(attribute.target(), scope), attribute.name(), budget);
+              Attributes.attribute(evaluate(attribute.target(), scope), attribute.name(), budget);
           case Expr.Item item ->
-              Attributes.item(
-                  evaluate(item.target(), scope), evaluate(item.key(), scope), budget);
+              Attributes.item(evaluate(item.target(), scope), evaluate(item.key(), scope), budget);
           case Expr.Slice slice -> slice(slice, scope);
           case Expr.Call call -> call(call, scope);
           case Expr.Filter filter -> filter(filter, scope);
@@ -73,8 +71,7 @@ final class Evaluator {
   }
 
   private Object filter(Expr.Filter filter, Scope scope) {
-    return filter(
-        filter.name(), evaluate(filter.input(), scope), filter.arguments(), scope);
+    return filter(filter.name(), evaluate(filter.input(), scope), filter.arguments(), scope);
   }
 
   private Object test(Expr.Test test, Scope scope) {

@@ -7,8 +7,9 @@ import java.util.List;
 /// Splits an expression into tokens, with Python's literals.
 final class ExprLexer {
   private static final List<String> OPERATORS =
-      List.of("**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", ".",
-          ":", "|", ",", "(", ")", "[", "]", "{", "}");
+      List.of(
+          "**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", ".", ":",
+          "|", ",", "(", ")", "[", "]", "{", "}");
   private static final int MAX_DIGITS = 400;
 
   private final String source;

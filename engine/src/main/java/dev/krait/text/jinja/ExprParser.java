@@ -397,8 +397,7 @@ final class ExprParser {
 
   void expect(String operator) {
     if (!accept(operator)) {
-      throw TemplateException.syntax(
-          "'" + operator + "' expected, found '" + peek().image() + "'");
+      throw TemplateException.syntax("'" + operator + "' expected, found '" + peek().image() + "'");
     }
   }
 

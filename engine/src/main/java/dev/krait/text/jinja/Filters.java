@@ -61,8 +61,7 @@ final class Filters {
 
   private static Object fallback(Object input, CallArguments arguments) {
     boolean missing =
-        input instanceof Undefined
-            || (arguments.flag(1, "boolean", false) && !Values.truth(input));
+        input instanceof Undefined || (arguments.flag(1, "boolean", false) && !Values.truth(input));
     return missing ? arguments.get(0, "default_value", "") : input;
   }
 
@@ -151,14 +150,14 @@ final class Filters {
     Object fallback = arguments.get(0, "default", 0.0);
     return switch (input) {
       case Object number when Values.isNumber(number) -> Values.real(number);
-      case String text when text.length() <= MAX_NUMBER_CHARS ->
-          parseReal(text.strip(), fallback);
+      case String text when text.length() <= MAX_NUMBER_CHARS -> parseReal(text.strip(), fallback);
       default -> fallback;
     };
   }
 
   private static Object parseReal(String text, Object fallback) {
-    boolean plain = !text.isEmpty() && text.chars().allMatch(c -> "0123456789.eE+-".indexOf(c) >= 0);
+    boolean plain =
+        !text.isEmpty() && text.chars().allMatch(c -> "0123456789.eE+-".indexOf(c) >= 0);
     try {
       return plain ? (Object) Double.valueOf(text) : fallback;
     } catch (NumberFormatException e) {

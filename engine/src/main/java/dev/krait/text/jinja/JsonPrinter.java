@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 
-/// Python's `json.dumps` as the `tojson` of chat templates calls it: non-ASCII kept by default, HTML
-/// not escaped.
+/// Python's `json.dumps` as the `tojson` of chat templates calls it: non-ASCII kept by default,
+/// HTML not escaped.
 ///
 /// @param indent what one level adds, empty for everything on one line
 record JsonPrinter(

@@ -8,7 +8,7 @@ package dev.krait.text.jinja;
 /// @param expressionDepth deepest nesting of brackets and operators in one expression
 /// @param callDepth deepest nesting of evaluation at run time, macros included
 /// @param work steps of one rendering; a step is one node, one list element or
-///     [Budget#CHARS_PER_STEP] characters, and takes some tens of nanoseconds
+///   [Budget#CHARS_PER_STEP] characters, and takes some tens of nanoseconds
 /// @param textChars longest text that an operation may make, the output included
 /// @param rangeItems longest `range`
 public record Limits(

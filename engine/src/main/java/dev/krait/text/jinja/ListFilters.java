@@ -13,8 +13,23 @@ import java.util.Set;
 final class ListFilters {
   static final Set<String> NAMES =
       Set.of(
-          "batch", "dictsort", "first", "groupby", "last", "map", "max", "min", "reject",
-          "rejectattr", "reverse", "select", "selectattr", "slice", "sort", "sum", "unique");
+          "batch",
+          "dictsort",
+          "first",
+          "groupby",
+          "last",
+          "map",
+          "max",
+          "min",
+          "reject",
+          "rejectattr",
+          "reverse",
+          "select",
+          "selectattr",
+          "slice",
+          "sort",
+          "sum",
+          "unique");
 
   private final Evaluator evaluator;
   private final Filters filters;
@@ -37,8 +52,10 @@ final class ListFilters {
     List<Object> items = Values.items(input, budget);
     budget.work(items.size());
     return switch (name) {
-      case "first" -> items.isEmpty() ? new Undefined("No first item, sequence was empty.") : items.getFirst();
-      case "last" -> items.isEmpty() ? new Undefined("No last item, sequence was empty.") : items.getLast();
+      case "first" ->
+          items.isEmpty() ? new Undefined("No first item, sequence was empty.") : items.getFirst();
+      case "last" ->
+          items.isEmpty() ? new Undefined("No last item, sequence was empty.") : items.getLast();
       case "reverse" -> new ArrayList<>(items.reversed());
       case "map" -> map(items, arguments);
       case "select" -> select(items, Optional.empty(), arguments, true);
@@ -61,7 +78,8 @@ final class ListFilters {
     Object attribute = arguments.named().getOrDefault("attribute", None.NONE);
     List<Object> mapped = new ArrayList<>();
     if (attribute != None.NONE) {
-      Object fallback = arguments.named().getOrDefault("default", new Undefined("attribute is undefined"));
+      Object fallback =
+          arguments.named().getOrDefault("default", new Undefined("attribute is undefined"));
       for (Object item : items) {
         Object value = Attributes.path(item, attribute, budget);
         mapped.add(value instanceof Undefined ? fallback : value);
@@ -93,8 +111,7 @@ final class ListFilters {
     CallArguments rest = arguments.drop(1);
     List<Object> selected = new ArrayList<>();
     for (Object item : items) {
-      Object value =
-          attribute.isPresent() ? Attributes.path(item, attribute.get(), budget) : item;
+      Object value = attribute.isPresent() ? Attributes.path(item, attribute.get(), budget) : item;
       boolean holds =
           test.isPresent()
               ? evaluator.tests().holds(Values.text(test.get(), "select"), value, rest)
@@ -216,8 +233,7 @@ final class ListFilters {
 
   private List<Object> groupBy(List<Object> items, CallArguments arguments) {
     Object attribute = arguments.get(0, "attribute");
-    CallArguments order =
-        new CallArguments("groupby", List.of(), Map.of("attribute", attribute));
+    CallArguments order = new CallArguments("groupby", List.of(), Map.of("attribute", attribute));
     List<Object> groups = new ArrayList<>();
     List<Object> members = new ArrayList<>();
     Object current = None.NONE;
@@ -245,8 +261,7 @@ final class ListFilters {
         new CallArguments(
             "dictsort",
             List.of(),
-            Map.of(
-                "attribute", position, "case_sensitive", caseSensitive, "reverse", reverse)));
+            Map.of("attribute", position, "case_sensitive", caseSensitive, "reverse", reverse)));
   }
 
   private static int positive(int count, String filter) {

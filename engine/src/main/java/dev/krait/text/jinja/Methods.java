@@ -33,8 +33,7 @@ final class Methods {
     };
   }
 
-  private static Object dict(
-      Map<?, ?> map, String name, CallArguments arguments, Budget budget) {
+  private static Object dict(Map<?, ?> map, String name, CallArguments arguments, Budget budget) {
     budget.work(name.equals("get") ? 1 : map.size());
     return switch (name) {
       case "get" -> {
@@ -48,8 +47,7 @@ final class Methods {
     };
   }
 
-  private static Object list(
-      List<?> list, String name, CallArguments arguments, Budget budget) {
+  private static Object list(List<?> list, String name, CallArguments arguments, Budget budget) {
     if (name.equals("copy")) {
       return list;
     }
@@ -72,9 +70,8 @@ final class Methods {
   static List<Object> dictItems(Map<?, ?> map, Budget budget) {
     budget.work(2L * map.size());
     List<Object> items = new ArrayList<>(map.size());
-    map.forEach(
-        (key, value) ->
-            items.add(Tuple.of(Objects.requireNonNull(key), Objects.requireNonNull(value))));
+    map.forEach((key, value) ->
+        items.add(Tuple.of(Objects.requireNonNull(key), Objects.requireNonNull(value))));
     return items;
   }
 }

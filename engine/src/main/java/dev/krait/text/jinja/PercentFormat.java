@@ -9,7 +9,8 @@ import java.util.regex.Pattern;
 
 /// Python's `%` on a text: `%s`, `%r`, `%d`, `%i`, `%f`, `%x` with flags, width and precision.
 final class PercentFormat {
-  private static final Pattern DIRECTIVE = Pattern.compile("%([-0+ ]*)(\\d{0,4})(?:\\.(\\d{1,3}))?(.)");
+  private static final Pattern DIRECTIVE =
+      Pattern.compile("%([-0+ ]*)(\\d{0,4})(?:\\.(\\d{1,3}))?(.)");
 
   private final Budget budget;
 
@@ -52,8 +53,7 @@ final class PercentFormat {
       case "d", "i" -> sign(matcher, whole(value).toString());
       case "x" -> sign(matcher, whole(value).toString(16));
       case "f" -> sign(matcher, fixed(value, precision == null ? 6 : Integer.parseInt(precision)));
-      default ->
-          throw TemplateException.evaluation("unsupported format '" + matcher.group() + "'");
+      default -> throw TemplateException.evaluation("unsupported format '" + matcher.group() + "'");
     };
   }
 
@@ -67,7 +67,9 @@ final class PercentFormat {
     if (!Values.isNumber(value)) {
       throw Values.wrongType("%d", "a number", value);
     }
-    return value instanceof Double real ? BigDecimal.valueOf(real).toBigInteger() : Values.big(value);
+    return value instanceof Double real
+        ? BigDecimal.valueOf(real).toBigInteger()
+        : Values.big(value);
   }
 
   static String fixed(Object value, int digits) {

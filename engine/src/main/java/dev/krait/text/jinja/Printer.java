@@ -78,22 +78,21 @@ final class Printer {
     char quote = text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
     out.append(quote);
     text.codePoints()
-        .forEach(
-            point -> {
-              switch (point) {
-                case '\n' -> out.append("\\n");
-                case '\r' -> out.append("\\r");
-                case '\t' -> out.append("\\t");
-                case '\\' -> out.append("\\\\");
-                default -> {
-                  if (point == quote) {
-                    out.append('\\').append(quote);
-                  } else {
-                    printable(point, out);
-                  }
-                }
+        .forEach(point -> {
+          switch (point) {
+            case '\n' -> out.append("\\n");
+            case '\r' -> out.append("\\r");
+            case '\t' -> out.append("\\t");
+            case '\\' -> out.append("\\\\");
+            default -> {
+              if (point == quote) {
+                out.append('\\').append(quote);
+              } else {
+                printable(point, out);
               }
-            });
+            }
+          }
+        });
     out.append(quote);
   }
 

@@ -65,8 +65,7 @@ final class Renderer {
               printer.text(
                   filtered(capture(filter.body(), new Scope(scope)), filter.filters(), scope)));
       case Statement.Macro macro -> {
-        scope.set(
-            macro.name(), macro(macro.name(), macro.parameters(), macro.body(), scope));
+        scope.set(macro.name(), macro(macro.name(), macro.parameters(), macro.body(), scope));
         yield Flow.ON;
       }
       case Statement.CallBlock call -> callBlock(call, scope);
@@ -233,8 +232,7 @@ final class Renderer {
     CallArguments given = evaluator.arguments("call", block.call().arguments(), scope);
     Map<String, Object> named = new java.util.LinkedHashMap<>(given.named());
     named.put("caller", caller);
-    Object result =
-        evaluator.call(target, new CallArguments("call", given.positional(), named));
+    Object result = evaluator.call(target, new CallArguments("call", given.positional(), named));
     return print(printer.text(result));
   }
 }

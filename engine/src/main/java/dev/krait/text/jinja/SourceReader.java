@@ -21,8 +21,7 @@ final class SourceReader {
   private static final Pattern RAW =
       Pattern.compile(
           "\\{%[-+]?\\s*raw\\s*[-+]?%}.*?\\{%[-+]?\\s*endraw\\s*[-+]?%}", Pattern.DOTALL);
-  private static final Pattern COMMENT =
-      Pattern.compile("\\{#([-+]?).*?([-+]?)#}", Pattern.DOTALL);
+  private static final Pattern COMMENT = Pattern.compile("\\{#([-+]?).*?([-+]?)#}", Pattern.DOTALL);
   private static final Pattern BLOCK_INDENT =
       Pattern.compile("^[ \\t]+(?=\\{[%#][^+])", Pattern.MULTILINE);
   private static final Pattern PLUS = Pattern.compile("(?<=\\{[%{])\\+|\\+(?=%})");
@@ -63,8 +62,7 @@ final class SourceReader {
 
   private static String normalizeOutsideRaw(String source) {
     String stripped = BLOCK_INDENT.matcher(source).replaceAll("");
-    String commented =
-        COMMENT.matcher(stripped).replaceAll("{%$1 " + COMMENT_TAG + " $2%}");
+    String commented = COMMENT.matcher(stripped).replaceAll("{%$1 " + COMMENT_TAG + " $2%}");
     return PLUS.matcher(commented).replaceAll("");
   }
 

@@ -185,8 +185,7 @@ final class StatementCompiler {
     }
     List<Statement.FilterCall> filters = parser.accept("|") ? filters(parser) : List.of();
     parser.end();
-    return new Statement.SetBlock(
-        line, targets.getFirst(), filters, body(tag));
+    return new Statement.SetBlock(line, targets.getFirst(), filters, body(tag));
   }
 
   /// The body of a block that a jump must not leave.

@@ -20,7 +20,7 @@ public final class Template {
   ///
   /// @param clock what `strftime_now` reads
   /// @throws TemplateException for bad syntax, unknown tags, filters and tests, and for sources
-  ///     beyond the limits
+  ///   beyond the limits
   public static Template compile(String source, Limits limits, Clock clock) {
     if (source.length() > limits.templateChars()) {
       throw TemplateException.limit("length", source.length(), limits.templateChars());
@@ -34,7 +34,7 @@ public final class Template {
   ///
   /// @param variables JSON values: maps, lists, texts, numbers, booleans and null
   /// @throws TemplateException when the template refuses the values, fails on them or runs into a
-  ///     limit
+  ///   limit
   public String render(Map<String, ?> variables) {
     Budget budget = new Budget(limits);
     Scope globals = new Scope(null);

@@ -34,7 +34,8 @@ public final class TemplateException extends RuntimeException {
 
   static TemplateException limit(String what, long value, long limit) {
     return new TemplateException(
-        Reason.LIMIT, "chat template " + what + ": " + value + " (expected: at most " + limit + ")");
+        Reason.LIMIT,
+        "chat template " + what + ": " + value + " (expected: at most " + limit + ")");
   }
 
   /// Why it failed.

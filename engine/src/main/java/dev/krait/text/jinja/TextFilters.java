@@ -9,8 +9,20 @@ import java.util.Set;
 final class TextFilters {
   static final Set<String> NAMES =
       Set.of(
-          "capitalize", "center", "e", "escape", "format", "indent", "join", "lower", "replace",
-          "title", "trim", "truncate", "upper", "wordcount");
+          "capitalize",
+          "center",
+          "e",
+          "escape",
+          "format",
+          "indent",
+          "join",
+          "lower",
+          "replace",
+          "title",
+          "trim",
+          "truncate",
+          "upper",
+          "wordcount");
 
   private final Budget budget;
 
@@ -45,7 +57,8 @@ final class TextFilters {
       case "center" -> TextMethods.center(text, arguments.integer(0, "width", 80), " ", budget);
       case "truncate" -> truncate(text, arguments);
       case "format" ->
-          new PercentFormat(budget).format(text, new Tuple(new ArrayList<>(arguments.positional())));
+          new PercentFormat(budget)
+              .format(text, new Tuple(new ArrayList<>(arguments.positional())));
       case "wordcount" -> (long) TextMethods.words(text, budget).size();
       default -> throw TemplateException.syntax("no filter named '" + name + "'");
     };
@@ -58,8 +71,7 @@ final class TextFilters {
     StringBuilder joined = new StringBuilder();
     boolean first = true;
     for (Object item : Values.items(input, budget)) {
-      Object value =
-          attribute == None.NONE ? item : Attributes.path(item, attribute, budget);
+      Object value = attribute == None.NONE ? item : Attributes.path(item, attribute, budget);
       String text = printer.text(value);
       budget.text((long) separator.length() + text.length());
       joined.append(first ? "" : separator).append(text);

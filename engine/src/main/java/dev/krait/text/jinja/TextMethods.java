@@ -11,17 +11,60 @@ import java.util.function.IntPredicate;
 final class TextMethods {
   static final Set<String> NAMES =
       Set.of(
-          "capitalize", "casefold", "center", "count", "endswith", "find", "format", "index",
-          "isalnum", "isalpha", "isdecimal", "isdigit", "islower", "isnumeric", "isspace",
-          "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix",
-          "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip",
-          "split", "splitlines", "startswith", "strip", "swapcase", "title", "upper", "zfill");
+          "capitalize",
+          "casefold",
+          "center",
+          "count",
+          "endswith",
+          "find",
+          "format",
+          "index",
+          "isalnum",
+          "isalpha",
+          "isdecimal",
+          "isdigit",
+          "islower",
+          "isnumeric",
+          "isspace",
+          "isupper",
+          "join",
+          "ljust",
+          "lower",
+          "lstrip",
+          "partition",
+          "removeprefix",
+          "removesuffix",
+          "replace",
+          "rfind",
+          "rindex",
+          "rjust",
+          "rpartition",
+          "rsplit",
+          "rstrip",
+          "split",
+          "splitlines",
+          "startswith",
+          "strip",
+          "swapcase",
+          "title",
+          "upper",
+          "zfill");
 
   /// Methods whose result is about as long as the text.
   private static final Set<String> COPIES =
       Set.of(
-          "capitalize", "casefold", "center", "ljust", "lower", "rjust", "split", "splitlines",
-          "swapcase", "title", "upper", "zfill");
+          "capitalize",
+          "casefold",
+          "center",
+          "ljust",
+          "lower",
+          "rjust",
+          "split",
+          "splitlines",
+          "swapcase",
+          "title",
+          "upper",
+          "zfill");
 
   private final Budget budget;
 
@@ -40,7 +83,8 @@ final class TextMethods {
       case "lstrip" -> strip(text, arguments.get(0, "chars", None.NONE), true, false, budget);
       case "rstrip" -> strip(text, arguments.get(0, "chars", None.NONE), false, true, budget);
       case "split", "rsplit" -> split(text, arguments, name.equals("rsplit"));
-      case "splitlines" -> new ArrayList<Object>(lines(text, arguments.flag(0, "keepends", false), budget));
+      case "splitlines" ->
+          new ArrayList<Object>(lines(text, arguments.flag(0, "keepends", false), budget));
       case "startswith" -> affix(text, arguments, true);
       case "endswith" -> affix(text, arguments, false);
       case "lower", "casefold" -> text.toLowerCase(Locale.ROOT);
@@ -105,9 +149,7 @@ final class TextMethods {
   }
 
   static boolean isSpace(int point) {
-    return Character.isWhitespace(point)
-        || Character.isSpaceChar(point)
-        || point == 0x85;
+    return Character.isWhitespace(point) || Character.isSpaceChar(point) || point == 0x85;
   }
 
   static String strip(String text, Object characters, boolean left, boolean right, Budget budget) {
@@ -146,11 +188,14 @@ final class TextMethods {
     int end = text.length();
     for (int splits = 0; most < 0 || splits < most; splits++) {
       int found =
-          fromRight ? text.lastIndexOf(between, end - between.length()) : text.indexOf(between, start);
+          fromRight
+              ? text.lastIndexOf(between, end - between.length())
+              : text.indexOf(between, start);
       if (found < 0 || (fromRight && end < between.length())) {
         break;
       }
-      parts.add(fromRight ? text.substring(found + between.length(), end) : text.substring(start, found));
+      parts.add(
+          fromRight ? text.substring(found + between.length(), end) : text.substring(start, found));
       start = fromRight ? start : found + between.length();
       end = fromRight ? found : end;
     }
@@ -262,24 +307,22 @@ final class TextMethods {
     StringBuilder title = new StringBuilder();
     boolean[] inWord = {false};
     text.codePoints()
-        .forEach(
-            point -> {
-              title.appendCodePoint(
-                  inWord[0] ? Character.toLowerCase(point) : Character.toTitleCase(point));
-              inWord[0] = Character.isLetter(point);
-            });
+        .forEach(point -> {
+          title.appendCodePoint(
+              inWord[0] ? Character.toLowerCase(point) : Character.toTitleCase(point));
+          inWord[0] = Character.isLetter(point);
+        });
     return title.toString();
   }
 
   private static String swapCase(String text) {
     StringBuilder swapped = new StringBuilder();
     text.codePoints()
-        .forEach(
-            point ->
-                swapped.appendCodePoint(
-                    Character.isUpperCase(point)
-                        ? Character.toLowerCase(point)
-                        : Character.toUpperCase(point)));
+        .forEach(point ->
+            swapped.appendCodePoint(
+                Character.isUpperCase(point)
+                    ? Character.toLowerCase(point)
+                    : Character.toUpperCase(point)));
     return swapped.toString();
   }
 

@@ -10,10 +10,44 @@ import java.util.Set;
 final class ValueTests {
   static final Set<String> NAMES =
       Set.of(
-          "!=", "<", "<=", "==", ">", ">=", "boolean", "callable", "defined", "divisibleby", "eq",
-          "equalto", "even", "false", "filter", "float", "ge", "greaterthan", "gt", "in",
-          "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none",
-          "number", "odd", "sameas", "sequence", "string", "test", "true", "undefined", "upper");
+          "!=",
+          "<",
+          "<=",
+          "==",
+          ">",
+          ">=",
+          "boolean",
+          "callable",
+          "defined",
+          "divisibleby",
+          "eq",
+          "equalto",
+          "even",
+          "false",
+          "filter",
+          "float",
+          "ge",
+          "greaterthan",
+          "gt",
+          "in",
+          "integer",
+          "iterable",
+          "le",
+          "lessthan",
+          "lower",
+          "lt",
+          "mapping",
+          "ne",
+          "none",
+          "number",
+          "odd",
+          "sameas",
+          "sequence",
+          "string",
+          "test",
+          "true",
+          "undefined",
+          "upper");
 
   private final Budget budget;
 
@@ -62,8 +96,7 @@ final class ValueTests {
       case ">=", "ge" -> Values.compare(value, other, budget) >= 0;
       case "in" -> Values.contains(other, value, budget);
       case "sameas" -> value == other || (Values.isNumber(value) && value.equals(other));
-      case "divisibleby" ->
-          remainder(value, Values.integer(other, "divisibleby")).signum() == 0;
+      case "divisibleby" -> remainder(value, Values.integer(other, "divisibleby")).signum() == 0;
       default -> throw TemplateException.evaluation("no test named '" + name + "'");
     };
   }

@@ -183,9 +183,7 @@ final class Values {
     for (Map.Entry<?, ?> entry : left.entrySet()) {
       Object other = right.get(entry.getKey());
       equal =
-          equal
-              && other != null
-              && equal(Objects.requireNonNull(entry.getValue()), other, budget);
+          equal && other != null && equal(Objects.requireNonNull(entry.getValue()), other, budget);
     }
     budget.leave();
     return equal;

@@ -1,0 +1,64 @@
+package dev.krait.backend;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.ServiceLoader;
+import java.util.stream.Collectors;
+
+/// Finds the backend that a configuration asks for.
+public final class Backends {
+  private Backends() {}
+
+  /// An opened backend and why it was taken.
+  ///
+  /// @param backend the backend, to be closed by the caller
+  /// @param reason for people
+  public record Selection(Backend backend, String reason) {}
+
+  /// Opens the named backend, or with `auto` the best that this machine can run.
+  ///
+  /// @throws EngineException INVALID_ARGUMENT for an unknown name; UNSUPPORTED, with the reason,
+  ///   when the machine cannot run it
+  public static Selection select(String name, OptionalInt threads) {
+    List<BackendProvider> providers =
+        ServiceLoader.load(BackendProvider.class).stream()
+            .map(ServiceLoader.Provider::get)
+            .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
+            .toList();
+    return name.equals("auto") ? best(providers, threads) : named(providers, name, threads);
+  }
+
+  private static Selection best(List<BackendProvider> providers, OptionalInt threads) {
+    StringBuilder passed = new StringBuilder();
+    for (BackendProvider provider : providers) {
+      var unavailable = provider.unavailable();
+      if (unavailable.isEmpty() && provider.preference() >= 0) {
+        String reason = passed.isEmpty() ? "the best in this build" : "auto" + passed;
+        return new Selection(provider.open(threads), reason);
+      }
+      unavailable.ifPresent(
+          why -> passed.append("; ").append(provider.name()).append(": ").append(why));
+    }
+    throw new EngineException(
+        ErrorCode.UNSUPPORTED, "backend: auto found none (expected: one usable)" + passed);
+  }
+
+  private static Selection named(
+      List<BackendProvider> providers, String name, OptionalInt threads) {
+    for (BackendProvider provider : providers) {
+      if (provider.name().equals(name)) {
+        if (provider.unavailable().isPresent()) {
+          throw new EngineException(
+              ErrorCode.UNSUPPORTED,
+              "backend: " + name + " cannot run here: " + provider.unavailable().get());
+        }
+        return new Selection(provider.open(threads), "asked for");
+      }
+    }
+    String known = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));
+    throw EngineException.invalidArgument("backend", name, "auto or one in this build: " + known);
+  }
+}

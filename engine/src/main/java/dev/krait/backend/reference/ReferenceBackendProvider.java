@@ -1,0 +1,33 @@
+package dev.krait.backend.reference;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.BackendProvider;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/// Offers the scalar backend, never on its own account.
+public final class ReferenceBackendProvider implements BackendProvider {
+
+  /// For the service loader.
+  public ReferenceBackendProvider() {}
+
+  @Override
+  public String name() {
+    return "reference";
+  }
+
+  @Override
+  public int preference() {
+    return 0;
+  }
+
+  @Override
+  public Optional<String> unavailable() {
+    return Optional.empty();
+  }
+
+  @Override
+  public Backend open(OptionalInt threads) {
+    return new ReferenceBackend();
+  }
+}

@@ -1,0 +1,228 @@
+package dev.krait.engine;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.Backends;
+import dev.krait.cache.CacheLayout;
+import dev.krait.cache.CachePools;
+import dev.krait.error.EngineException;
+import dev.krait.loading.LoadedModel;
+import dev.krait.loading.ModelLoader;
+import dev.krait.runner.BackendModelRunner;
+import dev.krait.runner.Drafts;
+import dev.krait.runner.ForwardPass;
+import dev.krait.runner.ModelRunner;
+import dev.krait.scheduler.DraftLengths;
+import dev.krait.scheduler.Scheduler;
+import dev.krait.scheduler.SchedulerConfig;
+import dev.krait.speculation.DraftLengthPolicy;
+import dev.krait.speculation.Drafter;
+import dev.krait.speculation.FixedDraftLength;
+import dev.krait.speculation.MeasuredDraftLength;
+import dev.krait.speculation.ModelDrafter;
+import dev.krait.speculation.NgramDrafter;
+import dev.krait.speculation.SpeculationReport;
+import dev.krait.speculation.SpeculativeRunner;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/// A model that serves generations in this process: loader, backend, pools, scheduler, runner and
+/// drafter, wired.
+///
+/// ```
+/// try (Engine engine = Engine.open(EngineConfig.of(folder))) {
+///   TokenStream stream = engine.handle().submit(request);
+/// }
+/// ```
+public final class Engine implements AutoCloseable {
+  private static final int SHORTEST_NGRAM = 1;
+  private static final int LONGEST_NGRAM = 4;
+
+  private final List<AutoCloseable> resources;
+  private final EngineHandle handle;
+  private final ModelInfo model;
+  private final String backend;
+  private final CacheLayout layout;
+  private final Optional<DraftLengthPolicy> policy;
+
+  private Engine(
+      List<AutoCloseable> resources,
+      EngineHandle handle,
+      ModelInfo model,
+      String backend,
+      CacheLayout layout,
+      Optional<DraftLengthPolicy> policy) {
+    this.resources = resources;
+    this.handle = handle;
+    this.model = model;
+    this.backend = backend;
+    this.layout = layout;
+    this.policy = policy;
+  }
+
+  /// Loads a model and starts the engine thread.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT, INVALID_ARGUMENT or UNSUPPORTED, saying what was
+  ///   found and expected
+  public static Engine open(EngineConfig config) {
+    return open(config, StepListener.none(), line -> {});
+  }
+
+  /// The same, with an observer of the steps.
+  ///
+  /// @param plan is given the lines of the memory plan before any weight is loaded
+  public static Engine open(EngineConfig config, StepListener listener, Consumer<String> plan) {
+    List<AutoCloseable> resources = new ArrayList<>();
+    try {
+      return open(config, listener, plan, resources);
+    } catch (RuntimeException failure) {
+      closeAll(resources, failure);
+      throw failure;
+    }
+  }
+
+  private static Engine open(
+      EngineConfig config,
+      StepListener listener,
+      Consumer<String> plan,
+      List<AutoCloseable> resources) {
+    ModelLoader target = opened(ModelLoader.open(config.modelFolder()), resources);
+    Optional<ModelLoader> draft = Optional.empty();
+    if (config.speculation() == SpeculationMode.DRAFT) {
+      ModelLoader loader = opened(ModelLoader.open(config.draftFolder().orElseThrow()), resources);
+      SameVocabulary.require(target, loader);
+      draft = Optional.of(loader);
+    }
+    CacheLayout layout = MemoryPlan.of(config, target, draft);
+    layout.describe().forEach(plan);
+    Backends.Selection selected = Backends.select(config.backend(), config.threads());
+    Backend backend = opened(selected.backend(), resources);
+    int maxTokens = config.maxTokensPerStep();
+    LoadedModel model = target.load(backend, config.weights());
+    ForwardPass pass = new ForwardPass(model, layout.demand().target(), layout, maxTokens);
+    int maxDrafts = layout.demand().window() == 0 ? 0 : layout.demand().window() - 1;
+    int capacity = config.maxSequences();
+    BackendModelRunner plain = new BackendModelRunner(pass, capacity, maxDrafts);
+    Optional<Drafter> drafter = drafter(config, draft, backend, layout, maxDrafts);
+    Optional<DraftLengthPolicy> policy = drafter.map(any -> policy(config, maxDrafts));
+    ModelRunner runner = plain;
+    if (drafter.isPresent()) {
+      Drafts drafts = new Drafts(capacity, maxDrafts, target.spec().vocabSize());
+      runner =
+          new SpeculativeRunner(
+              plain, drafter.get(), drafts, policy.orElseThrow(), System::nanoTime);
+    }
+    opened(runner, resources);
+    ModelInfo info = ModelFacts.of(target, model, layout.demand().maxModelTokens());
+    EngineLoop loop = loop(config, layout, runner, policy, info, maxDrafts, listener);
+    opened(EngineThread.start(loop), resources);
+    String description = backend.describe() + " (" + selected.reason() + ")";
+    return new Engine(resources, loop.handle(), info, description, layout, policy);
+  }
+
+  private static EngineLoop loop(
+      EngineConfig config,
+      CacheLayout layout,
+      ModelRunner runner,
+      Optional<DraftLengthPolicy> policy,
+      ModelInfo info,
+      int maxDrafts,
+      StepListener listener) {
+    CachePools pools = new CachePools(layout);
+    SchedulerConfig limits =
+        new SchedulerConfig(
+            config.maxSequences(),
+            config.maxTokensPerStep(),
+            config.maxTokensPerStep(),
+            1,
+            maxDrafts);
+    DraftLengths lengths = policy.isPresent() ? policy.get() : DraftLengths.fixed(0);
+    Scheduler scheduler = new Scheduler(limits, pools, lengths, System::nanoTime);
+    EngineLimits door =
+        new EngineLimits(
+            info.vocabSize(), info.maxTokens(), config.maxSequences(), config.maxWaiting());
+    return new EngineLoop(runner, scheduler, pools, door, System::nanoTime, listener);
+  }
+
+  private static Optional<Drafter> drafter(
+      EngineConfig config,
+      Optional<ModelLoader> draft,
+      Backend backend,
+      CacheLayout layout,
+      int maxDrafts) {
+    return switch (config.speculation()) {
+      case OFF -> Optional.empty();
+      case NGRAM -> Optional.of(new NgramDrafter(SHORTEST_NGRAM, LONGEST_NGRAM));
+      case DRAFT -> {
+        LoadedModel model = draft.orElseThrow().load(backend, config.weights());
+        ForwardPass pass =
+            new ForwardPass(model, layout.demand().draft(), layout, config.maxTokensPerStep());
+        yield Optional.of(new ModelDrafter(pass, config.maxSequences(), maxDrafts));
+      }
+    };
+  }
+
+  private static DraftLengthPolicy policy(EngineConfig config, int maxDrafts) {
+    String drafter = config.speculation() == SpeculationMode.NGRAM ? "ngram" : "draft";
+    return config.draftTokens().isPresent()
+        ? new FixedDraftLength(drafter, config.draftTokens().getAsInt())
+        : new MeasuredDraftLength(drafter, maxDrafts, config.maxTokensPerStep());
+  }
+
+  private static <T extends AutoCloseable> T opened(T resource, List<AutoCloseable> resources) {
+    resources.add(resource);
+    return resource;
+  }
+
+  /// Submits, cancels and observes; from any thread.
+  public EngineHandle handle() {
+    return handle;
+  }
+
+  /// The loaded model.
+  public ModelInfo model() {
+    return model;
+  }
+
+  /// What computes, and why it was chosen.
+  public String describeBackend() {
+    return backend;
+  }
+
+  /// How cache memory is laid out.
+  public CacheLayout layout() {
+    return layout;
+  }
+
+  /// What speculation knows and chooses; empty when it is off.
+  public Optional<SpeculationReport> speculation() {
+    return policy.map(DraftLengthPolicy::report);
+  }
+
+  /// Ends what still runs and frees everything.
+  @Override
+  public void close() {
+    closeAll(resources, null);
+  }
+
+  private static void closeAll(
+      List<AutoCloseable> resources, @org.jspecify.annotations.Nullable RuntimeException first) {
+    RuntimeException failure = first;
+    for (AutoCloseable resource : resources.reversed()) {
+      try {
+        resource.close();
+      } catch (Exception next) {
+        if (failure == null) {
+          failure = new EngineException(dev.krait.error.ErrorCode.INTERNAL, "close failed", next);
+        } else {
+          failure.addSuppressed(next);
+        }
+      }
+    }
+    resources.clear();
+    if (first == null && failure != null) {
+      throw failure;
+    }
+  }
+}

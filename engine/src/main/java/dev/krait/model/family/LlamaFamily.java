@@ -1,0 +1,64 @@
+package dev.krait.model.family;
+
+import dev.krait.model.Branch;
+import dev.krait.model.Mixer.Attention;
+import dev.krait.model.Mixer.GatedMlp;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.Norm;
+import dev.krait.model.WeightSource;
+import java.util.Collections;
+import java.util.List;
+
+/// Llama and Mistral: grouped-query attention and a gated feed-forward in each layer.
+///
+/// Configuration keys of Transformers 4 and 5 (`rope_theta` and `rope_scaling`, or
+/// `rope_parameters`); Mistral adds `sliding_window`.
+public final class LlamaFamily implements ModelFamily {
+
+  /// The family.
+  public LlamaFamily() {}
+
+  @Override
+  public String accepted() {
+    return "LlamaForCausalLM or MistralForCausalLM";
+  }
+
+  @Override
+  public boolean accepts(ModelFolder folder) {
+    return folder.mambaConfig().isEmpty()
+        && (folder.hasArchitecture("LlamaForCausalLM")
+            || folder.hasArchitecture("MistralForCausalLM"));
+  }
+
+  @Override
+  public ModelSpec describe(ModelFolder folder) {
+    var config = folder.config();
+    int hidden = config.positiveInt("hidden_size");
+    int vocab = config.positiveInt("vocab_size");
+    Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
+    Attention attention = LlamaLayers.attention(folder, true);
+    GatedMlp mlp = LlamaLayers.mlp(folder);
+    List<Branch> layer = List.of(new Branch(norm, attention), new Branch(norm, mlp));
+    String architecture = folder.hasArchitecture("MistralForCausalLM") ? "Mistral" : "Llama";
+    return new ModelSpec(
+        architecture,
+        hidden,
+        vocab,
+        vocab,
+        Collections.nCopies(config.positiveInt("num_hidden_layers"), layer),
+        norm,
+        config.positiveInt("max_position_embeddings", 2048));
+  }
+
+  @Override
+  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
+    return LlamaLayers.weights(
+        spec,
+        folder,
+        source,
+        i ->
+            LlamaLayers.attention(
+                i, spec, (Attention) spec.layers().get(i).getFirst().mixer(), source));
+  }
+}

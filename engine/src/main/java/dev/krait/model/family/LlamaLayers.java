@@ -1,0 +1,158 @@
+package dev.krait.model.family;
+
+import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.error.EngineException;
+import dev.krait.model.Mixer.Attention;
+import dev.krait.model.Mixer.GatedMlp;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.ModelWeights.AttentionWeights;
+import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.GatedMlpWeights;
+import dev.krait.model.Rope;
+import dev.krait.model.WeightSource;
+import dev.krait.model.WeightSource.RowBlock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntFunction;
+
+/// The parts of a Llama that its hybrids keep: attention, feed-forward, embedding and head, by
+/// their Hugging Face names.
+final class LlamaLayers {
+  static final String EMBEDDING = "model.embed_tokens.weight";
+  static final String HEAD = "lm_head.weight";
+
+  private LlamaLayers() {}
+
+  /// Attention as config.json describes it.
+  ///
+  /// @param scaled whether rope_scaling applies
+  static Attention attention(ModelFolder folder, boolean scaled) {
+    CheckpointConfig config = folder.config();
+    folder.require(!config.flag("attention_bias", false), config, "attention_bias", "false");
+    int heads = config.positiveInt("num_attention_heads");
+    int kvHeads = config.positiveInt("num_key_value_heads", heads);
+    int headDim = config.positiveInt("head_dim", config.positiveInt("hidden_size") / heads);
+    boolean mistral = folder.hasArchitecture("MistralForCausalLM");
+    int window = mistral ? config.optionalPositiveInt("sliding_window").orElse(0) : 0;
+    return new Attention(heads, kvHeads, headDim, rope(config, headDim, scaled), window);
+  }
+
+  static GatedMlp mlp(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
+    folder.require(!config.flag("mlp_bias", false), config, "mlp_bias", "false");
+    folder.require(
+        config.optionalText("hidden_act").orElse("silu").equals("silu"),
+        config,
+        "hidden_act",
+        "silu");
+    return new GatedMlp(config.positiveInt("intermediate_size"));
+  }
+
+  static float epsilon(ModelFolder folder) {
+    return (float) folder.config().number("rms_norm_eps", 1e-6);
+  }
+
+  private static Rope rope(CheckpointConfig config, int headDim, boolean scaled) {
+    Optional<CheckpointConfig> parameters = config.object("rope_parameters");
+    double theta =
+        parameters
+            .map(object -> object.number("rope_theta", 10000))
+            .orElseGet(() -> config.number("rope_theta", 10000));
+    Optional<CheckpointConfig> scaling =
+        parameters.isPresent() ? parameters : config.object("rope_scaling");
+    Rope.Scaling kind =
+        scaled && scaling.isPresent() ? scaling(scaling.get()) : new Rope.Scaling.None();
+    return new Rope(headDim, theta, kind);
+  }
+
+  private static Rope.Scaling scaling(CheckpointConfig in) {
+    String type = in.optionalText("rope_type").or(() -> in.optionalText("type")).orElse("default");
+    return switch (type) {
+      case "default" -> new Rope.Scaling.None();
+      case "linear" -> new Rope.Scaling.Linear(positive(in, "factor"));
+      case "llama3" ->
+          new Rope.Scaling.Llama3(
+              positive(in, "factor"),
+              positive(in, "low_freq_factor"),
+              positive(in, "high_freq_factor"),
+              positive(in, "original_max_position_embeddings"));
+      default ->
+          throw EngineException.invalidCheckpoint(
+              in.file() + ": rope_type: " + type + " (expected: default, linear or llama3)");
+    };
+  }
+
+  private static double positive(CheckpointConfig in, String key) {
+    double value = in.number(key, Double.NaN);
+    if (!(value > 0)) {
+      throw EngineException.invalidCheckpoint(
+          in.file() + ": " + key + ": " + value + " (expected: a positive number)");
+    }
+    return value;
+  }
+
+  static String layer(int index) {
+    return "model.layers." + index + ".";
+  }
+
+  static BranchWeights attention(int index, ModelSpec spec, Attention mixer, WeightSource source) {
+    String layer = layer(index);
+    int hidden = spec.hiddenDim();
+    int query = mixer.heads() * mixer.headDim();
+    int keyValue = mixer.kvHeads() * mixer.headDim();
+    AttentionWeights weights;
+    if (source.has(layer + "mha.in_proj.weight")) {
+      weights =
+          new AttentionWeights(
+              source.matrix(
+                  hidden, RowBlock.all(layer + "mha.in_proj.weight", mixer.projectionColumns())),
+              source.matrix(query, RowBlock.all(layer + "mha.out_proj.weight", hidden)));
+    } else {
+      weights =
+          new AttentionWeights(
+              source.matrix(
+                  hidden,
+                  RowBlock.all(layer + "self_attn.q_proj.weight", query),
+                  RowBlock.all(layer + "self_attn.k_proj.weight", keyValue),
+                  RowBlock.all(layer + "self_attn.v_proj.weight", keyValue)),
+              source.matrix(query, RowBlock.all(layer + "self_attn.o_proj.weight", hidden)));
+    }
+    return new BranchWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
+  }
+
+  static BranchWeights mlp(int index, ModelSpec spec, GatedMlp mixer, WeightSource source) {
+    String layer = layer(index);
+    int hidden = spec.hiddenDim();
+    int inner = mixer.intermediateDim();
+    return new BranchWeights(
+        source.vector(layer + "post_attention_layernorm.weight", hidden),
+        new GatedMlpWeights(
+            source.matrix(
+                hidden,
+                RowBlock.all(layer + "mlp.gate_proj.weight", inner),
+                RowBlock.all(layer + "mlp.up_proj.weight", inner)),
+            source.matrix(inner, RowBlock.all(layer + "mlp.down_proj.weight", hidden))));
+  }
+
+  /// All weights of a model whose layers have a mixer, then a feed-forward.
+  ///
+  /// @param mixers weights of the first branch of a layer, by its index
+  static ModelWeights weights(
+      ModelSpec spec, ModelFolder folder, WeightSource source, IntFunction<BranchWeights> mixers) {
+    var embedding = source.matrix(spec.hiddenDim(), RowBlock.all(EMBEDDING, spec.headRows()));
+    List<List<BranchWeights>> layers = new ArrayList<>();
+    for (int i = 0; i < spec.layers().size(); i++) {
+      GatedMlp mlp = (GatedMlp) spec.layers().get(i).get(1).mixer();
+      layers.add(List.of(mixers.apply(i), mlp(i, spec, mlp, source)));
+    }
+    boolean tied = folder.config().flag("tie_word_embeddings", false);
+    var head =
+        tied && !source.has(HEAD)
+            ? embedding
+            : source.head(HEAD, spec.headRows(), spec.hiddenDim(), EMBEDDING, embedding);
+    return new ModelWeights(
+        embedding, layers, source.vector("model.norm.weight", spec.hiddenDim()), head);
+  }
+}

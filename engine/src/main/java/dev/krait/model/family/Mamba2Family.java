@@ -1,0 +1,104 @@
+package dev.krait.model.family;
+
+import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.WeightSource;
+import dev.krait.model.WeightSource.RowBlock;
+
+/// Pure Mamba-2 (arXiv 2405.21060), in the Transformers and in the original state-spaces format.
+///
+/// The gated norm runs over each group (`innerDim / n_groups` values), as in the training code;
+/// `norm_before_gate` has no effect there.
+public final class Mamba2Family implements ModelFamily {
+
+  /// The family.
+  public Mamba2Family() {}
+
+  @Override
+  public String accepted() {
+    return "Mamba2ForCausalLM, or the state-spaces format with ssm_cfg.layer Mamba2";
+  }
+
+  @Override
+  public boolean accepts(ModelFolder folder) {
+    return folder.hasArchitecture("Mamba2ForCausalLM")
+        || (MambaFamily.isOriginal(folder) && MambaFamily.layerName(folder).equals("Mamba2"));
+  }
+
+  @Override
+  public ModelSpec describe(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
+    if (MambaFamily.isOriginal(folder)) {
+      int hidden = config.positiveInt("d_model");
+      CheckpointConfig arguments = config.object("ssm_cfg").orElse(config);
+      folder.require(!arguments.flag("bias", false), arguments, "bias", "false");
+      folder.require(arguments.flag("conv_bias", true), arguments, "conv_bias", "true");
+      folder.require(arguments.flag("rmsnorm", true), arguments, "rmsnorm", "true");
+      folder.require(
+          !arguments.flag("norm_before_gate", false), arguments, "norm_before_gate", "false");
+      int headDim = arguments.positiveInt("headdim", 64);
+      int inner = arguments.positiveInt("expand", 2) * hidden;
+      folder.require(inner % headDim == 0, arguments, "headdim", "a divisor of " + inner);
+      Mamba2 mamba =
+          mamba(
+              inner / headDim,
+              headDim,
+              arguments.positiveInt("d_state", 128),
+              arguments.positiveInt("ngroups", 1),
+              arguments.positiveInt("d_conv", 4),
+              1e-5f);
+      return MambaFamily.describeOriginal(folder, "Mamba2", mamba);
+    }
+    folder.require(!config.flag("use_bias", false), config, "use_bias", "false");
+    folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
+    folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
+    Mamba2 mamba =
+        mamba(
+            config.positiveInt("num_heads", 128),
+            config.positiveInt("head_dim", 64),
+            config.positiveInt("state_size", 128),
+            config.positiveInt("n_groups", 8),
+            config.positiveInt("conv_kernel", 4),
+            (float) config.number("layer_norm_epsilon", 1e-5));
+    int inner = config.positiveInt("expand", 2) * config.positiveInt("hidden_size");
+    folder.require(
+        mamba.innerDim() == inner,
+        config,
+        "num_heads * head_dim",
+        "expand * hidden_size " + inner + ", received " + mamba.innerDim());
+    return MambaFamily.describeTransformers(folder, "Mamba2", mamba);
+  }
+
+  private static Mamba2 mamba(
+      int heads, int headDim, int stateDim, int groups, int convWidth, float epsilon) {
+    return new Mamba2(heads, headDim, stateDim, heads, groups, groups, convWidth, groups, epsilon);
+  }
+
+  @Override
+  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
+    Mamba2 mamba = (Mamba2) spec.layers().getFirst().getFirst().mixer();
+    return MambaFamily.weights(
+        spec, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+  }
+
+  /// Weights of a Mamba-2 mixer, which all families name alike.
+  static Mamba2Weights mixer(String prefix, int hidden, Mamba2 mamba, WeightSource source) {
+    int channels = mamba.convChannels();
+    float[] decay = source.values(prefix + "A_log", mamba.heads());
+    for (int h = 0; h < decay.length; h++) {
+      decay[h] = (float) -Math.exp(decay[h]);
+    }
+    return new Mamba2Weights(
+        source.matrix(hidden, RowBlock.all(prefix + "in_proj.weight", mamba.projectionColumns())),
+        source.vector(prefix + "conv1d.weight", channels, 1, mamba.convWidth()),
+        source.vector(prefix + "conv1d.bias", channels),
+        source.vector(prefix + "dt_bias", mamba.heads()),
+        source.buffer(decay),
+        source.vector(prefix + "D", mamba.heads()),
+        source.vector(prefix + "norm.weight", mamba.innerDim()),
+        source.matrix(mamba.innerDim(), RowBlock.all(prefix + "out_proj.weight", hidden)));
+  }
+}

@@ -1,0 +1,202 @@
+package dev.krait.model.family;
+
+import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.Branch;
+import dev.krait.model.Mixer;
+import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.Norm;
+import dev.krait.model.WeightSource;
+import dev.krait.model.WeightSource.RowBlock;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/// Pure Mamba (arXiv 2312.00752), in the Transformers and in the original state-spaces format.
+public final class MambaFamily implements ModelFamily {
+  /// A recurrent model has no longest sequence of its own; this bounds one request.
+  static final int MAX_TOKENS = 1 << 17;
+
+  /// The family.
+  public MambaFamily() {}
+
+  @Override
+  public String accepted() {
+    return "MambaForCausalLM, or the state-spaces format with ssm_cfg";
+  }
+
+  @Override
+  public boolean accepts(ModelFolder folder) {
+    return folder.hasArchitecture("MambaForCausalLM")
+        || (isOriginal(folder) && !layerName(folder).equals("Mamba2"));
+  }
+
+  /// True for the state-spaces format.
+  static boolean isOriginal(ModelFolder folder) {
+    return !folder.config().has("architectures")
+        && folder.config().has("d_model")
+        && folder.config().has("n_layer");
+  }
+
+  /// `ssm_cfg.layer` of the state-spaces format.
+  static String layerName(ModelFolder folder) {
+    return folder
+        .config()
+        .object("ssm_cfg")
+        .flatMap(arguments -> arguments.optionalText("layer"))
+        .orElse("Mamba1");
+  }
+
+  /// `dt_rank` as a number, or `ceil(hidden / 16)` where it is absent or "auto".
+  static int timeStepRank(CheckpointConfig config, String key, int hidden) {
+    if (!config.has(key) || config.isText(key)) {
+      return (hidden + 15) / 16;
+    }
+    return config.positiveInt(key);
+  }
+
+  /// `A = -exp(A_log)`, transposed to `[stateDim, innerDim]`.
+  static float[] decay(WeightSource source, String name, int inner, int stateDim) {
+    float[] log = source.values(name, inner, stateDim);
+    float[] decay = new float[log.length];
+    for (int c = 0; c < inner; c++) {
+      for (int n = 0; n < stateDim; n++) {
+        decay[n * inner + c] = (float) -Math.exp(log[c * stateDim + n]);
+      }
+    }
+    return decay;
+  }
+
+  @Override
+  public ModelSpec describe(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
+    if (isOriginal(folder)) {
+      int hidden = config.positiveInt("d_model");
+      CheckpointConfig arguments = config.object("ssm_cfg").orElse(config);
+      folder.require(!arguments.flag("bias", false), arguments, "bias", "false");
+      folder.require(arguments.flag("conv_bias", true), arguments, "conv_bias", "true");
+      Mamba1 mamba =
+          mamba(
+              arguments.positiveInt("expand", 2) * hidden,
+              arguments.positiveInt("d_state", 16),
+              arguments.positiveInt("d_conv", 4),
+              timeStepRank(arguments, "dt_rank", hidden));
+      return describeOriginal(folder, "Mamba", mamba);
+    }
+    int hidden = config.positiveInt("hidden_size");
+    folder.require(!config.flag("use_bias", false), config, "use_bias", "false");
+    folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
+    Mamba1 mamba =
+        mamba(
+            config.positiveInt("intermediate_size", config.positiveInt("expand", 2) * hidden),
+            config.positiveInt("state_size", 16),
+            config.positiveInt("conv_kernel", 4),
+            timeStepRank(config, "time_step_rank", hidden));
+    return describeTransformers(folder, "Mamba", mamba);
+  }
+
+  private static Mamba1 mamba(int inner, int stateDim, int convWidth, int rank) {
+    return new Mamba1(inner, inner, stateDim, convWidth, rank, 1, 1, true);
+  }
+
+  /// The shell of the state-spaces format: norm, mixer and nothing else in a layer; a padded
+  /// vocabulary.
+  static ModelSpec describeOriginal(ModelFolder folder, String architecture, Mixer mixer) {
+    CheckpointConfig config = folder.config();
+    folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
+    folder.require(
+        !config.has("d_intermediate") || config.number("d_intermediate", 0) == 0,
+        config,
+        "d_intermediate",
+        "0");
+    folder.require(config.ints("attn_layer_idx").isEmpty(), config, "attn_layer_idx", "[]");
+    Norm norm = new Norm(config.positiveInt("d_model"), 1e-5f);
+    return new ModelSpec(
+        architecture,
+        norm.width(),
+        config.positiveInt("vocab_size"),
+        folder.rowsOf("backbone.embedding.weight"),
+        Collections.nCopies(config.positiveInt("n_layer"), List.of(new Branch(norm, mixer))),
+        norm,
+        MAX_TOKENS);
+  }
+
+  /// The same shell in the Transformers format.
+  static ModelSpec describeTransformers(ModelFolder folder, String architecture, Mixer mixer) {
+    CheckpointConfig config = folder.config();
+    folder.require(
+        config.optionalText("hidden_act").orElse("silu").equals("silu"),
+        config,
+        "hidden_act",
+        "silu");
+    int hidden = config.positiveInt("hidden_size");
+    int vocab = config.positiveInt("vocab_size");
+    Norm norm = new Norm(hidden, (float) config.number("layer_norm_epsilon", 1e-5));
+    return new ModelSpec(
+        architecture,
+        hidden,
+        vocab,
+        vocab,
+        Collections.nCopies(
+            config.positiveInt("num_hidden_layers"), List.of(new Branch(norm, mixer))),
+        norm,
+        MAX_TOKENS);
+  }
+
+  /// All weights of a pure model.
+  ///
+  /// @param mixers weights of a mixer, by its tensors' prefix
+  static ModelWeights weights(
+      ModelSpec spec, WeightSource source, Function<String, ModelWeights.MixerWeights> mixers) {
+    int hidden = spec.hiddenDim();
+    String embeddingName =
+        source.has("backbone.embedding.weight")
+            ? "backbone.embedding.weight"
+            : "backbone.embeddings.weight";
+    var embedding = source.matrix(hidden, RowBlock.all(embeddingName, spec.headRows()));
+    List<List<BranchWeights>> layers = new ArrayList<>();
+    for (int i = 0; i < spec.layers().size(); i++) {
+      String layer = "backbone.layers." + i + ".";
+      layers.add(
+          List.of(
+              new BranchWeights(
+                  source.vector(layer + "norm.weight", hidden), mixers.apply(layer + "mixer."))));
+    }
+    var head =
+        source.has("lm_head.weight")
+            ? source.head("lm_head.weight", spec.headRows(), hidden, embeddingName, embedding)
+            : embedding;
+    return new ModelWeights(
+        embedding, layers, source.vector("backbone.norm_f.weight", hidden), head);
+  }
+
+  @Override
+  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
+    Mamba1 mamba = (Mamba1) spec.layers().getFirst().getFirst().mixer();
+    return weights(spec, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+  }
+
+  private static Mamba1Weights mixer(String prefix, int hidden, Mamba1 mamba, WeightSource source) {
+    int inner = mamba.innerDim();
+    String projection = prefix + "in_proj.weight";
+    return new Mamba1Weights(
+        source.matrix(
+            hidden,
+            new RowBlock(projection, inner, inner, 2 * inner),
+            new RowBlock(projection, 0, inner, 2 * inner)),
+        source.vector(prefix + "conv1d.weight", inner, 1, mamba.convWidth()),
+        source.vector(prefix + "conv1d.bias", inner),
+        Optional.of(
+            source.matrix(inner, RowBlock.all(prefix + "x_proj.weight", mamba.selectionColumns()))),
+        source.matrix(mamba.timeStepRank(), RowBlock.all(prefix + "dt_proj.weight", inner)),
+        source.vector(prefix + "dt_proj.bias", inner),
+        source.buffer(decay(source, prefix + "A_log", inner, mamba.stateDim())),
+        source.vector(prefix + "D", inner),
+        source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
+  }
+}

@@ -1,0 +1,179 @@
+package dev.krait.model.family;
+
+import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.Branch;
+import dev.krait.model.Mixer;
+import dev.krait.model.Mixer.Attention;
+import dev.krait.model.Mixer.GatedMlp;
+import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.Norm;
+import dev.krait.model.WeightSource;
+import dev.krait.model.WeightSource.RowBlock;
+import dev.krait.tensor.WeightMatrix;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Llama and Mistral whose attention layers were partly distilled into Mamba-1 layers (arXiv
+/// 2408.15237).
+///
+/// Keys and values became B and x, queries became C; groups of `d_state` channels share B and C, x
+/// is repeated before the convolution, and the step size's bias is added twice. Two generations of
+/// tensor names exist: separate projections with `self_attn`, and one fused `mamba.in_proj` with
+/// `mha`; models of the second were trained without rope scaling.
+public final class MambaInLlamaFamily implements ModelFamily {
+
+  /// The family.
+  public MambaInLlamaFamily() {}
+
+  @Override
+  public String accepted() {
+    return "Llama or Mistral with mamba_config.json and Mamba-1 layers";
+  }
+
+  @Override
+  public boolean accepts(ModelFolder folder) {
+    return folder.mambaConfig().isPresent() && !Mamba2InLlamaFamily.hasMamba2Layers(folder);
+  }
+
+  /// Layers by mamba_config.json's list: attention where it names them, the given mixer elsewhere.
+  static ModelSpec describe(ModelFolder folder, String architecture, Mixer mamba) {
+    CheckpointConfig config = folder.config();
+    CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
+    int hidden = config.positiveInt("hidden_size");
+    int vocab = config.positiveInt("vocab_size");
+    int depth = config.positiveInt("num_hidden_layers");
+    folder.require(
+        mambaConfig.positiveInt("d_model") == hidden,
+        mambaConfig,
+        "d_model",
+        "hidden_size " + hidden);
+    folder.require(
+        mambaConfig.positiveInt("n_layer", depth) == depth,
+        mambaConfig,
+        "n_layer",
+        "num_hidden_layers " + depth);
+    List<Integer> attentionLayers = mambaConfig.ints("attn_layers");
+    folder.require(
+        attentionLayers.stream().allMatch(i -> i >= 0 && i < depth),
+        mambaConfig,
+        "attn_layers",
+        "indices below " + depth);
+    boolean fused = folder.hasTensorContaining(".mha.in_proj");
+    Attention attention = LlamaLayers.attention(folder, !fused);
+    GatedMlp mlp = LlamaLayers.mlp(folder);
+    Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
+    List<List<Branch>> layers = new ArrayList<>();
+    for (int i = 0; i < depth; i++) {
+      Mixer mixer = attentionLayers.contains(i) ? attention : mamba;
+      layers.add(List.of(new Branch(norm, mixer), new Branch(norm, mlp)));
+    }
+    return new ModelSpec(
+        architecture,
+        hidden,
+        vocab,
+        vocab,
+        layers,
+        norm,
+        config.positiveInt("max_position_embeddings", 2048));
+  }
+
+  /// The mixer's keyword arguments in mamba_config.json.
+  static CheckpointConfig arguments(ModelFolder folder) {
+    CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
+    return mambaConfig.object("ssm_cfg").orElse(mambaConfig);
+  }
+
+  /// `d_inner`, or `expand * d_model` where it is absent or null.
+  static int innerDim(ModelFolder folder) {
+    CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
+    return mambaConfig
+        .optionalPositiveInt("d_inner")
+        .orElseGet(
+            () -> arguments(folder).positiveInt("expand", 2) * mambaConfig.positiveInt("d_model"));
+  }
+
+  @Override
+  public ModelSpec describe(ModelFolder folder) {
+    CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
+    CheckpointConfig arguments = arguments(folder);
+    int inner = innerDim(folder);
+    int xDim = mambaConfig.positiveInt("d_xb");
+    int stateDim = arguments.positiveInt("d_state", 16);
+    folder.require(
+        arguments.flag("repeat_kv_before_conv", true), arguments, "repeat_kv_before_conv", "true");
+    folder.require(arguments.flag("conv_bias", true), arguments, "conv_bias", "true");
+    folder.require(!arguments.flag("bias", false), arguments, "bias", "false");
+    folder.require(
+        inner % xDim == 0 && xDim % stateDim == 0,
+        mambaConfig,
+        "d_xb",
+        "a divisor of d_inner " + inner + " and a multiple of d_state " + stateDim);
+    Mamba1 mamba =
+        new Mamba1(
+            inner,
+            xDim,
+            stateDim,
+            arguments.positiveInt("d_conv", 4),
+            MambaFamily.timeStepRank(arguments, "dt_rank", mambaConfig.positiveInt("d_model")),
+            xDim / stateDim,
+            inner / stateDim,
+            false);
+    return describe(folder, "MambaInLlama", mamba);
+  }
+
+  @Override
+  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
+    return LlamaLayers.weights(spec, folder, source, i -> mixer(i, spec, source));
+  }
+
+  private static BranchWeights mixer(int index, ModelSpec spec, WeightSource source) {
+    Mixer mixer = spec.layers().get(index).getFirst().mixer();
+    if (mixer instanceof Attention attention) {
+      return LlamaLayers.attention(index, spec, attention, source);
+    }
+    Mamba1 mamba = (Mamba1) mixer;
+    String layer = LlamaLayers.layer(index);
+    String prefix = layer + "mamba.";
+    int hidden = spec.hiddenDim();
+    int inner = mamba.innerDim();
+    Mamba1Weights weights =
+        new Mamba1Weights(
+            projection(prefix, hidden, mamba, source),
+            source.vector(prefix + "conv1d.weight", inner, 1, mamba.convWidth()),
+            source.vector(prefix + "conv1d.bias", inner),
+            Optional.empty(),
+            source.matrix(mamba.timeStepRank(), RowBlock.all(prefix + "dt_proj.weight", inner)),
+            source.buffer(twice(source.values(prefix + "dt_proj.bias", inner))),
+            source.buffer(MambaFamily.decay(source, prefix + "A_log", inner, mamba.stateDim())),
+            source.vector(prefix + "D", inner),
+            source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
+    return new BranchWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
+  }
+
+  private static WeightMatrix projection(
+      String prefix, int hidden, Mamba1 mamba, WeightSource source) {
+    if (source.has(prefix + "in_proj.weight")) {
+      return source.matrix(
+          hidden, RowBlock.all(prefix + "in_proj.weight", mamba.projectionColumns()));
+    }
+    return source.matrix(
+        hidden,
+        RowBlock.all(prefix + "in_proj_z.weight", mamba.innerDim()),
+        RowBlock.all(prefix + "in_proj_x.weight", mamba.xDim()),
+        RowBlock.all(prefix + "B_proj.weight", mamba.bGroups() * mamba.stateDim()),
+        RowBlock.all(prefix + "C_proj.weight", mamba.cGroups() * mamba.stateDim()),
+        RowBlock.all(prefix + "dt_proj_down.weight", mamba.timeStepRank()));
+  }
+
+  private static float[] twice(float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      values[i] *= 2;
+    }
+    return values;
+  }
+}

@@ -1,0 +1,21 @@
+package dev.krait.model.family;
+
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.WeightSource;
+
+/// Checkpoints that share a layout.
+public interface ModelFamily {
+
+  /// What the folder must hold, for people: shown when no family accepts a folder.
+  String accepted();
+
+  /// True when the folder is of this family.
+  boolean accepts(ModelFolder folder);
+
+  /// The model that the configuration describes; no weight is read.
+  ModelSpec describe(ModelFolder folder);
+
+  /// The weights of a described model.
+  ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source);
+}

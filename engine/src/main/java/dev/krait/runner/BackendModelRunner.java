@@ -1,0 +1,182 @@
+package dev.krait.runner;
+
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.sampling.Distribution;
+import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.Logprobs;
+import dev.krait.sampling.Sampler;
+import dev.krait.sampling.Verifier;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepOutput;
+import dev.krait.scheduler.StepPlan;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Runs plans on one model: forward pass, then for each entry that reached its last token the
+/// choice of the next ones.
+///
+/// Drafts are ordinary tokens behind the known ones. Their logits tell, position by position,
+/// whether they are accepted; the first rejection or the position behind the last draft gives one
+/// more token.
+public final class BackendModelRunner implements ModelRunner {
+  private final ForwardPass pass;
+  private final StepOutput output;
+  private final Drafts noDrafts;
+  private final Sampler sampler;
+  private final Verifier verifier;
+  private final LogitsAdjuster adjuster;
+  private final Logprobs logprobs;
+  private final Distribution target;
+  private final int[] firstOutput;
+  private final int[] firstRow;
+
+  /// A runner of a model.
+  ///
+  /// @param maxSequences most entries of a plan
+  /// @param maxDraftTokens most drafts of an entry
+  public BackendModelRunner(ForwardPass pass, int maxSequences, int maxDraftTokens) {
+    this.pass = pass;
+    int vocabSize = pass.model().spec().vocabSize();
+    output = new StepOutput(maxSequences, maxDraftTokens);
+    noDrafts = new Drafts(maxSequences, 0, vocabSize);
+    sampler = new Sampler(vocabSize);
+    verifier = new Verifier(vocabSize);
+    adjuster = new LogitsAdjuster(vocabSize);
+    logprobs = new Logprobs(vocabSize);
+    target = new Distribution(vocabSize);
+    firstOutput = new int[maxSequences];
+    firstRow = new int[maxSequences];
+  }
+
+  @Override
+  public PendingStep submit(StepPlan plan) {
+    StepOutput done = execute(plan, noDrafts);
+    return () -> done;
+  }
+
+  @Override
+  public void forget(long sequenceId) {}
+
+  @Override
+  public void close() {}
+
+  /// Runs a plan with the given drafts.
+  public StepOutput execute(StepPlan plan, Drafts drafts) {
+    output.clear();
+    pass.begin();
+    for (int i = 0; i < plan.size(); i++) {
+      add(plan, i, drafts);
+    }
+    pass.execute();
+    for (int i = 0; i < plan.size(); i++) {
+      if (reportsPrompt(plan, i)) {
+        reportPrompt(plan, i);
+      }
+      if (plan.choosesToken(i)) {
+        choose(plan, i, drafts);
+      }
+    }
+    return output;
+  }
+
+  private void add(StepPlan plan, int entry, Drafts drafts) {
+    Sequence sequence = plan.sequence(entry);
+    int known = plan.tokens(entry);
+    int drafted = drafts.count(entry);
+    int first = sequence.computedTokens();
+    int direct = plan.draftTokens(entry) > 0 ? 0 : known;
+    int fold = sequence.memory().pendingTokens();
+    int row = pass.add(sequence.memory(), first, known + drafted, direct, fold, 0);
+    firstRow[entry] = row;
+    for (int j = 0; j < known; j++) {
+      pass.setToken(row + j, sequence.tokenAt(first + j));
+    }
+    for (int j = 0; j < drafted; j++) {
+      pass.setToken(row + known + j, drafts.id(entry, j));
+    }
+    int from =
+        reportsPrompt(plan, entry) ? 0 : plan.choosesToken(entry) ? known - 1 : known + drafted;
+    firstOutput[entry] = -1;
+    for (int j = from; j < known + drafted; j++) {
+      int number = pass.want(row + j);
+      firstOutput[entry] = firstOutput[entry] < 0 ? number : firstOutput[entry];
+    }
+  }
+
+  private static boolean reportsPrompt(StepPlan plan, int entry) {
+    Sequence sequence = plan.sequence(entry);
+    return sequence.request().sampling().promptLogprobs() >= 0
+        && sequence.computedTokens() + 1 < sequence.promptTokens();
+  }
+
+  private void reportPrompt(StepPlan plan, int entry) {
+    Sequence sequence = plan.sequence(entry);
+    int first = sequence.computedTokens();
+    int alternatives = sequence.request().sampling().promptLogprobs();
+    List<TokenLogprobs> values = new ArrayList<>();
+    for (int j = 0; j < plan.tokens(entry) && first + j + 1 < sequence.promptTokens(); j++) {
+      float[] logits = pass.logits(firstOutput[entry] + j);
+      values.add(logprobs.of(logits, sequence.tokenAt(first + j + 1), alternatives));
+    }
+    output.setPromptLogprobs(entry, values);
+  }
+
+  private void choose(StepPlan plan, int entry, Drafts drafts) {
+    Sequence sequence = plan.sequence(entry);
+    GenerationRequest request = sequence.request();
+    int generated = sequence.tokens() - sequence.promptTokens();
+    int drafted = drafts.count(entry);
+    int lastKnown = reportsPrompt(plan, entry) ? plan.tokens(entry) - 1 : 0;
+    boolean adjusts = LogitsAdjuster.isNeeded(request, generated);
+    if (adjusts) {
+      adjuster.load(request);
+      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
+        adjuster.push(sequence.tokenAt(i));
+      }
+    }
+    output.setDrafted(entry, drafted);
+    for (int j = 0; j <= drafted; j++) {
+      float[] logits = pass.logits(firstOutput[entry] + lastKnown + j);
+      float[] raw = adjusts && request.sampling().logprobs() >= 0 ? logits.clone() : logits;
+      if (adjusts) {
+        adjuster.apply(logits);
+      }
+      boolean isDraft = j < drafted;
+      int token =
+          next(request.sampling(), logits, sequence.tokens() + j, drafts, entry, isDraft ? j : -1);
+      output.addToken(entry, token, report(request.sampling(), raw, token));
+      if (isDraft && token != drafts.id(entry, j)) {
+        return;
+      }
+      if (adjusts) {
+        adjuster.push(token);
+      }
+    }
+  }
+
+  private @Nullable TokenLogprobs report(SamplingParams sampling, float[] raw, int token) {
+    return sampling.logprobs() < 0 ? null : logprobs.of(raw, token, sampling.logprobs());
+  }
+
+  /// The token at a position: the draft when it is accepted, else one that is not the draft; a
+  /// fresh one where there is no draft.
+  private int next(
+      SamplingParams sampling, float[] logits, int position, Drafts drafts, int entry, int draft) {
+    if (sampling.isGreedy()) {
+      return sampler.argMax(logits);
+    }
+    sampler.distribution(logits, sampling, target);
+    if (draft < 0) {
+      return Verifier.sample(target, sampling.seed(), position);
+    }
+    int proposed = drafts.id(entry, draft);
+    Distribution proposal = drafts.distribution(entry, draft);
+    if (verifier.accepts(proposed, target, proposal, sampling.seed(), position)) {
+      return proposed;
+    }
+    return verifier.recover(target, proposal, sampling.seed(), position);
+  }
+}

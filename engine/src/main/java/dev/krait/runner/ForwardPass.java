@@ -1,0 +1,155 @@
+package dev.krait.runner;
+
+import dev.krait.backend.LayerCache;
+import dev.krait.backend.StepInputs;
+import dev.krait.cache.CacheLayout;
+import dev.krait.cache.CacheSpec;
+import dev.krait.cache.SequenceMemory;
+import dev.krait.loading.LoadedModel;
+import java.util.Arrays;
+import java.util.List;
+
+/// One model with its caches: collects the sequences of a step, runs it, and hands out logits.
+///
+/// Use: [#begin], [#add] for each sequence, [#want] for rows whose logits are needed, [#execute],
+/// [#logits].
+public final class ForwardPass {
+  /// Floats that a block of logits may take.
+  private static final int LOGIT_FLOATS = 1 << 22;
+
+  private final LoadedModel model;
+  private final StepInputs inputs;
+  private final Forward forward;
+  private final Activations activations;
+  private final List<LayerCache> caches;
+  private final int maxTokens;
+  private final int blockTokens;
+  private final float[] row;
+  private final int[] block;
+  private int[] wanted = new int[64];
+  private int wantedCount;
+  private int blockFirst;
+  private int blockCount;
+
+  /// Allocates caches and scratch memory.
+  ///
+  /// @param specs the model's cache specs, a part of what the layout was planned for
+  /// @param maxTokens most tokens of a step
+  public ForwardPass(LoadedModel model, List<CacheSpec> specs, CacheLayout layout, int maxTokens) {
+    this.model = model;
+    this.maxTokens = maxTokens;
+    blockTokens = layout.demand().blockTokens();
+    int maxBlocks = Math.max(1, layout.demand().blocksFor(layout.demand().maxModelTokens()));
+    inputs = new StepInputs(maxTokens, layout.demand().maxSequences(), maxBlocks);
+    int headRows = model.spec().headRows();
+    int outputRows = Math.clamp(LOGIT_FLOATS / headRows, 1, maxTokens);
+    activations = new Activations(model.backend(), model.spec(), maxTokens, outputRows);
+    caches = CacheTensors.allocate(model.backend(), specs, layout);
+    forward =
+        new Forward(model.spec(), model.weights(), model.backend().ops(), activations, caches);
+    row = new float[headRows];
+    block = new int[outputRows];
+  }
+
+  /// The model that runs.
+  public LoadedModel model() {
+    return model;
+  }
+
+  /// Caches of the layers that remember something, in order.
+  public List<LayerCache> caches() {
+    return caches;
+  }
+
+  /// Rows that the step can still take.
+  public int room() {
+    return maxTokens - inputs.tokens;
+  }
+
+  /// True when the step has no sequence.
+  public boolean isEmpty() {
+    return inputs.sequences == 0;
+  }
+
+  /// Starts an empty step.
+  public void begin() {
+    inputs.clear();
+    wantedCount = 0;
+    blockCount = 0;
+  }
+
+  /// Adds a sequence; the caller then fills [#setToken] for its rows.
+  ///
+  /// @param memory where the sequence's state and blocks are
+  /// @param firstPosition position of its first token of this step
+  /// @param tokens rows; 0 flushes
+  /// @param direct how many of them cannot be rejected
+  /// @param fold accepted tokens in the replay window, see [StepInputs]
+  /// @param held unverified tokens in the replay window
+  /// @return its first row
+  public int add(
+      SequenceMemory memory, int firstPosition, int tokens, int direct, int fold, int held) {
+    int sequence = inputs.sequences++;
+    int first = inputs.tokens;
+    inputs.tokens += tokens;
+    inputs.firstToken[sequence] = first;
+    inputs.tokenCount[sequence] = tokens;
+    inputs.firstPosition[sequence] = firstPosition;
+    inputs.directTokens[sequence] = direct;
+    inputs.foldTokens[sequence] = fold;
+    inputs.heldTokens[sequence] = held;
+    inputs.stateSlot[sequence] = memory.stateSlot();
+    for (int i = 0; i < memory.blocks(); i++) {
+      inputs.blockTable[sequence * inputs.maxBlocks + i] = memory.block(i);
+    }
+    for (int j = 0; j < tokens; j++) {
+      inputs.positions[first + j] = firstPosition + j;
+      inputs.sequenceOf[first + j] = sequence;
+    }
+    return first;
+  }
+
+  /// Sets the token id of a row.
+  public void setToken(int tokenRow, int tokenId) {
+    inputs.tokenIds[tokenRow] = tokenId;
+  }
+
+  /// Asks for the logits of a row; outputs are numbered in the order of the calls.
+  ///
+  /// @return the output's number
+  public int want(int tokenRow) {
+    if (wantedCount == wanted.length) {
+      wanted = Arrays.copyOf(wanted, 2 * wantedCount);
+    }
+    wanted[wantedCount] = tokenRow;
+    return wantedCount++;
+  }
+
+  /// Runs all layers over all rows.
+  public void execute() {
+    model.backend().run(this::runLayers);
+  }
+
+  private void runLayers() {
+    forward.run(inputs);
+  }
+
+  /// Logits of an output, in an array that the caller may change and that the next call overwrites.
+  ///
+  /// @return `[headRows]`
+  public float[] logits(int output) {
+    if (output < blockFirst || output >= blockFirst + blockCount) {
+      blockFirst = output;
+      blockCount = Math.min(activations.outputRows(), wantedCount - output);
+      System.arraycopy(wanted, blockFirst, block, 0, blockCount);
+      forward.head(block, blockCount);
+    }
+    activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
+    return row;
+  }
+
+  /// Tokens of one key/value block.
+  public int blockTokens() {
+    return blockTokens;
+  }
+}

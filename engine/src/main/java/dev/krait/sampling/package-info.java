@@ -1,0 +1,7 @@
+/// The plain Java meaning of choosing tokens: distributions, draws, and the acceptance of drafts.
+///
+/// Read [Sampler], then [Verifier]. Objects hold scratch memory and belong to one thread.
+@NullMarked
+package dev.krait.sampling;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,21 @@
+package dev.krait.speculation;
+
+import dev.krait.runner.Drafts;
+import dev.krait.scheduler.DraftLengths;
+import dev.krait.scheduler.StepPlan;
+
+/// Decides how many tokens are drafted for a sequence in a step, and learns from what came of it.
+public interface DraftLengthPolicy extends DraftLengths {
+
+  /// What an iteration cost.
+  ///
+  /// @param draftNanos time of the drafter
+  /// @param targetNanos time of the target's step, choice of tokens included
+  void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos);
+
+  /// A sequence ended or lost its memory.
+  void forget(long sequenceId);
+
+  /// What the policy knows and would choose, for people; from any thread.
+  SpeculationReport report();
+}

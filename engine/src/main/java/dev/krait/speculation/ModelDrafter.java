@@ -1,0 +1,191 @@
+package dev.krait.speculation;
+
+import dev.krait.runner.Drafts;
+import dev.krait.runner.ForwardPass;
+import dev.krait.sampling.Distribution;
+import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.PhiloxRandom;
+import dev.krait.sampling.Sampler;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepPlan;
+import java.util.HashMap;
+import java.util.Map;
+
+/// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
+///
+/// It follows every prompt chunk beside the target. A round first feeds the tokens that the target
+/// has settled since (they advance the states, after the accepted drafts in the replay window),
+/// then its own drafts one by one, which stay in the window: each further draft replays the
+/// unverified ones before it. Blocks and slots are the sequence's own; the tensors are separate.
+public final class ModelDrafter implements Drafter {
+  private final ForwardPass pass;
+  private final Sampler sampler;
+  private final LogitsAdjuster adjuster;
+  private final int maxDraftTokens;
+  private final Map<Long, Cursor> cursors = new HashMap<>();
+  private final int[] awaiting;
+  private final int[] awaitedOutput;
+  private int awaitingCount;
+
+  /// What the draft model has seen of a sequence.
+  private static final class Cursor {
+    /// Tokens that its states include for good.
+    int settled;
+
+    /// Own drafts in the replay window behind them, not known to be right when they were fed.
+    final int[] window;
+
+    int windowSize;
+
+    Cursor(int maxDraftTokens) {
+      window = new int[maxDraftTokens];
+    }
+  }
+
+  /// A drafter over a forward pass of the draft model.
+  ///
+  /// @param maxSequences most entries of a plan
+  public ModelDrafter(ForwardPass pass, int maxSequences, int maxDraftTokens) {
+    this.pass = pass;
+    this.maxDraftTokens = maxDraftTokens;
+    int vocabSize = pass.model().spec().vocabSize();
+    sampler = new Sampler(vocabSize);
+    adjuster = new LogitsAdjuster(vocabSize);
+    awaiting = new int[maxSequences];
+    awaitedOutput = new int[maxSequences];
+  }
+
+  @Override
+  public void propose(StepPlan plan, Drafts drafts) {
+    begin();
+    for (int i = 0; i < plan.size(); i++) {
+      if (plan.draftTokens(i) > 0) {
+        feed(plan, i, plan.sequence(i).tokens(), true, drafts);
+      } else if (plan.tokens(i) > 1 || !plan.choosesToken(i)) {
+        feed(plan, i, plan.sequence(i).computedTokens() + plan.tokens(i), false, drafts);
+      }
+    }
+    finish(plan, drafts);
+    boolean more = true;
+    for (int depth = 1; depth < maxDraftTokens && more; depth++) {
+      more = extend(plan, depth, drafts);
+    }
+  }
+
+  private void begin() {
+    pass.begin();
+    awaitingCount = 0;
+  }
+
+  /// Feeds known tokens up to `end`, in as many passes as it takes; with `drafting` the last one's
+  /// logits give the first draft.
+  private void feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
+    Sequence sequence = plan.sequence(entry);
+    Cursor cursor =
+        cursors.computeIfAbsent(sequence.id(), id -> new Cursor(Math.max(1, maxDraftTokens)));
+    while (cursor.settled + cursor.windowSize < end || cursor.windowSize > 0) {
+      if (pass.room() == 0) {
+        finish(plan, drafts);
+        begin();
+      }
+      int fold = matching(sequence, cursor, end);
+      int first = cursor.settled + fold;
+      int tokens = Math.min(end - first, pass.room());
+      int row = pass.add(sequence.memory(), first, tokens, tokens, fold, 0);
+      for (int j = 0; j < tokens; j++) {
+        pass.setToken(row + j, sequence.tokenAt(first + j));
+      }
+      cursor.settled = first + tokens;
+      cursor.windowSize = 0;
+      if (cursor.settled == end && drafting) {
+        awaiting[awaitingCount] = entry;
+        awaitedOutput[awaitingCount++] = pass.want(row + tokens - 1);
+      }
+      if (cursor.settled < end) {
+        finish(plan, drafts);
+        begin();
+      }
+    }
+  }
+
+  /// How many of the drafts in the window turned out right; at least one token up to `end` is left
+  /// to feed.
+  private static int matching(Sequence sequence, Cursor cursor, int end) {
+    int fold = 0;
+    while (fold < cursor.windowSize
+        && cursor.settled + fold < end - 1
+        && cursor.window[fold] == sequence.tokenAt(cursor.settled + fold)) {
+      fold++;
+    }
+    return fold;
+  }
+
+  /// Runs what was collected and draws a draft for each entry that waits for one.
+  private void finish(StepPlan plan, Drafts drafts) {
+    if (pass.isEmpty()) {
+      return;
+    }
+    pass.execute();
+    for (int i = 0; i < awaitingCount; i++) {
+      draw(plan.sequence(awaiting[i]), awaiting[i], pass.logits(awaitedOutput[i]), drafts);
+    }
+  }
+
+  private void draw(Sequence sequence, int entry, float[] logits, Drafts drafts) {
+    int drafted = drafts.count(entry);
+    int generated = sequence.tokens() - sequence.promptTokens() + drafted;
+    if (LogitsAdjuster.isNeeded(sequence.request(), generated)) {
+      adjuster.load(sequence.request());
+      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
+        adjuster.push(sequence.tokenAt(i));
+      }
+      for (int j = 0; j < drafted; j++) {
+        adjuster.push(drafts.id(entry, j));
+      }
+      adjuster.apply(logits);
+    }
+    var sampling = sequence.request().sampling();
+    Distribution proposal = drafts.next(entry);
+    sampler.distribution(logits, sampling, proposal);
+    int token =
+        sampling.isGreedy()
+            ? proposal.id(0)
+            : proposal.draw(
+                PhiloxRandom.uniform(
+                    sampling.seed(), sequence.tokens() + drafted, PhiloxRandom.Purpose.DRAFT));
+    drafts.add(entry, token);
+  }
+
+  /// Feeds the latest draft of every entry that may have more; false when there is none.
+  private boolean extend(StepPlan plan, int depth, Drafts drafts) {
+    begin();
+    for (int i = 0; i < plan.size(); i++) {
+      if (plan.draftTokens(i) <= depth || drafts.count(i) < depth) {
+        continue;
+      }
+      Sequence sequence = plan.sequence(i);
+      Cursor cursor = cursors.get(sequence.id());
+      if (cursor == null) {
+        throw new IllegalStateException("draft cursor of sequence " + sequence.id() + ": missing");
+      }
+      int held = cursor.windowSize;
+      int row = pass.add(sequence.memory(), cursor.settled + held, 1, 0, 0, held);
+      int draft = drafts.id(i, depth - 1);
+      pass.setToken(row, draft);
+      cursor.window[cursor.windowSize++] = draft;
+      awaiting[awaitingCount] = i;
+      awaitedOutput[awaitingCount++] = pass.want(row);
+    }
+    boolean any = awaitingCount > 0;
+    finish(plan, drafts);
+    return any;
+  }
+
+  @Override
+  public void forget(long sequenceId) {
+    cursors.remove(sequenceId);
+  }
+
+  @Override
+  public void close() {}
+}

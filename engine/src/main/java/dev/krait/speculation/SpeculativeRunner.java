@@ -1,0 +1,58 @@
+package dev.krait.speculation;
+
+import dev.krait.runner.BackendModelRunner;
+import dev.krait.runner.Drafts;
+import dev.krait.runner.ModelRunner;
+import dev.krait.runner.PendingStep;
+import dev.krait.scheduler.StepOutput;
+import dev.krait.scheduler.StepPlan;
+import java.util.function.LongSupplier;
+
+/// One iteration of speculative decoding: the drafter proposes, the target verifies and chooses.
+public final class SpeculativeRunner implements ModelRunner {
+  private final BackendModelRunner target;
+  private final Drafter drafter;
+  private final Drafts drafts;
+  private final DraftLengthPolicy policy;
+  private final LongSupplier nanoClock;
+
+  /// Composes a drafter and a target.
+  ///
+  /// @param policy is told what each iteration cost
+  public SpeculativeRunner(
+      BackendModelRunner target,
+      Drafter drafter,
+      Drafts drafts,
+      DraftLengthPolicy policy,
+      LongSupplier nanoClock) {
+    this.target = target;
+    this.drafter = drafter;
+    this.drafts = drafts;
+    this.policy = policy;
+    this.nanoClock = nanoClock;
+  }
+
+  @Override
+  public PendingStep submit(StepPlan plan) {
+    long start = nanoClock.getAsLong();
+    drafts.clear();
+    drafter.propose(plan, drafts);
+    long proposed = nanoClock.getAsLong();
+    StepOutput output = target.execute(plan, drafts);
+    policy.observeStep(plan, drafts, proposed - start, nanoClock.getAsLong() - proposed);
+    return () -> output;
+  }
+
+  @Override
+  public void forget(long sequenceId) {
+    drafter.forget(sequenceId);
+    target.forget(sequenceId);
+    policy.forget(sequenceId);
+  }
+
+  @Override
+  public void close() {
+    drafter.close();
+    target.close();
+  }
+}

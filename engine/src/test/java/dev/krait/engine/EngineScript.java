@@ -1,0 +1,135 @@
+package dev.krait.engine;
+
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.StopConditions;
+import dev.krait.generation.TokenIds;
+import dev.krait.testing.PrefixHashRunner.Drafting;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/// A random use of the engine: its sizes, and who does what before which step.
+///
+/// @param setting the engine's sizes
+/// @param actions in order of their steps
+record EngineScript(Setting setting, List<Action> actions) {
+
+  static final int VOCAB_SIZE = 24;
+  static final long STEP_NANOS = 1000;
+
+  /// Sizes of an engine.
+  record Setting(
+      boolean attends,
+      boolean recurs,
+      int blockTokens,
+      int blocks,
+      int slots,
+      int maxSequences,
+      int maxTokensPerStep,
+      int maxChunkTokens,
+      int chunkMultiple,
+      int draftTokens,
+      Drafting drafting,
+      long draftSeed) {}
+
+  /// Something that happens before a step.
+  sealed interface Action {
+    int step();
+  }
+
+  /// A request comes.
+  record Submit(
+      int step,
+      int name,
+      int promptTokens,
+      int maxTokens,
+      int minTokens,
+      int stopIds,
+      int priority,
+      int deadlineSteps)
+      implements Action {
+
+    static final int NO_DEADLINE = 0;
+
+    GenerationRequest request(long nowNanos) {
+      Random random = new Random(name);
+      int[] prompt = random.ints(promptTokens, 0, VOCAB_SIZE).toArray();
+      int[] stops = random.ints(stopIds, 0, VOCAB_SIZE).toArray();
+      long deadline =
+          deadlineSteps == NO_DEADLINE ? Long.MAX_VALUE : nowNanos + deadlineSteps * STEP_NANOS;
+      return new GenerationRequest(
+          "r" + name,
+          TokenIds.of(prompt),
+          SamplingParams.greedy(),
+          new StopConditions(maxTokens, minTokens, TokenIds.of(stops)),
+          priority,
+          deadline);
+    }
+  }
+
+  /// A request's caller hangs up.
+  record Cancel(int step, int name) implements Action {}
+
+  static EngineScript random(long seed) {
+    Random random = new Random(seed);
+    Setting setting = randomSetting(random);
+    List<Action> actions = new ArrayList<>();
+    int step = 0;
+    int submits = 1 + random.nextInt(10);
+    for (int name = 0; name < submits; name++) {
+      step += random.nextInt(4);
+      actions.add(randomSubmit(random, step, name));
+      if (random.nextInt(4) == 0) {
+        actions.add(new Cancel(step + random.nextInt(12), random.nextInt(name + 1)));
+      }
+    }
+    actions.sort((a, b) -> Integer.compare(a.step(), b.step()));
+    return new EngineScript(setting, List.copyOf(actions));
+  }
+
+  private static Setting randomSetting(Random random) {
+    int layers = random.nextInt(4);
+    int multiple = 1 + random.nextInt(4);
+    int perStep = multiple + random.nextInt(24);
+    return new Setting(
+        layers != 0,
+        layers != 1,
+        1 + random.nextInt(5),
+        12 + random.nextInt(30),
+        1 + random.nextInt(6),
+        1 + random.nextInt(6),
+        perStep,
+        multiple + random.nextInt(perStep),
+        multiple,
+        random.nextInt(5),
+        Drafting.values()[random.nextInt(3)],
+        random.nextLong());
+  }
+
+  private static Submit randomSubmit(Random random, int step, int name) {
+    int maxTokens = random.nextInt(25);
+    return new Submit(
+        step,
+        name,
+        1 + random.nextInt(30),
+        maxTokens,
+        random.nextInt(3) == 0 ? random.nextInt(maxTokens + 1) : 0,
+        random.nextInt(3),
+        random.nextInt(4) == 0 ? random.nextInt(3) - 1 : 0,
+        random.nextInt(8) == 0 ? 1 + random.nextInt(30) : Submit.NO_DEADLINE);
+  }
+
+  EngineScript without(int index) {
+    List<Action> fewer = new ArrayList<>(actions);
+    fewer.remove(index);
+    return new EngineScript(setting, List.copyOf(fewer));
+  }
+
+  @Override
+  public String toString() {
+    StringBuilder text = new StringBuilder().append(setting);
+    actions.forEach(action -> text.append("\n  ").append(action));
+    return text.toString();
+  }
+}

@@ -1,0 +1,265 @@
+package dev.krait.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.engine.EngineScript.Action;
+import dev.krait.engine.EngineScript.Cancel;
+import dev.krait.engine.EngineScript.Setting;
+import dev.krait.engine.EngineScript.Submit;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.FinishReason;
+import dev.krait.generation.GenerationEvent;
+import dev.krait.generation.TokenStream;
+import dev.krait.runner.ModelRunner;
+import dev.krait.runner.PendingStep;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepPlan;
+import dev.krait.testing.FakeClock;
+import dev.krait.testing.InMemoryEngine;
+import dev.krait.testing.PrefixHash;
+import dev.krait.testing.PrefixHashRunner;
+import dev.krait.testing.PrefixHashRunner.Mistake;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Plays a script on an engine and checks after every step, and at the end, that all is well.
+final class ScriptPlayer {
+  private final EngineScript script;
+  private final Setting setting;
+  private final FakeClock clock = new FakeClock();
+  private final PrefixHash model;
+  private final InMemoryEngine engine;
+  private final Map<Integer, Reader> readers = new HashMap<>();
+  private PrefixHashRunner runner;
+  private int preemptions;
+  private int accepted;
+  private int drafted;
+
+  ScriptPlayer(EngineScript script, Mistake mistake) {
+    this.script = script;
+    setting = script.setting();
+    InMemoryEngine.Builder builder =
+        InMemoryEngine.builder()
+            .vocabSize(EngineScript.VOCAB_SIZE)
+            .layers(setting.attends(), setting.recurs())
+            .maxSequences(setting.maxSequences())
+            .stepTokens(
+                setting.maxTokensPerStep(), setting.maxChunkTokens(), setting.chunkMultiple())
+            .draftTokens(setting.draftTokens())
+            .pools(setting.blockTokens(), setting.blocks(), setting.slots())
+            .clock(clock)
+            .listener(this::count);
+    model = builder.model();
+    builder.runner(layout -> {
+      runner =
+          new PrefixHashRunner(layout, model, setting.drafting(), setting.draftSeed(), mistake);
+      return new PlanChecker(runner);
+    });
+    engine = builder.build();
+  }
+
+  int preemptions() {
+    return preemptions;
+  }
+
+  int drafted() {
+    return drafted;
+  }
+
+  int accepted() {
+    return accepted;
+  }
+
+  private void count(StepStats stats) {
+    preemptions += stats.tally().preemptions();
+    drafted += stats.tally().draftedTokens();
+    accepted += stats.tally().acceptedTokens();
+  }
+
+  void play() {
+    int next = 0;
+    int step = 0;
+    int idleSteps = 0;
+    int bound = stepBound();
+    while (next < script.actions().size() || !engine.loop().isIdle()) {
+      while (next < script.actions().size() && script.actions().get(next).step() <= step) {
+        act(script.actions().get(next++));
+      }
+      boolean hadWork = engine.scheduler().running() + engine.scheduler().waiting() > 0;
+      int advanced = engine.step();
+      idleSteps = hadWork && advanced == 0 ? idleSteps + 1 : 0;
+      assertThat(idleSteps).as("steps in a row without progress").isLessThan(2);
+      engine.pools().checkIntegrity();
+      readers.values().forEach(Reader::read);
+      clock.advance(EngineScript.STEP_NANOS);
+      assertThat(++step).as("steps").isLessThan(bound);
+    }
+    checkEnd();
+  }
+
+  /// Enough for every sequence to be computed again, alone, once for each other one.
+  private int stepBound() {
+    int bound = 10;
+    for (Action action : script.actions()) {
+      bound += action.step() + 2;
+      if (action instanceof Submit submit) {
+        bound += (submit.promptTokens() + 2 * submit.maxTokens()) * script.actions().size();
+      }
+    }
+    return bound;
+  }
+
+  private void act(Action action) {
+    switch (action) {
+      case Submit submit -> {
+        TokenStream stream = engine.handle().submit(submit.request(clock.getAsLong()));
+        readers.put(submit.name(), new Reader(submit, stream));
+      }
+      case Cancel cancel -> {
+        Reader reader = readers.get(cancel.name());
+        if (reader != null) {
+          reader.cancelled = true;
+          engine.handle().cancel(reader.stream);
+        }
+      }
+    }
+  }
+
+  private void checkEnd() {
+    readers.values().forEach(Reader::checkEnd);
+    assertThat(engine.pools().blocksUsed()).as("blocks in use").isZero();
+    assertThat(engine.pools().slotsUsed()).as("slots in use").isZero();
+    assertThat(runner.known()).as("sequences known to the runner").isZero();
+    EngineStatus status = engine.handle().status();
+    assertThat(status.running()).as("running").isZero();
+    assertThat(status.waiting()).as("waiting").isZero();
+    assertThat(status.failed()).as("failed").isFalse();
+  }
+
+  /// The reader of one request's stream.
+  private final class Reader {
+    private final Submit submit;
+    private final TokenStream stream;
+    private final List<Integer> text;
+    private final List<Integer> got = new ArrayList<>();
+    private final List<GenerationEvent.End> ends = new ArrayList<>();
+    private boolean cancelled;
+    private boolean sawStop;
+
+    private Reader(Submit submit, TokenStream stream) {
+      this.submit = submit;
+      this.stream = stream;
+      text = model.text(stream.request());
+    }
+
+    private void read() {
+      Optional<GenerationEvent> event = stream.poll();
+      while (ends.isEmpty() && event.isPresent()) {
+        switch (event.get()) {
+          case GenerationEvent.Tokens tokens -> {
+            assertThat(sawStop).as("tokens after the stop token").isFalse();
+            for (int id : tokens.ids().toArray()) {
+              got.add(id);
+            }
+            sawStop = tokens.endsWithStopToken();
+          }
+          case GenerationEvent.PromptLogprobs values ->
+              throw new AssertionError("nobody asked for " + values);
+          case GenerationEvent.End end -> ends.add(end);
+        }
+        event = stream.poll();
+      }
+      assertThat(text.subList(0, Math.min(got.size(), text.size())))
+          .as("text so far of %s", submit)
+          .isEqualTo(got);
+    }
+
+    private void checkEnd() {
+      assertThat(ends).as("ends of %s", submit).hasSize(1);
+      switch (ends.getFirst()) {
+        case GenerationEvent.Finished finished -> checkFinished(finished);
+        case GenerationEvent.Failed failed -> {
+          assertThat(failed.code()).as("%s", failed).isEqualTo(ErrorCode.RESOURCE_EXHAUSTED);
+          int most = submit.promptTokens() + submit.maxTokens();
+          assertThat(engine.pools().blocksFor(most))
+              .as("blocks of %s", submit)
+              .isGreaterThan(engine.pools().blocksTotal());
+        }
+      }
+    }
+
+    private void checkFinished(GenerationEvent.Finished finished) {
+      switch (finished.reason()) {
+        case STOP -> {
+          assertThat(got).isEqualTo(text);
+          assertThat(finished.stopTokenId()).hasValue(text.getLast());
+          assertThat(stream.request().stop().stopTokenIds().contains(text.getLast())).isTrue();
+        }
+        case LENGTH -> {
+          assertThat(got).isEqualTo(text);
+          assertThat(got).hasSize(submit.maxTokens());
+        }
+        case CANCELLED -> assertThat(cancelled).as("cancelled %s", submit).isTrue();
+        case DEADLINE ->
+            assertThat(submit.deadlineSteps()).as("%s", submit).isNotEqualTo(Submit.NO_DEADLINE);
+        case ERROR -> throw new AssertionError(finished);
+      }
+      assertThat(finished.reason() == FinishReason.STOP).as("stop flag").isEqualTo(sawStop);
+    }
+  }
+
+  /// Checks every plan before it runs.
+  private final class PlanChecker implements ModelRunner {
+    private final ModelRunner delegate;
+
+    private PlanChecker(ModelRunner delegate) {
+      this.delegate = delegate;
+    }
+
+    @Override
+    public PendingStep submit(StepPlan plan) {
+      int total = 0;
+      boolean prompts = false;
+      for (int i = 0; i < plan.size(); i++) {
+        Sequence sequence = plan.sequence(i);
+        int first = sequence.computedTokens();
+        int end = first + plan.tokens(i);
+        boolean prompt = first < sequence.promptTokens();
+        check(prompt || !prompts, "generated tokens come before prompts");
+        prompts |= prompt;
+        check(!prompt || end <= sequence.promptTokens(), "an entry is of one kind");
+        check(
+            !prompt || end == sequence.promptTokens() || end % setting.chunkMultiple() == 0,
+            "a prompt is cut at a multiple");
+        check(
+            plan.draftTokens(i) == 0 || (plan.tokens(i) == 1 && plan.choosesToken(i) && !prompt),
+            "drafts follow the last known token");
+        check(plan.tokens(i) >= 1, "an entry has tokens");
+        check(plan.tokens(i) <= setting.maxChunkTokens(), "a chunk is bounded");
+        total += plan.tokens(i) + plan.draftTokens(i);
+      }
+      check(total == plan.totalTokens(), "the total is right");
+      check(total <= setting.maxTokensPerStep(), "a step is bounded");
+      return delegate.submit(plan);
+    }
+
+    private static void check(boolean holds, String rule) {
+      if (!holds) {
+        throw new IllegalStateException("broken: " + rule);
+      }
+    }
+
+    @Override
+    public void forget(long sequenceId) {
+      delegate.forget(sequenceId);
+    }
+
+    @Override
+    public void close() {
+      delegate.close();
+    }
+  }
+}

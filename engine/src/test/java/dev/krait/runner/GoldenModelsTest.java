@@ -1,0 +1,80 @@
+package dev.krait.runner;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.reference.ReferenceBackend;
+import dev.krait.testing.FlatMemory;
+import dev.krait.testing.GoldenModel;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Every fixture on every CPU backend against what independent code computed.
+class GoldenModelsTest {
+  private static final double TOLERANCE = 1e-4;
+
+  static Stream<Arguments> cases() {
+    return GoldenModel.names().stream()
+        .flatMap(name -> Stream.of("reference").map(backend -> Arguments.of(name, backend)));
+  }
+
+  static Backend backend(String name) {
+    return new ReferenceBackend();
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void logitsMatchAtEveryPosition(String name, String backendName) {
+    GoldenModel golden = GoldenModel.open(name);
+    try (Backend backend = backend(backendName);
+        ModelBench bench = new ModelBench(golden.folder(), backend, 2, 256, 192)) {
+      for (String prompt : golden.prompts()) {
+        int[] ids = golden.promptIds(prompt);
+        List<float[]> logits = bench.chunk(bench.memory(0), ids, 0, ids.length);
+        float[] expected = golden.values("logits." + prompt);
+        int[] positions = golden.positions(prompt);
+        int rows = expected.length / positions.length;
+        float[] actual = new float[expected.length];
+        for (int i = 0; i < positions.length; i++) {
+          System.arraycopy(logits.get(positions[i]), 0, actual, i * rows, rows);
+        }
+        assertThat(GoldenModel.relativeError(actual, expected))
+            .as("relative error of logits.%s of %s", prompt, name)
+            .isLessThan(TOLERANCE);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void greedyTokensFollow(String name, String backendName) {
+    GoldenModel golden = GoldenModel.open(name);
+    try (Backend backend = backend(backendName);
+        ModelBench bench = new ModelBench(golden.folder(), backend, 2, 256, 192)) {
+      int vocab = bench.model.spec().vocabSize();
+      for (String prompt : golden.prompts()) {
+        int[] ids = golden.promptIds(prompt);
+        FlatMemory memory = bench.memory(1);
+        float[] last = bench.chunk(memory, ids, 0, ids.length).getLast();
+        int[] expected = golden.greedyIds(prompt);
+        int[] actual = new int[expected.length];
+        for (int i = 0; i < expected.length; i++) {
+          actual[i] = argMax(last, vocab);
+          last = bench.chunk(memory, actual, i, 1).getLast();
+        }
+        assertThat(actual).as("greedy %s of %s", prompt, name).containsExactly(expected);
+      }
+    }
+  }
+
+  private static int argMax(float[] logits, int vocab) {
+    int best = 0;
+    for (int i = 1; i < vocab; i++) {
+      best = logits[i] > logits[best] ? i : best;
+    }
+    return best;
+  }
+}
