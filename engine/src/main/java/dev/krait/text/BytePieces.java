@@ -34,15 +34,13 @@ final class BytePieces implements IncrementalDecoder.Pieces {
     System.arraycopy(token, 0, bytes, held.length, token.length);
     int whole = bytes.length - unfinished(bytes);
     held = whole == bytes.length ? NOTHING : Arrays.copyOfRange(bytes, whole, bytes.length);
-    return withoutFirstSpace(broken + new String(bytes, 0, whole, StandardCharsets.UTF_8));
+    return withoutFirstSpace(broken + text(Arrays.copyOf(bytes, whole)));
   }
 
   @Override
   public String flush() {
     String rest =
-        codec.kind() == TokenCodec.Kind.BYTE_FALLBACK
-            ? "\ufffd".repeat(held.length)
-            : new String(held, StandardCharsets.UTF_8);
+        codec.kind() == TokenCodec.Kind.BYTE_FALLBACK ? "\ufffd".repeat(held.length) : text(held);
     held = NOTHING;
     return rest;
   }
@@ -53,6 +51,18 @@ final class BytePieces implements IncrementalDecoder.Pieces {
     }
     stripSpace = false;
     return text.startsWith(" ") ? text.substring(1) : text;
+  }
+
+  /// Decodes with one U+FFFD for every part that cannot begin a character, as the tokenizers
+  /// library does. Java agrees except for encoded surrogates, which it takes as one part, so their
+  /// lead byte is made one that never fits.
+  private static String text(byte[] bytes) {
+    for (int i = 0; i + 1 < bytes.length; i++) {
+      if ((bytes[i] & 0xff) == 0xed && bytes[i + 1] < (byte) 0xc0 && bytes[i + 1] >= (byte) 0xa0) {
+        bytes[i] = (byte) 0xff;
+      }
+    }
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 
   /// How many bytes at the end may become a character with the bytes to come.

@@ -7,6 +7,7 @@ import dev.krait.text.jinja.Template;
 import dev.krait.text.jinja.TemplateException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -62,7 +63,7 @@ public final class ChatTemplate {
   /// @param eos the end token's text, `eos_token` in the template
   /// @throws EngineException INVALID_ARGUMENT when the source is not a valid template
   public static ChatTemplate of(String source, Optional<String> bos, Optional<String> eos) {
-    return of(source, bos, eos, Clock.systemDefaultZone());
+    return of(source, bos, eos, Clock.system(ZoneId.systemDefault()));
   }
 
   /// A template from its source whose `strftime_now` reads a given clock.

@@ -2,6 +2,7 @@ package dev.krait.text;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 
@@ -122,7 +123,7 @@ final class TokenCodec {
   /// GPT-2 writes printable Latin-1 bytes as themselves and the other 68 as U+0100 and up.
   private static short[] byteOfCharacter() {
     short[] bytes = new short[0x100 + 68];
-    java.util.Arrays.fill(bytes, (short) -1);
+    Arrays.fill(bytes, (short) -1);
     int next = 0x100;
     for (int value = 0; value < 0x100; value++) {
       boolean printable = (value >= '!' && value <= '~') || (value >= 0xa1 && value != 0xad);

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 
 /// Text to token ids and back, with the `tokenizer.json` of a checkpoint.
 ///
@@ -169,7 +170,7 @@ public final class Tokenizer implements AutoCloseable {
     return vocabulary.has(id);
   }
 
-  private <T> T shared(java.util.function.Supplier<T> call) {
+  private <T> T shared(Supplier<T> call) {
     lock.readLock().lock();
     try {
       if (closed) {

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.json.JsonReadFeature;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -34,8 +35,12 @@ record TokenizerConfig(
         addedTokens(config));
   }
 
+  /// A lenient reader: real files hold `Infinity` and very large numbers.
   static JsonMapper mapper() {
-    return JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+    return JsonMapper.builder()
+        .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+        .disable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .build();
   }
 
   private static JsonNode json(Path file) {

@@ -20,9 +20,16 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// A `tokenizer.json`, read as a stream because real ones hold ten megabytes.
-///
-/// @param bytes the file, with the tokens that only the configuration names added to it
-record TokenizerFile(byte[] bytes, Vocabulary vocabulary, TokenCodec codec) {
+final class TokenizerFile {
+  private final byte[] bytes;
+  private final Vocabulary vocabulary;
+  private final TokenCodec codec;
+
+  private TokenizerFile(byte[] bytes, Vocabulary vocabulary, TokenCodec codec) {
+    this.bytes = bytes;
+    this.vocabulary = vocabulary;
+    this.codec = codec;
+  }
 
   static TokenizerFile read(Path file, TokenizerConfig config) {
     if (!Files.isRegularFile(file)) {
@@ -42,6 +49,19 @@ record TokenizerFile(byte[] bytes, Vocabulary vocabulary, TokenCodec codec) {
     } catch (EngineException e) {
       throw new EngineException(e.code(), file + ": " + e.getMessage(), e);
     }
+  }
+
+  /// The file, with the tokens that only the configuration names added to it.
+  byte[] bytes() {
+    return bytes;
+  }
+
+  Vocabulary vocabulary() {
+    return vocabulary;
+  }
+
+  TokenCodec codec() {
+    return codec;
   }
 
   private static byte[] complete(byte[] bytes, List<JsonNode> missing) {

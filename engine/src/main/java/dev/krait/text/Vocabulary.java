@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /// The pieces of a tokenizer by id, as `tokenizer.json` spells them; an id may have none.
 /// Immutable.
@@ -22,12 +23,12 @@ final class Vocabulary {
   /// A piece: its id, its spelling in the file, and what the file says about added tokens.
   record Piece(int id, String text, boolean added, boolean special) {}
 
-  private final String[] pieces;
+  private final @Nullable String[] pieces;
   private final BitSet added = new BitSet();
   private final BitSet special = new BitSet();
   private final Map<String, Integer> ids;
 
-  private Vocabulary(String[] pieces, Map<String, Integer> ids) {
+  private Vocabulary(@Nullable String[] pieces, Map<String, Integer> ids) {
     this.pieces = pieces;
     this.ids = ids;
   }
@@ -65,7 +66,8 @@ final class Vocabulary {
   }
 
   String piece(int id) {
-    return has(id) ? pieces[id] : "";
+    String piece = id >= 0 && id < pieces.length ? pieces[id] : null;
+    return piece == null ? "" : piece;
   }
 
   boolean isAdded(int id) {
@@ -85,7 +87,7 @@ final class Vocabulary {
     MessageDigest digest = sha256();
     for (int id = 0; id < pieces.length; id++) {
       if (has(id)) {
-        byte[] text = pieces[id].getBytes(StandardCharsets.UTF_8);
+        byte[] text = piece(id).getBytes(StandardCharsets.UTF_8);
         String head = id + ":" + text.length + (special.get(id) ? "!" : ":");
         digest.update(head.getBytes(StandardCharsets.US_ASCII));
         digest.update(text);

@@ -34,17 +34,17 @@ class ChatTemplateCasesTest {
         ChatTemplateCasesTest.class.getResourceAsStream("/chat_templates/cases.json")) {
       document = JsonMapper.builder().build().readValue(Objects.requireNonNull(stream), Map.class);
     }
-    LocalDateTime now = LocalDateTime.parse((String) document.get("now"));
+    LocalDateTime now = LocalDateTime.parse(text(document, "now"));
     Clock clock = Clock.fixed(now.toInstant(ZoneOffset.UTC), ZoneOffset.UTC);
     List<Case> cases = new ArrayList<>();
-    for (Map<String, Object> template : (List<Map<String, Object>>) document.get("templates")) {
+    for (Map<String, Object> template : list(document, "templates")) {
       ChatTemplate compiled =
           ChatTemplate.of(
-              (String) template.get("template"),
+              text(template, "template"),
               Optional.ofNullable((String) template.get("bos_token")),
               Optional.ofNullable((String) template.get("eos_token")),
               clock);
-      for (Map<String, Object> body : (List<Map<String, Object>>) template.get("cases")) {
+      for (Map<String, Object> body : list(template, "cases")) {
         cases.add(new Case(template.get("name") + "/" + body.get("name"), compiled, body));
       }
     }
@@ -74,11 +74,15 @@ class ChatTemplateCasesTest {
     Optional<List<Object>> tools = Optional.ofNullable((List<Object>) kwargs.remove("tools"));
     return given
         .template()
-        .render(
-            (List<Map<String, Object>>) given.body().get("messages"),
-            generation,
-            continued,
-            tools,
-            kwargs);
+        .render(list(given.body(), "messages"), generation, continued, tools, kwargs);
+  }
+
+  private static String text(Map<String, Object> object, String name) {
+    return (String) Objects.requireNonNull(object.get(name));
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<Map<String, Object>> list(Map<String, Object> object, String name) {
+    return (List<Map<String, Object>>) Objects.requireNonNull(object.get(name));
   }
 }

@@ -9,18 +9,16 @@ import java.util.Set;
 
 /// Parses expressions with the precedence of Jinja: conditional, or, and, not, comparison, plus and
 /// minus, `~`, products, powers, signs, then calls, filters and tests.
-final class ExprParser {
+final class ExprParser extends TokenCursor {
   private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
   private static final Set<String> NOT_A_TEST_ARGUMENT = Set.of("else", "or", "and", "if", "is");
   private static final Set<String> RESERVED = Set.of("and", "or", "not", "if", "else", "in", "is");
 
-  private final List<Token> tokens;
   private final int maxDepth;
-  private int at;
   private int depth;
 
   ExprParser(String source, Limits limits) {
-    this.tokens = ExprLexer.lex(source);
+    super(ExprLexer.lex(source));
     this.maxDepth = limits.expressionDepth();
   }
 
@@ -111,12 +109,13 @@ final class ExprParser {
     while (true) {
       Token token = peek();
       if (token.kind() == Token.Kind.OPERATOR && COMPARISONS.contains(token.image())) {
-        at++;
+        next();
         rest.add(new Expr.Comparison(token.image(), sum()));
       } else if (acceptName("in")) {
         rest.add(new Expr.Comparison("in", sum()));
-      } else if (token.isName("not") && tokens.get(at + 1).isName("in")) {
-        at += 2;
+      } else if (token.isName("not") && following().isName("in")) {
+        next();
+        next();
         rest.add(new Expr.Comparison("not in", sum()));
       } else {
         return rest.isEmpty() ? first : new Expr.Compare(first, List.copyOf(rest));
@@ -299,9 +298,9 @@ final class ExprParser {
     List<Expr> positional = new ArrayList<>();
     Map<String, Expr> named = new LinkedHashMap<>();
     while (!accept(")")) {
-      if (peek().kind() == Token.Kind.NAME && tokens.get(at + 1).is("=")) {
+      if (peek().kind() == Token.Kind.NAME && following().is("=")) {
         String name = next().image();
-        at++;
+        next();
         named.put(name, expression());
       } else if (!named.isEmpty()) {
         throw TemplateException.syntax("positional argument after a named one");
@@ -369,54 +368,6 @@ final class ExprParser {
 
   private static boolean isInOrNot(Token token) {
     return token.isName("in") || token.isName("not");
-  }
-
-  Token peek() {
-    return tokens.get(at);
-  }
-
-  Token next() {
-    Token token = tokens.get(at);
-    if (token.kind() != Token.Kind.END) {
-      at++;
-    }
-    return token;
-  }
-
-  boolean accept(String operator) {
-    boolean found = peek().is(operator);
-    at += found ? 1 : 0;
-    return found;
-  }
-
-  boolean acceptName(String name) {
-    boolean found = peek().isName(name);
-    at += found ? 1 : 0;
-    return found;
-  }
-
-  void expect(String operator) {
-    if (!accept(operator)) {
-      throw TemplateException.syntax("'" + operator + "' expected, found '" + peek().image() + "'");
-    }
-  }
-
-  String name() {
-    Token token = next();
-    if (token.kind() != Token.Kind.NAME) {
-      throw unexpected(token);
-    }
-    return token.image();
-  }
-
-  void end() {
-    if (peek().kind() != Token.Kind.END) {
-      throw unexpected(peek());
-    }
-  }
-
-  private static TemplateException unexpected(Token token) {
-    return TemplateException.syntax("unexpected '" + token.image() + "'");
   }
 
   private void deeper() {

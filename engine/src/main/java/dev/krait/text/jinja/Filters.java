@@ -50,7 +50,7 @@ final class Filters {
       case "list" -> new ArrayList<>(Values.items(input, budget));
       case "items" ->
           input instanceof Undefined ? List.of() : Methods.dictItems(mapping(input), budget);
-      case "attr" -> Attributes.attribute(input, arguments.text(0, "name"), budget);
+      case "attr" -> attribute(input, arguments.text(0, "name"));
       case "abs" -> abs(number(input, name));
       case "int" -> toInt(input, arguments);
       case "float" -> toFloat(input, arguments);
@@ -75,6 +75,13 @@ final class Filters {
           throw TemplateException.evaluation(
               "object of type '" + Values.typeName(input) + "' has no length");
     };
+  }
+
+  /// An attribute in the narrow sense: entries of a dict are none.
+  private Object attribute(Object input, String name) {
+    return input instanceof Map<?, ?>
+        ? new Undefined("'dict object' has no attribute '" + name + "'")
+        : Attributes.attribute(input, name, budget);
   }
 
   private static Map<?, ?> mapping(Object input) {

@@ -1,6 +1,7 @@
 package dev.krait.text.jinja;
 
 import java.math.BigInteger;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -67,7 +68,7 @@ record JsonPrinter(
 
   private void map(Map<?, ?> map, int level, StringBuilder out) {
     budget.enter();
-    Map<String, Object> entries = sortKeys ? new TreeMap<>() : new java.util.LinkedHashMap<>();
+    Map<String, Object> entries = sortKeys ? new TreeMap<>() : new LinkedHashMap<>();
     map.forEach((key, value) -> entries.put(keyText(key), Objects.requireNonNull(value)));
     out.append('{');
     boolean first = true;

@@ -4,8 +4,10 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// Python's `%` on a text: `%s`, `%r`, `%d`, `%i`, `%f`, `%x` with flags, width and precision.
 final class PercentFormat {
@@ -39,7 +41,7 @@ final class PercentFormat {
       budget.text((long) text.length() + part.length());
       text.append(part);
     }
-    if (used < arguments.size() && !(argument instanceof java.util.Map<?, ?>)) {
+    if (used < arguments.size() && !(argument instanceof Map<?, ?>)) {
       throw TemplateException.evaluation("not all arguments converted during string formatting");
     }
     return text.append(pattern, end, pattern.length()).toString();
@@ -57,7 +59,7 @@ final class PercentFormat {
     };
   }
 
-  private static String cut(String text, @org.jspecify.annotations.Nullable String precision) {
+  private static String cut(String text, @Nullable String precision) {
     return precision == null
         ? text
         : text.substring(0, Math.min(text.length(), Integer.parseInt(precision)));

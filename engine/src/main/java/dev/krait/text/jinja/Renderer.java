@@ -2,6 +2,7 @@ package dev.krait.text.jinja;
 
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -230,7 +231,7 @@ final class Renderer {
     Callable caller = macro("caller", block.parameters(), block.body(), scope);
     Object target = evaluator.evaluate(block.call().target(), scope);
     CallArguments given = evaluator.arguments("call", block.call().arguments(), scope);
-    Map<String, Object> named = new java.util.LinkedHashMap<>(given.named());
+    Map<String, Object> named = new LinkedHashMap<>(given.named());
     named.put("caller", caller);
     Object result = evaluator.call(target, new CallArguments("call", given.positional(), named));
     return print(printer.text(result));

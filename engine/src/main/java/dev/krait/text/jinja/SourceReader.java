@@ -20,11 +20,14 @@ final class SourceReader {
 
   private static final Pattern RAW =
       Pattern.compile(
-          "\\{%[-+]?\\s*raw\\s*[-+]?%}.*?\\{%[-+]?\\s*endraw\\s*[-+]?%}", Pattern.DOTALL);
-  private static final Pattern COMMENT = Pattern.compile("\\{#([-+]?).*?([-+]?)#}", Pattern.DOTALL);
+          "(?:(?<=^|\\n)(?<indent>[ \\t]*+))?\\{%(?<left>[-+]?)\\s*+raw\\s*+(?<open>-?)%}");
+  private static final Pattern END_RAW =
+      Pattern.compile("\\{%(?<close>[-+]?)\\s*+endraw\\s*+(?:(?<right>-)%}|\\+%}|%}\\n?)");
   private static final Pattern BLOCK_INDENT =
-      Pattern.compile("^[ \\t]+(?=\\{[%#][^+])", Pattern.MULTILINE);
-  private static final Pattern PLUS = Pattern.compile("(?<=\\{[%{])\\+|\\+(?=%})");
+      Pattern.compile("^[ \\t]++(?=\\{[%#](?!\\+))", Pattern.MULTILINE);
+  private static final Pattern LAST_INDENT = Pattern.compile("(?<=^|\\n)[ \\t]++$(?!\\n)");
+  private static final Pattern PLUS_BEFORE = Pattern.compile("(?<=\\{[%{])\\+");
+  private static final Pattern PLUS_AFTER = Pattern.compile("\\+%}(\\n?)");
 
   private SourceReader() {}
 
@@ -46,24 +49,68 @@ final class SourceReader {
     return root;
   }
 
-  /// Applies `lstrip_blocks`, which Jinjava would apply in the middle of a line too, and keeps
-  /// comments as tags; raw blocks stay as they are.
+  /// Does what Jinjava's scanner does not: `lstrip_blocks` at the start of lines only, `+`, and
+  /// whitespace control of comments and raw blocks; comments become tags and raw blocks texts.
   private static String normalize(String source) {
     StringBuilder normal = new StringBuilder();
     Matcher raw = RAW.matcher(source);
-    int end = 0;
-    while (raw.find()) {
-      normal.append(normalizeOutsideRaw(source.substring(end, raw.start())));
-      normal.append(PLUS.matcher(raw.group()).replaceAll(""));
-      end = raw.end();
+    Matcher endRaw = END_RAW.matcher(source);
+    int at = 0;
+    while (raw.find(at)) {
+      if (!endRaw.find(raw.end())) {
+        throw TemplateException.syntax("raw block without end");
+      }
+      String body = source.substring(raw.end(), endRaw.start());
+      normal.append(normalizeOutsideRaw(source, at, raw.start()));
+      normal.append(literal(raw, body, endRaw));
+      at = endRaw.end();
     }
-    return normal.append(normalizeOutsideRaw(source.substring(end))).toString();
+    return normal.append(normalizeOutsideRaw(source, at, source.length())).toString();
   }
 
-  private static String normalizeOutsideRaw(String source) {
-    String stripped = BLOCK_INDENT.matcher(source).replaceAll("");
-    String commented = COMMENT.matcher(stripped).replaceAll("{%$1 " + COMMENT_TAG + " $2%}");
-    return PLUS.matcher(commented).replaceAll("");
+  private static String normalizeOutsideRaw(String source, int from, int to) {
+    boolean lineStart = from == 0 || source.charAt(from - 1) == '\n';
+    Matcher indents = BLOCK_INDENT.matcher(source.substring(from, to));
+    String stripped =
+        indents.replaceAll(indent -> indent.start() > 0 || lineStart ? "" : indent.group());
+    String before = PLUS_BEFORE.matcher(commentsAsTags(stripped)).replaceAll("");
+    return PLUS_AFTER.matcher(before).replaceAll("%}$1$1");
+  }
+
+  private static String commentsAsTags(String source) {
+    StringBuilder tagged = new StringBuilder();
+    int at = 0;
+    for (int open = source.indexOf("{#"); open >= 0; open = source.indexOf("{#", at)) {
+      int close = source.indexOf("#}", open + 2);
+      if (close < 0) {
+        throw TemplateException.syntax("comment without end");
+      }
+      String comment = source.substring(open + 2, close);
+      tagged.append(source, at, open).append("{%").append(comment.startsWith("-") ? "-" : "");
+      tagged.append(' ').append(COMMENT_TAG).append(' ');
+      boolean plus = comment.endsWith("+");
+      tagged.append(comment.endsWith("-") ? "-" : plus ? "+" : "").append("%}");
+      at = close + 2;
+    }
+    return tagged.append(source, at, source.length()).toString();
+  }
+
+  /// A raw block as an expression that prints its body.
+  private static String literal(Matcher raw, String body, Matcher endRaw) {
+    String text = raw.group("open").equals("-") ? body.stripLeading() : body;
+    text =
+        switch (endRaw.group("close")) {
+          case "-" -> text.stripTrailing();
+          case "+" -> text;
+          default -> LAST_INDENT.matcher(text).replaceFirst("");
+        };
+    String quoted = text.replace("\\", "\\\\").replace("'", "\\'");
+    String left = raw.group("left");
+    String indent = raw.group("indent");
+    return (left.equals("+") && indent != null ? indent : "")
+        + (left.equals("-") ? "{{- '" : "{{ '")
+        + quoted
+        + (endRaw.group("right") != null ? "' -}}" : "' }}");
   }
 
   private static JinjavaInterpreter interpreter() {

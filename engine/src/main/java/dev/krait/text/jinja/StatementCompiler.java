@@ -75,7 +75,6 @@ final class StatementCompiler {
       case "with" -> Optional.of(with(tag, line));
       case "generation" ->
           Optional.of(new Statement.Scoped(line, List.of(), compile(tag.getChildren())));
-      case "raw" -> Optional.of(new Statement.Text(line, raw(tag)));
       case "break" -> Optional.of(new Statement.Break(inLoop(tag, line)));
       case "continue" -> Optional.of(new Statement.Continue(inLoop(tag, line)));
       default -> throw TemplateException.syntax("tag '" + tag.getName() + "' is not supported");
@@ -87,17 +86,6 @@ final class StatementCompiler {
       throw TemplateException.syntax("'" + tag.getName() + "' outside of a loop");
     }
     return line;
-  }
-
-  private static String raw(TagNode tag) {
-    StringBuilder text = new StringBuilder();
-    for (Node child : tag.getChildren()) {
-      text.append(
-          child.getMaster() instanceof TextToken token
-              ? token.output()
-              : child.getMaster().getImage());
-    }
-    return text.toString();
   }
 
   private Statement choice(TagNode tag, int line) {

@@ -59,7 +59,7 @@ final class TextFilters {
       case "format" ->
           new PercentFormat(budget)
               .format(text, new Tuple(new ArrayList<>(arguments.positional())));
-      case "wordcount" -> (long) TextMethods.words(text, budget).size();
+      case "wordcount" -> (long) TextSplitter.words(text, budget).size();
       default -> throw TemplateException.syntax("no filter named '" + name + "'");
     };
   }
@@ -117,7 +117,7 @@ final class TextFilters {
             : TextMethods.repeat(" ", Values.integer(width, "indent"), budget);
     boolean first = arguments.flag(1, "first", false);
     boolean blank = arguments.flag(2, "blank", false);
-    List<String> lines = TextMethods.lines(text + "\n", false, budget);
+    List<String> lines = TextSplitter.lines(text + "\n", false, budget);
     budget.text(text.length() + (long) margin.length() * lines.size());
     StringBuilder indented = new StringBuilder();
     for (int i = 0; i < lines.size(); i++) {

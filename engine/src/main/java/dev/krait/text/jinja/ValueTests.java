@@ -85,6 +85,7 @@ final class ValueTests {
     };
   }
 
+  @SuppressWarnings("ReferenceEquality") // that is what sameas asks for
   private boolean compares(String name, Object value, CallArguments arguments) {
     Object other = arguments.get(0, "other");
     return switch (name) {

@@ -157,7 +157,7 @@ final class Values {
               && equalLists(list, other, budget);
       case Map<?, ?> map -> right instanceof Map<?, ?> other && equalMaps(map, other, budget);
       case Undefined undefined -> right instanceof Undefined;
-      default -> left == right;
+      default -> left.equals(right);
     };
   }
 

@@ -1,0 +1,181 @@
+package dev.krait.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ChatTemplateTest {
+  private static final String PLAIN =
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}"
+          + "{% if add_generation_prompt %}<assistant>{% endif %}";
+
+  @TempDir Path folder;
+
+  @Test
+  void aFolderWithoutTemplateHasNone() throws IOException {
+    config("{\"bos_token\": \"<s>\"}");
+    assertThat(ChatTemplate.open(folder)).isEmpty();
+  }
+
+  @Test
+  void theTemplateOfTheConfigurationSeesTheTokens() throws IOException {
+    config(
+        """
+        {"bos_token": {"content": "<s>"}, "eos_token": "</s>", "model_max_length": 1e30,
+         "chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"}
+        """);
+    assertThat(render(open(), "hi")).isEqualTo("<s>hi</s>");
+  }
+
+  @Test
+  void aListOfTemplatesGivesItsDefault() throws IOException {
+    config(
+        """
+        {"chat_template": [{"name": "tool_use", "template": "no"},
+                           {"name": "default", "template": "yes"}]}
+        """);
+    assertThat(render(open(), "hi")).isEqualTo("yes");
+  }
+
+  @Test
+  void theTemplateFileComesBeforeTheConfiguration() throws IOException {
+    config("{\"chat_template\": \"config\"}");
+    Files.writeString(folder.resolve("chat_template.jinja"), "file");
+    assertThat(render(open(), "hi")).isEqualTo("file");
+  }
+
+  @Test
+  void tokensMayStandInTheSpecialTokensMap() throws IOException {
+    config("{\"chat_template\": \"{{ eos_token }}\"}");
+    Files.writeString(
+        folder.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"<end>\"}}");
+    assertThat(render(open(), "hi")).isEqualTo("<end>");
+  }
+
+  @Test
+  void aBrokenTemplateOrFileIsAnErrorWhenOpened() throws IOException {
+    for (String broken :
+        List.of(
+            "{\"chat_template\": \"{% for %}\"}",
+            "{\"chat_template\": \"{{ messages | nope }}\"}",
+            "{\"chat_template\": \"{{ 1 + 'a' }}\"}",
+            "{\"chat_template\": \"{{ raise_exception('never') }}\"}",
+            "[]",
+            "{")) {
+      config(broken);
+      assertThatThrownBy(() -> ChatTemplate.open(folder))
+          .as(broken)
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_CHECKPOINT))
+          .hasMessageContaining(folder.toString());
+    }
+  }
+
+  @Test
+  void aTemplateThatWantsASystemMessageOrPartsOpens() throws IOException {
+    config(
+        """
+        {"chat_template": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}ok"}
+        """);
+    assertThat(ChatTemplate.open(folder)).isPresent();
+    config(
+        """
+        {"chat_template": "{% for part in messages[0].content %}{{ '<' + part['text'] + '>' }}{% endfor %}"}
+        """);
+    assertThat(ChatTemplate.open(folder)).isPresent();
+  }
+
+  @Test
+  void aContinuedMessageEndsThePromptAfterItsText() {
+    ChatTemplate template = ChatTemplate.of(PLAIN, Optional.empty(), Optional.empty());
+    assertThat(continued(template, "So far ")).isEqualTo("<assistant>So far ");
+    ChatTemplate trimming =
+        ChatTemplate.of(
+            "{% for m in messages %}{{ m.content | trim }}</m>{% endfor %}",
+            Optional.empty(), Optional.empty());
+    assertThat(continued(trimming, "So far ")).isEqualTo("So far");
+  }
+
+  @Test
+  void aContinuedMessageThatTheTemplateDropsIsAnError() {
+    ChatTemplate template = ChatTemplate.of("nothing", Optional.empty(), Optional.empty());
+    assertThatThrownBy(() -> continued(template, "So far"))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("continue_final_message");
+  }
+
+  @Test
+  void continuingAndStartingAMessageExcludeEachOther() {
+    ChatTemplate template = ChatTemplate.of(PLAIN, Optional.empty(), Optional.empty());
+    assertThatThrownBy(() ->
+            template.render(
+                List.of(Map.of("role", "user", "content", "a")),
+                true,
+                true,
+                Optional.empty(),
+                Map.of()))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("add_generation_prompt");
+  }
+
+  @Test
+  void toolsAndVariablesReachTheTemplateButCannotReplaceTheMessages() {
+    ChatTemplate template =
+        ChatTemplate.of(
+            "{{ tools | tojson }} {{ flag }} {{ messages | length }}",
+            Optional.empty(),
+            Optional.empty());
+    String rendered =
+        template.render(
+            List.of(Map.of("role", "user", "content", "a")),
+            false,
+            false,
+            Optional.of(List.of(Map.of("name", "f"))),
+            Map.of("flag", true, "messages", List.of()));
+    assertThat(rendered).isEqualTo("[{\"name\": \"f\"}] True 1");
+  }
+
+  @Test
+  void theShippedTemplateRenders() {
+    Path model = Path.of(System.getProperty("krait.repo"), "models", "krait-tiny");
+    assertThat(render(ChatTemplate.open(model).orElseThrow(), "hi"))
+        .isEqualTo("<|user|>\nhi<|end|>\n<|assistant|>\n");
+  }
+
+  private void config(String json) throws IOException {
+    Files.writeString(folder.resolve("tokenizer_config.json"), json);
+  }
+
+  private ChatTemplate open() {
+    return ChatTemplate.open(folder).orElseThrow();
+  }
+
+  private static String render(ChatTemplate template, String content) {
+    return template.render(
+        List.of(Map.of("role", "user", "content", content)),
+        true,
+        false,
+        Optional.empty(),
+        Map.of());
+  }
+
+  private static String continued(ChatTemplate template, String content) {
+    return template.render(
+        List.of(Map.of("role", "assistant", "content", content)),
+        false,
+        true,
+        Optional.empty(),
+        Map.of());
+  }
+}
