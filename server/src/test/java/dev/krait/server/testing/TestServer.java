@@ -1,28 +1,19 @@
 package dev.krait.server.testing;
 
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
-import dev.krait.engine.EngineLimits;
-import dev.krait.engine.EngineLoop;
-import dev.krait.engine.EngineThread;
 import dev.krait.engine.ModelInfo;
 import dev.krait.engine.StepListener;
 import dev.krait.generation.TokenIds;
-import dev.krait.scheduler.DraftLengths;
-import dev.krait.scheduler.Scheduler;
-import dev.krait.scheduler.SchedulerConfig;
 import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.testing.InMemoryEngine;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -44,9 +35,9 @@ public final class TestServer implements AutoCloseable {
   private static final int MAX_WAITING = 4;
 
   private final KraitServer server;
-  private final ScriptedRunner runner;
+  private final RecitingRunner runner;
 
-  private TestServer(KraitServer server, ScriptedRunner runner) {
+  private TestServer(KraitServer server, RecitingRunner runner) {
     this.server = server;
     this.runner = runner;
   }
@@ -59,7 +50,7 @@ public final class TestServer implements AutoCloseable {
   /// Starts a server with another configuration.
   public static TestServer start(UnaryOperator<ServerConfig> change) {
     Path folder = modelFolder();
-    ScriptedRunner runner = new ScriptedRunner(script(folder), MAX_SEQUENCES);
+    RecitingRunner runner = new RecitingRunner(script(folder), MAX_SEQUENCES);
     ServerConfig config =
         new ServerConfig(
             EngineConfig.of(folder),
@@ -118,39 +109,35 @@ public final class TestServer implements AutoCloseable {
   private static int[] script(Path folder) {
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
       int[] text = tokenizer.encode(TEXT, false);
-      int[] script = java.util.Arrays.copyOf(text, text.length + 1);
+      int[] script = Arrays.copyOf(text, text.length + 1);
       script[text.length] = END;
       return script;
     }
   }
 
   private static ServedEngine engine(
-      ScriptedRunner runner, StepListener steps, Consumer<String> plan) {
-    CacheDemand demand =
-        new CacheDemand(
-            List.of(new CacheSpec.KvCacheSpec(1, 8, 4)),
-            List.of(),
-            CacheDemand.BLOCK_TOKENS,
-            MAX_SEQUENCES,
-            MAX_TOKENS,
-            0);
-    CacheLayout layout = CachePlanner.plan(demand, 1 << 20);
-    layout.describe().forEach(plan);
-    CachePools pools = new CachePools(layout);
-    Scheduler scheduler =
-        new Scheduler(
-            new SchedulerConfig(MAX_SEQUENCES, 64, 64, 1, 0),
-            pools,
-            DraftLengths.fixed(0),
-            System::nanoTime);
-    EngineLimits limits = new EngineLimits(VOCABULARY, MAX_TOKENS, MAX_SEQUENCES, MAX_WAITING);
-    EngineLoop loop =
-        new EngineLoop(runner, scheduler, pools, limits, System::nanoTime, steps);
-    return new RecitingEngine(loop.handle(), EngineThread.start(loop), runner);
+      RecitingRunner runner, StepListener steps, Consumer<String> plan) {
+    InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(VOCABULARY)
+            .maxModelTokens(MAX_TOKENS)
+            .maxSequences(MAX_SEQUENCES)
+            .maxWaiting(MAX_WAITING)
+            .listener(steps)
+            .runner(_ -> runner)
+            .build();
+    engine.pools().layout().describe().forEach(plan);
+    engine.start();
+    return new RecitingEngine(engine, runner);
   }
 
-  private record RecitingEngine(EngineHandle handle, EngineThread thread, ScriptedRunner runner)
+  private record RecitingEngine(InMemoryEngine engine, RecitingRunner runner)
       implements ServedEngine {
+    @Override
+    public EngineHandle handle() {
+      return engine.handle();
+    }
+
     @Override
     public ModelInfo model() {
       ModelInfo.SamplingDefaults none =
@@ -182,12 +169,12 @@ public final class TestServer implements AutoCloseable {
     @Override
     public void close() {
       runner.release();
-      thread.close();
+      engine.close();
     }
   }
 
   /// The model.
-  public ScriptedRunner runner() {
+  public RecitingRunner runner() {
     return runner;
   }
 

@@ -15,7 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// A model that recites the same tokens to everybody, again and again.
 ///
 /// Steps can be held back: with a gate, each needs a permit.
-public final class ScriptedRunner implements ModelRunner {
+public final class RecitingRunner implements ModelRunner {
   private final int[] script;
   private final StepOutput output;
   private final Semaphore gate = new Semaphore(0);
@@ -24,7 +24,7 @@ public final class ScriptedRunner implements ModelRunner {
   private volatile boolean broken;
 
   /// Recites the given token ids.
-  public ScriptedRunner(int[] script, int capacity) {
+  public RecitingRunner(int[] script, int capacity) {
     this.script = script.clone();
     this.output = new StepOutput(capacity, 0);
   }
