@@ -1,0 +1,45 @@
+package dev.krait.server;
+
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.Locale;
+
+/// What a server says when it is ready.
+final class Announcement {
+  private Announcement() {}
+
+  /// Prints one line that says what is served where, and one to paste.
+  static void print(PrintStream out, KraitServer server, String host, Duration startup) {
+    String shown = host.equals("0.0.0.0") || host.equals("::") ? "127.0.0.1" : host;
+    String url = "http://" + (shown.contains(":") ? "[" + shown + "]" : shown) + ":" + server.port();
+    String grpc = server.grpcPort().map(port -> ", gRPC on " + port).orElse("");
+    out.printf(
+        Locale.ROOT,
+        "krait: %s ready in %.2f s on %s%s; %s; backend %s; up to %d sequences of %d tokens%n",
+        server.model().name(),
+        startup.toMillis() / 1000.0,
+        url,
+        grpc,
+        server.model().info().summary(),
+        server.engine().backend(),
+        server.engine().maxConcurrency(),
+        server.model().info().maxTokens());
+    out.println("  " + curl(server, url));
+    out.flush();
+  }
+
+  private static String curl(KraitServer server, String url) {
+    boolean chat = server.model().template().isPresent();
+    String path = chat ? "/v1/chat/completions" : "/v1/completions";
+    String prompt =
+        chat
+            ? "\"messages\": [{\"role\": \"user\", \"content\": \"Tell me a story about a snake.\"}]"
+            : "\"prompt\": \"Once upon a time\"";
+    return "curl -N "
+        + url
+        + path
+        + " -H 'Content-Type: application/json' -d '{\"stream\": true, \"max_tokens\": 200, "
+        + prompt
+        + "}'";
+  }
+}

@@ -1,0 +1,54 @@
+package dev.krait.server;
+
+import dev.krait.engine.Engine;
+import dev.krait.engine.EngineConfig;
+import dev.krait.engine.EngineHandle;
+import dev.krait.engine.ModelInfo;
+import dev.krait.engine.StepListener;
+import dev.krait.server.openai.SpeculationJson;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/// The engine of a model folder.
+///
+/// @param engine what was opened
+public record LoadedEngine(Engine engine) implements ServedEngine {
+
+  /// Opens a model folder.
+  ///
+  /// @param plan is given the lines of the memory plan before weights are loaded
+  public static ServedEngine open(
+      EngineConfig config, StepListener steps, Consumer<String> plan) {
+    return new LoadedEngine(Engine.open(config, steps, plan));
+  }
+
+  @Override
+  public EngineHandle handle() {
+    return engine.handle();
+  }
+
+  @Override
+  public ModelInfo model() {
+    return engine.model();
+  }
+
+  @Override
+  public String backend() {
+    return engine.describeBackend();
+  }
+
+  @Override
+  public int maxConcurrency() {
+    return engine.layout().sequencesOf(engine.model().maxTokens());
+  }
+
+  @Override
+  public Optional<byte[]> speculation() {
+    return engine.speculation().map(SpeculationJson::write);
+  }
+
+  @Override
+  public void close() {
+    engine.close();
+  }
+}

@@ -1,0 +1,41 @@
+package dev.krait.server;
+
+import dev.krait.engine.EngineConfig;
+import dev.krait.engine.EngineHandle;
+import dev.krait.engine.ModelInfo;
+import dev.krait.engine.StepListener;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/// An open engine, as the process needs it.
+public interface ServedEngine extends AutoCloseable {
+
+  /// Opens an engine.
+  @FunctionalInterface
+  interface Opener {
+    /// Loads the model and starts the engine.
+    ///
+    /// @param steps hears of every step
+    /// @param plan is given the lines of the memory plan before weights are loaded
+    ServedEngine open(EngineConfig config, StepListener steps, Consumer<String> plan);
+  }
+
+  /// Takes requests.
+  EngineHandle handle();
+
+  /// The loaded model.
+  ModelInfo model();
+
+  /// What computes, and why it was chosen.
+  String backend();
+
+  /// Sequences that the memory plan lets run at once.
+  int maxConcurrency();
+
+  /// What `/v1/speculation` answers, JSON; empty when nothing is drafted.
+  Optional<byte[]> speculation();
+
+  /// Ends what still runs and frees everything.
+  @Override
+  void close();
+}

@@ -1,0 +1,48 @@
+package dev.krait.server;
+
+import dev.krait.engine.EngineConfig;
+import dev.krait.error.EngineException;
+import dev.krait.server.http.HttpServerConfig;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/// Everything that a server process can be told.
+///
+/// @param engine the engine
+/// @param http the HTTP server
+/// @param grpc the gRPC server
+/// @param names what requests may call the model
+/// @param apiKey key that requests must bring
+/// @param trustRequestTemplates whether a request may bring its own chat template
+/// @param drainTimeout how long running requests may go on after the server was asked to stop
+public record ServerConfig(
+    EngineConfig engine,
+    HttpServerConfig http,
+    Grpc grpc,
+    List<String> names,
+    Optional<String> apiKey,
+    boolean trustRequestTemplates,
+    Duration drainTimeout) {
+
+  /// The gRPC server.
+  ///
+  /// @param port port to listen on; 0 picks a free one
+  /// @param required whether a busy port stops the process; otherwise gRPC is left out
+  public record Grpc(int port, boolean required) {
+    /// Port unless told otherwise.
+    public static final int DEFAULT_PORT = 50_051;
+
+    /// Checks the range.
+    public Grpc {
+      if (port < 0 || port > 65_535) {
+        throw EngineException.invalidArgument("grpc-port", port, "0 to 65535");
+      }
+    }
+  }
+
+  /// Copies the list.
+  public ServerConfig {
+    names = List.copyOf(names);
+  }
+}

@@ -1,0 +1,167 @@
+package dev.krait.server.grpc;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.proto.inference.v1.CompleteRequest;
+import dev.krait.proto.inference.v1.CompleteResponse;
+import dev.krait.proto.inference.v1.GenerateRequest;
+import dev.krait.proto.inference.v1.GenerateResponse;
+import dev.krait.proto.inference.v1.InferenceServiceGrpc;
+import dev.krait.proto.inference.v1.Report;
+import dev.krait.proto.inference.v1.TokensEvent;
+import dev.krait.server.service.Generation;
+import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.PromptRequest;
+import dev.krait.server.service.TextChunk;
+import dev.krait.server.service.Usage;
+import io.grpc.Context;
+import io.grpc.Deadline;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The generation service: one virtual thread reads the sequence of each call.
+final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceImplBase {
+  private static final Logger LOG = LoggerFactory.getLogger(InferenceGrpcService.class);
+
+  private final Supplier<Optional<GenerationService>> service;
+  private final Executor threads;
+  
+
+  /// Creates the service.
+  ///
+  /// @param service generations; empty until the server is ready
+  /// @param threads starts a thread for each call
+  InferenceGrpcService(Supplier<Optional<GenerationService>> service, Executor threads) {
+    this.service = service;
+    this.threads = threads;
+  }
+
+  @Override
+  public void generate(GenerateRequest request, StreamObserver<GenerateResponse> observer) {
+    start(request, new CallWriter<>(observer), InferenceGrpcService::stream);
+  }
+
+  @Override
+  public void complete(CompleteRequest request, StreamObserver<CompleteResponse> observer) {
+    start(request.getGeneration(), new CallWriter<>(observer), InferenceGrpcService::collect);
+  }
+
+  /// A running call.
+  private record Job(Report report, Generation.Part part, ProtoResponses responses) {}
+
+  /// Answers a call whose generation runs.
+  @FunctionalInterface
+  private interface Answer<T> {
+    void write(Job job, CallWriter<T> out);
+  }
+
+  private <T> void start(GenerateRequest request, CallWriter<T> out, Answer<T> answer) {
+    Optional<Duration> timeout =
+        Optional.ofNullable(Context.current().getDeadline()).map(InferenceGrpcService::left);
+    threads.execute(() -> run(request, timeout, out, answer));
+  }
+
+  private <T> void run(
+      GenerateRequest request, Optional<Duration> timeout, CallWriter<T> out, Answer<T> answer) {
+    String id = UUID.randomUUID().toString().replace("-", "");
+    try {
+      answer(ready(), ProtoRequests.of(request, id, timeout), request.getReport(), out, answer);
+    } catch (EngineException e) {
+      if (e.code() == ErrorCode.INTERNAL) {
+        LOG.error("call {} failed", id, e);
+      }
+      out.fail(StatusMapper.of(e));
+    } catch (RuntimeException e) {
+      LOG.error("call {} failed", id, e);
+      out.fail(
+          StatusMapper.of(
+              new EngineException(
+                  ErrorCode.INTERNAL, "the server failed; its log says why", e)));
+    }
+  }
+
+  private static <T> void answer(
+      GenerationService ready,
+      PromptRequest prompt,
+      Report report,
+      CallWriter<T> out,
+      Answer<T> answer) {
+    ProtoResponses responses = new ProtoResponses(ready.model().tokenizer()::tokenText);
+    try (Generation generation = ready.start(prompt)) {
+      out.onCancel(generation::cancel);
+      answer.write(new Job(report, generation.parts().getFirst(), responses), out);
+      out.complete();
+    }
+  }
+
+  private GenerationService ready() {
+    return service
+        .get()
+        .orElseThrow(
+            () ->
+                new EngineException(
+                    ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again)"));
+  }
+
+  private static void stream(Job job, CallWriter<GenerateResponse> out) {
+    boolean more = true;
+    for (boolean first = true; more; first = false) {
+      TextChunk chunk = job.part().stream().next();
+      if (first && ProtoResponses.wantsPrompt(job.report())) {
+        out.send(
+            GenerateResponse.newBuilder()
+                .setPrompt(job.responses().prompt(job.part(), job.report()))
+                .build());
+      }
+      if (chunk.ids().size() > 0 || !chunk.text().isEmpty()) {
+        out.send(GenerateResponse.newBuilder().setTokens(job.responses().tokens(chunk)).build());
+      }
+      Usage usage = job.part().stream().usage();
+      chunk
+          .finish()
+          .map(finish -> ProtoResponses.finished(finish, usage))
+          .ifPresent(
+              event -> out.send(GenerateResponse.newBuilder().setFinished(event).build()));
+      more = chunk.finish().isEmpty();
+    }
+  }
+
+  private static void collect(Job job, CallWriter<CompleteResponse> out) {
+    CompleteResponse.Builder whole = CompleteResponse.newBuilder();
+    StringBuilder text = new StringBuilder();
+    boolean more = true;
+    while (more) {
+      TextChunk chunk = job.part().stream().next();
+      TokensEvent tokens = job.responses().tokens(chunk);
+      text.append(tokens.getText());
+      whole.addAllTokenIds(tokens.getTokenIdsList()).addAllLogprobs(tokens.getLogprobsList());
+      Usage usage = job.part().stream().usage();
+      chunk
+          .finish()
+          .map(finish -> ProtoResponses.finished(finish, usage))
+          .ifPresent(whole::setFinished);
+      more = chunk.finish().isEmpty();
+    }
+    if (ProtoResponses.wantsPrompt(job.report())) {
+      whole.setPrompt(job.responses().prompt(job.part(), job.report()));
+    }
+    out.send(whole.setText(text.toString()).build());
+  }
+
+  private static Duration left(Deadline deadline) {
+    return Duration.ofNanos(Math.max(1, deadline.timeRemaining(TimeUnit.NANOSECONDS)));
+  }
+
+  /// Type of a call's observer on the server.
+  static <T> ServerCallStreamObserver<T> server(StreamObserver<T> observer) {
+    return (ServerCallStreamObserver<T>) observer;
+  }
+}

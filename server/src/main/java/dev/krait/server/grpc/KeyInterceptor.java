@@ -1,0 +1,35 @@
+package dev.krait.server.grpc;
+
+import io.grpc.Metadata;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.Status;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.Objects;
+import java.util.Optional;
+
+/// Refuses calls that do not bring the server's key as `authorization: Bearer KEY`.
+final class KeyInterceptor implements ServerInterceptor {
+  private static final Metadata.Key<String> AUTHORIZATION =
+      Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+
+  private final Optional<byte[]> expected;
+
+  KeyInterceptor(Optional<String> apiKey) {
+    this.expected = apiKey.map(key -> ("Bearer " + key).getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Override
+  public <Q, A> ServerCall.Listener<Q> interceptCall(
+      ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
+    String given = Objects.requireNonNullElse(headers.get(AUTHORIZATION), "");
+    if (expected.isEmpty()
+        || MessageDigest.isEqual(expected.get(), given.getBytes(StandardCharsets.UTF_8))) {
+      return next.startCall(call, headers);
+    }
+    call.close(Status.UNAUTHENTICATED.withDescription("authorization: missing or wrong"), new Metadata());
+    return new ServerCall.Listener<>() {};
+  }
+}

@@ -1,0 +1,88 @@
+package dev.krait.server.http;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.server.openai.AnswerFormat;
+import dev.krait.server.openai.AnswerHead;
+import dev.krait.server.openai.Choice;
+import dev.krait.server.openai.OpenAiRequest;
+import dev.krait.server.openai.TokenNames;
+import dev.krait.server.service.Finish;
+import dev.krait.server.service.Generation;
+import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.TextChunk;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/// Answers `/v1/completions` and `/v1/chat/completions`, whole or as a stream.
+public final class GenerateHandler implements HttpHandler {
+  private final GenerationService service;
+  private final AnswerFormat format;
+  private final TokenNames names;
+  private final InstantSource clock;
+
+  /// Creates the handler of one endpoint.
+  ///
+  /// @param format what the endpoint reads and writes
+  /// @param names texts of single tokens
+  public GenerateHandler(
+      GenerationService service, AnswerFormat format, TokenNames names, InstantSource clock) {
+    this.service = service;
+    this.format = format;
+    this.names = names;
+    this.clock = clock;
+  }
+
+  @Override
+  public void handle(HttpExchange exchange) {
+    OpenAiRequest request = format.parse(exchange.body(), exchange.requestId());
+    AnswerHead head =
+        new AnswerHead(
+            format.idPrefix() + request.prompt().id(),
+            clock.instant().getEpochSecond(),
+            service.model().name(),
+            request.response(),
+            request.prompt().output(),
+            names);
+    try (Generation generation = service.start(request.prompt())) {
+      exchange.onHangUp(generation::cancel);
+      if (request.response().stream()) {
+        int sequences = request.prompt().sequences();
+        new StreamedAnswer(exchange, format, head, generation, sequences).run();
+      } else {
+        List<Choice> choices = PartThreads.collect(generation, GenerateHandler::read);
+        exchange.respondJson(
+            format.whole(head, choices, generation.usage(request.prompt().sequences())));
+      }
+    }
+  }
+
+  private static Choice read(Generation.Part part) {
+    StringBuilder text = new StringBuilder();
+    IntStream.Builder ids = IntStream.builder();
+    List<TokenLogprobs> logprobs = new ArrayList<>();
+    Optional<Finish> finish = Optional.empty();
+    while (finish.isEmpty()) {
+      TextChunk chunk = part.stream().next();
+      text.append(chunk.text());
+      for (int i = 0; i < chunk.ids().size(); i++) {
+        ids.add(chunk.ids().at(i));
+      }
+      logprobs.addAll(chunk.logprobs());
+      finish = chunk.finish();
+    }
+    return new Choice(
+        part.index(),
+        new Choice.PromptView(part.promptIds(), part.echo(), part.stream().promptLogprobs()),
+        text.toString(),
+        TokenIds.of(ids.build().toArray()),
+        logprobs,
+        finish.orElseThrow(
+            () -> new EngineException(ErrorCode.INTERNAL, "a sequence without an end")));
+  }
+}

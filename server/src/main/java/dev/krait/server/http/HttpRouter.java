@@ -1,0 +1,155 @@
+package dev.krait.server.http;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Finds the handler of a request, guards `/v1`, and turns failures into error responses.
+///
+/// Immutable once built; shared by every connection.
+public final class HttpRouter {
+  private static final Logger LOG = LoggerFactory.getLogger(HttpRouter.class);
+  private static final String NO_ROUTE = "none";
+
+  private final Map<String, Map<String, HttpHandler>> routes;
+  private final Optional<String> apiKey;
+  private final HttpListener listener;
+
+  private HttpRouter(
+      Map<String, Map<String, HttpHandler>> routes,
+      Optional<String> apiKey,
+      HttpListener listener) {
+    this.routes = routes;
+    this.apiKey = apiKey;
+    this.listener = listener;
+  }
+
+  /// Starts a route table.
+  ///
+  /// @param apiKey key that requests below `/v1` must bring; empty lets everyone in
+  /// @param listener hears of finished exchanges
+  public static Builder builder(Optional<String> apiKey, HttpListener listener) {
+    return new Builder(apiKey, listener);
+  }
+
+  /// Collects routes.
+  public static final class Builder {
+    private final Map<String, Map<String, HttpHandler>> routes = new LinkedHashMap<>();
+    private final Optional<String> apiKey;
+    private final HttpListener listener;
+
+    private Builder(Optional<String> apiKey, HttpListener listener) {
+      this.apiKey = apiKey;
+      this.listener = listener;
+    }
+
+    /// Adds a route; a path that ends in `/*` matches everything below it. GET answers HEAD, too.
+    public Builder on(String method, String path, HttpHandler handler) {
+      Map<String, HttpHandler> methods = routes.computeIfAbsent(path, _ -> new TreeMap<>());
+      methods.put(method, handler);
+      if (method.equals("GET")) {
+        methods.put("HEAD", handler);
+      }
+      return this;
+    }
+
+    /// The finished table.
+    public HttpRouter build() {
+      return new HttpRouter(Map.copyOf(routes), apiKey, listener);
+    }
+  }
+
+  /// The decoded path of a request, without its query.
+  ///
+  /// @throws EngineException with INVALID_ARGUMENT when its escapes are malformed
+  public static String path(HttpExchange exchange) {
+    try {
+      return new QueryStringDecoder(exchange.target()).path();
+    } catch (IllegalArgumentException e) {
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT, "path: malformed escape (expected: %XX)", e);
+    }
+  }
+
+  /// Answers a request; on return the exchange is complete unless the client is gone.
+  void handle(HttpExchange exchange) {
+    long start = System.nanoTime();
+    String route = NO_ROUTE;
+    try {
+      String path = path(exchange);
+      route = match(path);
+      dispatch(exchange, route, path);
+    } catch (EngineException e) {
+      fail(exchange, e);
+    } catch (RuntimeException e) {
+      LOG.error("request {} {} failed", exchange.method(), exchange.target(), e);
+      if (!exchange.isBegun()) {
+        exchange.respond(ErrorBody.internal());
+      }
+    } finally {
+      listener.finished(route, exchange.method(), exchange.status(), System.nanoTime() - start);
+    }
+  }
+
+  private String match(String path) {
+    if (routes.containsKey(path)) {
+      return path;
+    }
+    for (String pattern : routes.keySet()) {
+      if (pattern.endsWith("/*")
+          && path.length() > pattern.length() - 1
+          && path.startsWith(pattern.substring(0, pattern.length() - 1))) {
+        return pattern;
+      }
+    }
+    return NO_ROUTE;
+  }
+
+  private void dispatch(HttpExchange exchange, String route, String path) {
+    if (path.startsWith("/v1") && !isAuthorized(exchange)) {
+      byte[] body = HttpExchange.utf8("{\"error\":\"Unauthorized\"}");
+      exchange.respond(401, HttpExchange.JSON, body, Map.of("www-authenticate", "Bearer"));
+      return;
+    }
+    Map<String, HttpHandler> methods = routes.get(route);
+    if (methods == null) {
+      exchange.respond(ErrorBody.unknownPath(path));
+      return;
+    }
+    HttpHandler handler = methods.get(exchange.method());
+    if (handler == null) {
+      exchange.respond(
+          ErrorBody.wrongMethod(exchange.method(), String.join(", ", methods.keySet())));
+      return;
+    }
+    handler.handle(exchange);
+  }
+
+  private static void fail(HttpExchange exchange, EngineException failure) {
+    if (failure.code() == ErrorCode.INTERNAL) {
+      LOG.error("request {} {} failed", exchange.method(), exchange.target(), failure);
+    } else {
+      LOG.debug("request {} {}: {}", exchange.method(), exchange.target(), failure.getMessage());
+    }
+    if (!exchange.isBegun()) {
+      exchange.respond(ErrorBody.of(failure));
+    }
+  }
+
+  private boolean isAuthorized(HttpExchange exchange) {
+    if (apiKey.isEmpty()) {
+      return true;
+    }
+    String given = exchange.header("authorization").orElse("");
+    byte[] expected = ("Bearer " + apiKey.get()).getBytes(StandardCharsets.UTF_8);
+    return MessageDigest.isEqual(expected, given.getBytes(StandardCharsets.UTF_8));
+  }
+}

@@ -1,0 +1,148 @@
+package dev.krait.server.http;
+
+import dev.krait.engine.EngineStatus;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.server.openai.ChatJson;
+import dev.krait.server.openai.CompletionJson;
+import dev.krait.server.openai.OpenAiJson;
+import dev.krait.server.openai.OpenAiParser;
+import dev.krait.server.openai.TokenNames;
+import dev.krait.server.service.Admission;
+import dev.krait.server.service.GenerationService;
+import dev.krait.text.Tokenizer;
+import java.time.InstantSource;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/// The route tables: one while the server starts, one while it serves.
+public final class Routes {
+  private static final String TEXT = "text/plain; charset=utf-8";
+
+  private Routes() {}
+
+  /// What the serving routes need.
+  ///
+  /// @param service generations
+  /// @param admission the door
+  /// @param status the engine at a glance
+  /// @param speculation what `/v1/speculation` answers, JSON; empty when nothing is drafted
+  /// @param metrics answers `/metrics`
+  /// @param listener hears of finished exchanges
+  /// @param apiKey key that requests below `/v1` must bring
+  /// @param trustRequestTemplates whether a request may bring its own chat template
+  /// @param version of the server
+  /// @param clock time of day for answers
+  public record Parts(
+      GenerationService service,
+      Admission admission,
+      Supplier<EngineStatus> status,
+      Supplier<Optional<byte[]>> speculation,
+      HttpHandler metrics,
+      HttpListener listener,
+      Optional<String> apiKey,
+      boolean trustRequestTemplates,
+      String version,
+      InstantSource clock) {}
+
+  /// Routes of a server that is not ready: health says 503, and so does everything else.
+  public static HttpRouter starting() {
+    HttpHandler loading =
+        exchange -> {
+          throw new EngineException(
+              ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again soon)");
+        };
+    return HttpRouter.builder(Optional.empty(), (_, _, _, _) -> {})
+        .on("GET", "/health", loading)
+        .on("GET", "/ping", loading)
+        .on("GET", "/*", loading)
+        .on("POST", "/*", loading)
+        .build();
+  }
+
+  /// Routes of a server that serves.
+  public static HttpRouter serving(Parts parts) {
+    GenerationService service = parts.service();
+    OpenAiParser parser = new OpenAiParser(parts.trustRequestTemplates());
+    TokenNames names = new TokenizerNames(service.model().tokenizer());
+    ModelsHandler models = new ModelsHandler(service.model(), parts.clock().instant());
+    TokensHandler tokens = new TokensHandler(service.model(), service.encoder(), parser, names);
+    HttpHandler completions =
+        new GenerateHandler(service, new CompletionJson(parser), names, parts.clock());
+    HttpHandler chat = new GenerateHandler(service, new ChatJson(parser), names, parts.clock());
+    HttpHandler health = exchange -> health(exchange, parts);
+    return HttpRouter.builder(parts.apiKey(), parts.listener())
+        .on("POST", "/v1/completions", completions)
+        .on("POST", "/v1/chat/completions", chat)
+        .on("GET", "/v1/models", models::list)
+        .on("GET", "/v1/models/*", models::one)
+        .on("GET", "/v1/speculation", exchange -> speculation(exchange, parts))
+        .on("POST", "/tokenize", tokens::tokenize)
+        .on("POST", "/detokenize", tokens::detokenize)
+        .on("GET", "/tokenizer_info", tokens::info)
+        .on("GET", "/health", health)
+        .on("GET", "/ping", health)
+        .on("POST", "/ping", health)
+        .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))
+        .on("GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on("GET", "/metrics", parts.metrics())
+        .build();
+  }
+
+  private static void health(HttpExchange exchange, Parts parts) {
+    if (parts.status().get().failed()) {
+      throw new EngineException(ErrorCode.UNAVAILABLE, "engine: failed (expected: a restart)");
+    }
+    if (parts.admission().isDraining()) {
+      throw new EngineException(ErrorCode.UNAVAILABLE, "server: draining");
+    }
+    exchange.respond(200, TEXT, new byte[0], Map.of());
+  }
+
+  private static void speculation(HttpExchange exchange, Parts parts) {
+    byte[] report =
+        parts
+            .speculation()
+            .get()
+            .orElseThrow(
+                () ->
+                    new EngineException(
+                        ErrorCode.NOT_FOUND,
+                        "path: nothing is drafted (expected: --speculation ngram or draft)"));
+    exchange.respondJson(report);
+  }
+
+  private static void load(HttpExchange exchange, Admission admission) {
+    int requests = admission.requests();
+    exchange.respondJson(
+        OpenAiJson.write(
+            json -> {
+              json.writeStartObject();
+              json.writeNumberProperty("server_load", requests);
+              json.writeEndObject();
+            }));
+  }
+
+  private static byte[] one(String name, String value) {
+    return OpenAiJson.write(
+        json -> {
+          json.writeStartObject();
+          json.writeStringProperty(name, value);
+          json.writeEndObject();
+        });
+  }
+
+  /// Texts of single tokens, from the tokenizer.
+  private record TokenizerNames(Tokenizer tokenizer) implements TokenNames {
+    @Override
+    public String text(int id) {
+      return tokenizer.tokenText(id);
+    }
+
+    @Override
+    public byte[] bytes(int id) {
+      return tokenizer.tokenBytes(id);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package dev.krait.server.observability;
+
+import dev.krait.engine.EngineStatus;
+import dev.krait.engine.StepListener;
+import dev.krait.engine.StepStats;
+import dev.krait.scheduler.StepTally;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.DoubleSupplier;
+import java.util.function.Supplier;
+
+/// What the engine does step by step, and how full its pools are.
+///
+/// Steps are recorded on the engine thread, without allocation; gauges read the engine's status when
+/// somebody scrapes.
+public final class EngineMeters implements StepListener {
+  private static final double[] STEP_TOKENS = {
+    1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192
+  };
+
+  private final Counter drafts;
+  private final Counter draftTokens;
+  private final Counter acceptedTokens;
+  private final List<Counter> acceptedAt = new ArrayList<>();
+  private final DistributionSummary stepTokens;
+  private final Counter stepSeconds;
+  private volatile double draftLength;
+
+  /// Registers the series of steps.
+  ///
+  /// @param draftPositions most tokens drafted at once; 0 without speculation
+  public EngineMeters(Metrics metrics, int draftPositions) {
+    drafts = metrics.counter("vllm:spec_decode_num_drafts", "Drafts proposed");
+    draftTokens = metrics.counter("vllm:spec_decode_num_draft_tokens", "Tokens drafted");
+    acceptedTokens =
+        metrics.counter("vllm:spec_decode_num_accepted_tokens", "Drafted tokens accepted");
+    for (int position = 0; position < draftPositions; position++) {
+      acceptedAt.add(
+          metrics.counter(
+              "vllm:spec_decode_num_accepted_tokens_per_pos",
+              "Drafts accepted up to a position",
+              "position",
+              Integer.toString(position)));
+    }
+    stepTokens =
+        metrics.histogram("vllm:iteration_tokens_total", "Tokens of a step", STEP_TOKENS);
+    stepSeconds = metrics.counter("krait:step_run_seconds", "Seconds in the runner");
+    metrics.gauge(
+        "krait:draft_length", "Mean tokens drafted per sequence in the last step", () -> draftLength);
+  }
+
+  @Override
+  public void stepDone(StepStats stats) {
+    StepTally tally = stats.tally();
+    stepTokens.record(stats.scheduledTokens());
+    stepSeconds.increment(stats.runNanos() / 1e9);
+    int sequences = tally.sequences();
+    draftLength = sequences == 0 ? 0 : (double) tally.draftedTokens() / sequences;
+    if (tally.draftedTokens() == 0) {
+      return;
+    }
+    drafts.increment(tally.draftedSequences());
+    draftTokens.increment(tally.draftedTokens());
+    acceptedTokens.increment(tally.acceptedTokens());
+    int positions = Math.min(acceptedAt.size(), tally.draftPositions());
+    for (int position = 0; position < positions; position++) {
+      acceptedAt.get(position).increment(tally.acceptedAt(position));
+    }
+  }
+
+  /// Registers the gauges.
+  ///
+  /// @param status the engine at a glance
+  /// @param maxSequences sequences that the memory plan allows at once
+  public static void registerGauges(
+      Metrics metrics, Supplier<EngineStatus> status, int maxSequences) {
+    DoubleSupplier waiting = () -> status.get().waiting();
+    DoubleSupplier bottleneck = () -> bottleneck(status.get());
+    metrics.gauge(
+        "vllm:num_requests_running", "Sequences that run", () -> status.get().running());
+    metrics.gauge("vllm:num_requests_waiting", "Sequences that wait", waiting);
+    metrics.gauge(
+        "vllm:num_requests_waiting_by_reason",
+        "Sequences that wait, by reason",
+        waiting,
+        "reason",
+        "capacity");
+    metrics.gauge(
+        "vllm:num_requests_waiting_by_reason",
+        "Sequences that wait, by reason",
+        () -> 0,
+        "reason",
+        "deferred");
+    metrics.gauge(
+        "vllm:kv_cache_usage_perc", "Use of the fuller pool, 0 to 1", bottleneck);
+    metrics.gauge("vllm:gpu_cache_usage_perc", "Old name of kv_cache_usage_perc", bottleneck);
+    metrics.gauge("krait:kv_blocks_used", "Blocks held", () -> status.get().blocksUsed());
+    metrics.gauge("krait:kv_blocks", "All blocks", () -> status.get().blocksTotal());
+    metrics.gauge("krait:state_slots_used", "State slots held", () -> status.get().slotsUsed());
+    metrics.gauge("krait:state_slots", "All state slots", () -> status.get().slotsTotal());
+    metrics.gauge(
+        "krait:max_concurrency", "Sequences that may run at once", () -> maxSequences);
+    metrics.gauge(
+        "vllm:cache_config_info",
+        "The block pool",
+        () -> 1,
+        "num_gpu_blocks",
+        Integer.toString(status.get().blocksTotal()));
+  }
+
+  private static double bottleneck(EngineStatus status) {
+    return Math.max(
+        share(status.blocksUsed(), status.blocksTotal()),
+        share(status.slotsUsed(), status.slotsTotal()));
+  }
+
+  private static double share(int used, int total) {
+    return total == 0 ? 0 : (double) used / total;
+  }
+}

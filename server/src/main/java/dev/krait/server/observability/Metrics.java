@@ -1,0 +1,104 @@
+package dev.krait.server.observability;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
+import io.micrometer.core.instrument.Tag;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.config.NamingConvention;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.Optional;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// The registry, and the few kinds of meter that this server uses. Names are used as they are given:
+/// only counters gain `_total`.
+public final class Metrics {
+  private final PrometheusMeterRegistry registry;
+  private final Tags common;
+
+  /// Creates an empty registry.
+  ///
+  /// @param modelName label `model_name` of every engine series
+  public Metrics(String modelName) {
+    registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    registry.config().namingConvention(new PlainNames());
+    common = Tags.of("model_name", modelName, "engine", "0");
+  }
+
+  /// Names and labels without change.
+  private static final class PlainNames implements NamingConvention {
+    @Override
+    public String name(String name, Meter.Type type, @Nullable String baseUnit) {
+      return name;
+    }
+
+    @Override
+    public String tagKey(String key) {
+      return key;
+    }
+  }
+
+  /// A counter of the engine.
+  ///
+  /// @param labels names and values of further labels
+  public Counter counter(String name, String help, String... labels) {
+    return Counter.builder(name).description(help).tags(common.and(labels)).register(registry);
+  }
+
+  /// A gauge of the engine.
+  ///
+  /// @param labels names and values of further labels
+  public void gauge(String name, String help, DoubleSupplier value, String... labels) {
+    Gauge.builder(name, value, DoubleSupplier::getAsDouble)
+        .description(help)
+        .strongReference(true)
+        .tags(common.and(labels))
+        .register(registry);
+  }
+
+  /// A histogram of the engine with upper bounds of its buckets.
+  public DistributionSummary histogram(String name, String help, double... buckets) {
+    return DistributionSummary.builder(name)
+        .description(help)
+        .serviceLevelObjectives(buckets)
+        .tags(common)
+        .register(registry);
+  }
+
+  /// Counts an HTTP exchange.
+  void http(String route, String method, int status, double seconds) {
+    Tags labels = Tags.of(Tag.of("handler", route), Tag.of("method", method));
+    Counter.builder("http_requests")
+        .description("HTTP requests")
+        .tags(labels.and("status", status / 100 + "xx"))
+        .register(registry)
+        .increment();
+    DistributionSummary.builder("http_request_duration_seconds")
+        .description("Seconds from a whole request to the end of its response")
+        .serviceLevelObjectives(0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
+        .tags(labels)
+        .register(registry)
+        .record(seconds);
+  }
+
+  /// The text of all series.
+  ///
+  /// @param accept the scraper's Accept header, which chooses between the two formats
+  public Scrape scrape(Optional<String> accept) {
+    boolean open = accept.orElse("").contains("application/openmetrics-text");
+    String type =
+        open
+            ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            : "text/plain; version=0.0.4; charset=utf-8";
+    return new Scrape(type, registry.scrape(type));
+  }
+
+  /// A scrape.
+  ///
+  /// @param contentType its media type
+  /// @param text its text
+  public record Scrape(String contentType, String text) {}
+}

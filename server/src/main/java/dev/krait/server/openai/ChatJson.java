@@ -1,0 +1,152 @@
+package dev.krait.server.openai;
+
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.server.service.Finish;
+import dev.krait.server.service.TextChunk;
+import dev.krait.server.service.Usage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.core.JsonGenerator;
+
+/// Answers of `/v1/chat/completions`.
+public final class ChatJson implements AnswerFormat {
+  private static final String OBJECT = "chat.completion";
+  private static final String CHUNK = "chat.completion.chunk";
+  private static final String ROLE = "assistant";
+
+  private final OpenAiParser parser;
+
+  /// Creates the format over a parser.
+  public ChatJson(OpenAiParser parser) {
+    this.parser = parser;
+  }
+
+  @Override
+  public OpenAiRequest parse(byte[] body, String requestId) {
+    return parser.chat(body, requestId);
+  }
+
+  @Override
+  public String idPrefix() {
+    return "chatcmpl-";
+  }
+
+  @Override
+  public byte[] whole(AnswerHead head, List<Choice> choices, Usage usage) {
+    return OpenAiJson.write(
+        json -> {
+          json.writeStartObject();
+          AnswerJson.writeHead(json, head, OBJECT);
+          json.writeArrayPropertyStart("choices");
+          choices.forEach(choice -> writeChoice(json, head, choice));
+          json.writeEndArray();
+          AnswerJson.writeTail(json);
+          AnswerJson.writeUsage(json, usage);
+          Choice.PromptView prompt = choices.getFirst().prompt();
+          if (head.output().promptLogprobs() >= 0) {
+            json.writeName("prompt_logprobs");
+            LogprobJson.writePrompt(json, head, prompt.logprobs());
+          } else {
+            json.writeNullProperty("prompt_logprobs");
+          }
+          if (head.options().tokenIds()) {
+            AnswerJson.writeIds(json, "prompt_token_ids", prompt.ids());
+          }
+          json.writeEndObject();
+        });
+  }
+
+  /// What one event says of a choice.
+  private record Delta(
+      boolean role,
+      String content,
+      TokenIds ids,
+      List<TokenLogprobs> logprobs,
+      Optional<Finish> finish) {}
+
+  @Override
+  public List<byte[]> events(
+      AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
+    List<byte[]> events = new ArrayList<>(3);
+    if (choice.begin()) {
+      events.add(chunk(head, choice, opening(), usage));
+      String echo = choice.prompt().echo();
+      if (!echo.isEmpty()) {
+        Delta echoed = new Delta(false, echo, TokenIds.empty(), List.of(), Optional.empty());
+        events.add(chunk(head, choice, echoed, usage));
+      }
+    }
+    Delta delta =
+        new Delta(false, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish());
+    events.add(chunk(head, choice, delta, usage));
+    return events;
+  }
+
+  @Override
+  public byte[] usageEvent(AnswerHead head, Usage usage) {
+    return AnswerJson.usageEvent(head, CHUNK, usage);
+  }
+
+  private static Delta opening() {
+    return new Delta(true, "", TokenIds.empty(), List.of(), Optional.empty());
+  }
+
+  private static void writeChoice(JsonGenerator json, AnswerHead head, Choice choice) {
+    json.writeStartObject();
+    json.writeNumberProperty("index", choice.index());
+    json.writeObjectPropertyStart("message");
+    json.writeStringProperty("role", ROLE);
+    json.writeStringProperty("content", choice.prompt().echo() + choice.text());
+    json.writeNullProperty("refusal");
+    json.writeEndObject();
+    writeLogprobs(json, head, choice.logprobs());
+    AnswerJson.writeFinish(json, Optional.of(choice.finish()));
+    if (head.options().tokenIds()) {
+      AnswerJson.writeIds(json, "token_ids", choice.ids());
+    }
+    json.writeEndObject();
+  }
+
+  private static byte[] chunk(AnswerHead head, StreamChoice choice, Delta delta, Usage usage) {
+    return OpenAiJson.write(
+        json -> {
+          json.writeStartObject();
+          AnswerJson.writeHead(json, head, CHUNK);
+          json.writeArrayPropertyStart("choices");
+          json.writeStartObject();
+          json.writeNumberProperty("index", choice.index());
+          json.writeObjectPropertyStart("delta");
+          if (delta.role()) {
+            json.writeStringProperty("role", ROLE);
+          }
+          json.writeStringProperty("content", delta.content());
+          json.writeEndObject();
+          writeLogprobs(json, head, delta.logprobs());
+          AnswerJson.writeFinish(json, delta.finish());
+          if (head.options().tokenIds() && !delta.role()) {
+            AnswerJson.writeIds(json, "token_ids", delta.ids());
+          }
+          json.writeEndObject();
+          json.writeEndArray();
+          if (head.options().tokenIds() && delta.role()) {
+            AnswerJson.writeIds(json, "prompt_token_ids", choice.prompt().ids());
+          }
+          if (head.options().continuousUsage()) {
+            AnswerJson.writeUsage(json, usage);
+          }
+          json.writeEndObject();
+        });
+  }
+
+  private static void writeLogprobs(
+      JsonGenerator json, AnswerHead head, List<TokenLogprobs> logprobs) {
+    if (head.output().logprobs() < 0 || logprobs.isEmpty()) {
+      json.writeNullProperty("logprobs");
+      return;
+    }
+    json.writeName("logprobs");
+    LogprobJson.writeContent(json, head, logprobs);
+  }
+}

@@ -1,0 +1,141 @@
+package dev.krait.server.openai;
+
+import dev.krait.error.EngineException;
+import dev.krait.server.service.Prompt;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/// The conversation of a chat request, as the template's variables.
+final class MessageParser {
+  private static final Set<String> TEXT_PARTS =
+      Set.of("text", "input_text", "output_text", "refusal");
+  private static final Set<String> RESERVED =
+      Set.of(
+          "messages",
+          "tools",
+          "chat_template",
+          "add_generation_prompt",
+          "continue_final_message",
+          "raise_exception",
+          "strftime_now");
+
+  private final boolean trustTemplates;
+
+  MessageParser(boolean trustTemplates) {
+    this.trustTemplates = trustTemplates;
+  }
+
+  Prompt.Chat chat(Fields fields, boolean addSpecialTokens) {
+    Optional<String> template = fields.text("chat_template");
+    if (template.isPresent() && !trustTemplates) {
+      throw EngineException.invalidArgument(
+          "chat_template", "given", "none, unless the server trusts request templates");
+    }
+    boolean continueFinal = fields.flag("continue_final_message", false);
+    fields.accept("tool_choice", "functions", "function_call");
+    return new Prompt.Chat(
+        messages(fields),
+        tools(fields),
+        variables(fields),
+        fields.flag("add_generation_prompt", !continueFinal),
+        continueFinal,
+        addSpecialTokens,
+        template);
+  }
+
+  private static List<Map<String, Object>> messages(Fields fields) {
+    List<JsonNode> given =
+        fields
+            .list("messages")
+            .orElseThrow(
+                () -> EngineException.invalidArgument("messages", "missing", "a list of messages"));
+    List<Map<String, Object>> messages = new ArrayList<>(given.size());
+    for (int i = 0; i < given.size(); i++) {
+      messages.add(message(given.get(i), "messages[" + i + "]"));
+    }
+    return messages;
+  }
+
+  private static Map<String, Object> message(JsonNode node, String path) {
+    if (!node.isObject()) {
+      throw EngineException.invalidArgument(path, Fields.kind(node), "an object");
+    }
+    Fields fields = new Fields(node, path + ".");
+    if (fields.text("role").isEmpty()) {
+      throw EngineException.invalidArgument(path + ".role", "missing", "a string");
+    }
+    Map<String, Object> message = Fields.plainMap(node);
+    Optional<JsonNode> content = fields.find("content");
+    if (content.isPresent()) {
+      message.put("content", content(content.get(), path + ".content"));
+    }
+    return message;
+  }
+
+  private static String content(JsonNode content, String path) {
+    if (!content.isArray()) {
+      return Fields.textOf(content, path);
+    }
+    List<String> texts = new ArrayList<>(content.size());
+    for (int i = 0; i < content.size(); i++) {
+      texts.add(part(content.get(i), path + "[" + i + "]"));
+    }
+    return String.join("\n", texts);
+  }
+
+  private static String part(JsonNode part, String path) {
+    if (part.isString()) {
+      return part.stringValue();
+    }
+    if (!part.isObject()) {
+      throw EngineException.invalidArgument(path, Fields.kind(part), "an object");
+    }
+    Fields fields = new Fields(part, path + ".");
+    String type = fields.text("type").orElse("text");
+    if (!TEXT_PARTS.contains(type)) {
+      throw EngineException.invalidArgument(path + ".type", type, "text; the model reads no other");
+    }
+    return fields
+        .text(type.equals("refusal") ? "refusal" : "text")
+        .orElseThrow(
+            () -> EngineException.invalidArgument(path + ".text", "missing", "a string"));
+  }
+
+  private static Optional<List<Object>> tools(Fields fields) {
+    Optional<List<JsonNode>> given = fields.list("tools");
+    if (given.isEmpty() || given.get().isEmpty()) {
+      return Optional.empty();
+    }
+    List<Object> tools = new ArrayList<>();
+    for (JsonNode tool : given.get()) {
+      if (!tool.isObject()) {
+        throw EngineException.invalidArgument("tools", Fields.kind(tool), "a list of objects");
+      }
+      tools.add(Fields.plainMap(tool));
+    }
+    return Optional.of(tools);
+  }
+
+  private static Map<String, Object> variables(Fields fields) {
+    Map<String, Object> variables = new LinkedHashMap<>();
+    for (String name : List.of("documents", "reasoning_effort")) {
+      fields.find(name).ifPresent(value -> Fields.putPlain(variables, name, value));
+    }
+    Optional<Fields> extra = fields.object("chat_template_kwargs");
+    if (extra.isPresent()) {
+      for (Map.Entry<String, JsonNode> entry : extra.get().entries().entrySet()) {
+        if (RESERVED.contains(entry.getKey())) {
+          throw EngineException.invalidArgument(
+              extra.get().path(entry.getKey()), "given", "another variable");
+        }
+        Fields.putPlain(variables, entry.getKey(), entry.getValue());
+      }
+    }
+    return variables;
+  }
+}

@@ -1,0 +1,150 @@
+package dev.krait.server.openai;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.function.Consumer;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.core.ObjectWriteContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.TokenStreamLocation;
+import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Strict reading and plain writing of JSON.
+///
+/// Refused with the place where it happens: malformed text, duplicate keys, nesting deeper than 64,
+/// numbers that no double holds, lone surrogates, anything but UTF-8 without a byte order mark, and
+/// a second value after the first.
+public final class OpenAiJson {
+  private static final int MAX_DEPTH = 64;
+  private static final int MAX_NUMBER = 64;
+  private static final int MAX_NAME = 256;
+  private static final int MAX_TOKENS = 4_000_000;
+
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxNestingDepth(MAX_DEPTH)
+                  .maxNumberLength(MAX_NUMBER)
+                  .maxNameLength(MAX_NAME)
+                  .maxTokenCount(MAX_TOKENS)
+                  .maxStringLength(Integer.MAX_VALUE)
+                  .build())
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .build();
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder(FACTORY).enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+
+  private OpenAiJson() {}
+
+  /// Parses a request body.
+  ///
+  /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one strict
+  ///   JSON object
+  public static Fields object(byte[] body) {
+    JsonNode root = parse(decode(body));
+    if (!root.isObject()) {
+      throw EngineException.invalidArgument(
+          "body", root.isMissingNode() ? "empty" : Fields.kind(root), "a JSON object");
+    }
+    check(root, "");
+    return new Fields(root, "");
+  }
+
+  /// JSON text of what the consumer writes, UTF-8.
+  public static byte[] write(Consumer<JsonGenerator> content) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream(512);
+    try (JsonGenerator json = FACTORY.createGenerator(ObjectWriteContext.empty(), out)) {
+      content.accept(json);
+    }
+    return out.toByteArray();
+  }
+
+  private static String decode(byte[] body) {
+    String text;
+    try {
+      text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString();
+    } catch (CharacterCodingException e) {
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT, "body: malformed bytes (expected: UTF-8)", e);
+    }
+    if (text.startsWith("\uFEFF")) {
+      throw EngineException.invalidArgument("body", "byte order mark", "UTF-8 without one");
+    }
+    return text;
+  }
+
+  private static JsonNode parse(String text) {
+    try {
+      return MAPPER.readTree(text);
+    } catch (JacksonException e) {
+      TokenStreamLocation at = e.getLocation();
+      String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT,
+          "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),
+          e);
+    }
+  }
+
+  /// What the parser lets pass and no request may hold.
+  private static void check(JsonNode node, String path) {
+    if (node.isString()) {
+      checkText(node.stringValue(), path);
+    } else if (node.isFloat() || node.isDouble()) {
+      if (!Double.isFinite(node.doubleValue())) {
+        throw new EngineException(
+            ErrorCode.INVALID_ARGUMENT, "body: number out of range at " + path);
+      }
+    } else if (node.isArray()) {
+      for (int i = 0; i < node.size(); i++) {
+        check(node.get(i), path + "[" + i + "]");
+      }
+    } else if (node.isObject()) {
+      for (Map.Entry<String, JsonNode> entry : node.properties()) {
+        String below = path.isEmpty() ? entry.getKey() : path + "." + entry.getKey();
+        checkText(entry.getKey(), below);
+        check(entry.getValue(), below);
+      }
+    }
+  }
+
+  private static void checkText(String text, String path) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (!Character.isSurrogate(c)) {
+        continue;
+      }
+      boolean paired =
+          Character.isHighSurrogate(c)
+              && i + 1 < text.length()
+              && Character.isLowSurrogate(text.charAt(i + 1));
+      if (!paired) {
+        throw new EngineException(
+            ErrorCode.INVALID_ARGUMENT,
+            "body: lone surrogate \\u"
+                + Integer.toHexString(c)
+                + " at "
+                + path
+                + ", character "
+                + i);
+      }
+      i++;
+    }
+  }
+
+  private static String firstLine(String message) {
+    int end = message.indexOf('\n');
+    return end < 0 ? message : message.substring(0, end);
+  }
+}

@@ -1,0 +1,328 @@
+package dev.krait.server.openai;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
+import dev.krait.server.service.OutputOptions;
+import dev.krait.server.service.Prompt;
+import dev.krait.server.service.PromptRequest;
+import dev.krait.server.service.SamplingRequest;
+import dev.krait.server.service.StopRequest;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.JsonNode;
+
+/// Request bodies of the OpenAI endpoints, with vLLM's further fields, as validated requests.
+///
+/// Unknown fields are accepted and ignored; fields that ask for a feature this server lacks are
+/// refused with UNSUPPORTED, values out of range with INVALID_ARGUMENT.
+public final class OpenAiParser {
+  private static final Logger LOG = LoggerFactory.getLogger(OpenAiParser.class);
+  private static final int COMPLETION_TOKENS = 16;
+
+  private final MessageParser messages;
+
+  /// Creates a parser.
+  ///
+  /// @param trustRequestTemplates whether a request may bring its own chat template
+  public OpenAiParser(boolean trustRequestTemplates) {
+    this.messages = new MessageParser(trustRequestTemplates);
+  }
+
+  /// A body of `/v1/completions`.
+  ///
+  /// @param requestId name of the request unless the body has one
+  public OpenAiRequest completion(byte[] body, String requestId) {
+    Fields fields = OpenAiJson.object(body);
+    refuseUnsupported(fields);
+    fields.refuse("suffix", "null");
+    boolean echo = fields.flag("echo", false);
+    int logprobs = fields.integer("logprobs").orElse(-1);
+    if (logprobs < -1) {
+      throw EngineException.invalidArgument("logprobs", logprobs, "0 or more");
+    }
+    OptionalInt maxTokens = OptionalInt.of(fields.integer("max_tokens").orElse(COMPLETION_TOKENS));
+    OpenAiRequest request =
+        request(
+            fields,
+            prompts(fields, fields.flag("add_special_tokens", true)),
+            maxTokens,
+            output(fields, echo, logprobs),
+            requestId);
+    logUnknown(fields);
+    return request;
+  }
+
+  /// A body of `/v1/chat/completions`.
+  ///
+  /// @param requestId name of the request unless the body has one
+  public OpenAiRequest chat(byte[] body, String requestId) {
+    Fields fields = OpenAiJson.object(body);
+    refuseUnsupported(fields);
+    fields.refuse("audio", "null");
+    boolean echo = fields.flag("echo", false);
+    boolean wanted = fields.flag("logprobs", false);
+    OptionalInt alternatives = fields.integer("top_logprobs");
+    if (alternatives.orElse(0) < 0) {
+      throw EngineException.invalidArgument("top_logprobs", alternatives.orElse(0), "0 or more");
+    }
+    if (alternatives.orElse(0) > 0 && !wanted) {
+      throw EngineException.invalidArgument(
+          "top_logprobs", alternatives.orElse(0), "none, unless logprobs is true");
+    }
+    OptionalInt newer = fields.integer("max_completion_tokens");
+    OptionalInt older = fields.integer("max_tokens");
+    Prompt.Chat chat = messages.chat(fields, fields.flag("add_special_tokens", false));
+    OpenAiRequest request =
+        request(
+            fields,
+            List.of(chat),
+            newer.isPresent() ? newer : older,
+            output(fields, echo, wanted ? alternatives.orElse(0) : -1),
+            requestId);
+    logUnknown(fields);
+    return request;
+  }
+
+  /// A body of `/tokenize`: a prompt or a conversation, and whether token strings are wanted.
+  ///
+  /// @param prompt what to encode
+  /// @param model the model it names, if any
+  /// @param strings whether each token's text is wanted
+  public record TokenizeRequest(Prompt prompt, Optional<String> model, boolean strings) {}
+
+  /// A body of `/tokenize`.
+  public TokenizeRequest tokenize(byte[] body) {
+    Fields fields = OpenAiJson.object(body);
+    Prompt prompt;
+    if (fields.find("messages").isPresent()) {
+      prompt = messages.chat(fields, fields.flag("add_special_tokens", false));
+    } else {
+      String text =
+          fields
+              .text("prompt")
+              .orElseThrow(
+                  () -> EngineException.invalidArgument("prompt", "missing", "prompt or messages"));
+      prompt = new Prompt.Text(text, fields.flag("add_special_tokens", true));
+    }
+    TokenizeRequest request =
+        new TokenizeRequest(
+            prompt, fields.text("model"), fields.flag("return_token_strs", false));
+    logUnknown(fields);
+    return request;
+  }
+
+  /// A body of `/detokenize`: its ids and, if given, the model.
+  ///
+  /// @param ids tokens to decode
+  /// @param model the model it names, if any
+  public record DetokenizeRequest(TokenIds ids, Optional<String> model) {}
+
+  /// A body of `/detokenize`.
+  public DetokenizeRequest detokenize(byte[] body) {
+    Fields fields = OpenAiJson.object(body);
+    JsonNode tokens =
+        fields
+            .find("tokens")
+            .filter(JsonNode::isArray)
+            .orElseThrow(
+                () -> EngineException.invalidArgument("tokens", "missing", "a list of token ids"));
+    return new DetokenizeRequest(Fields.idsOf(tokens, "tokens"), fields.text("model"));
+  }
+
+  private static OpenAiRequest request(
+      Fields fields,
+      List<Prompt> prompts,
+      OptionalInt maxTokens,
+      OutputOptions output,
+      String requestId) {
+    fields.accept("user", "store", "metadata", "service_tier", "parallel_tool_calls");
+    ResponseOptions response = response(fields);
+    if (response.stream() && fields.find("prompt_logprobs").isPresent()) {
+      throw EngineException.invalidArgument(
+          "prompt_logprobs", output.promptLogprobs(), "none, with stream");
+    }
+    PromptRequest prompt =
+        new PromptRequest(
+            fields.text("request_id").orElse(requestId),
+            fields.text("model"),
+            prompts,
+            fields.integer("n").orElse(1),
+            sampling(fields),
+            stop(fields, maxTokens),
+            output,
+            keepLast(fields),
+            fields.integer("priority").orElse(0),
+            Optional.empty());
+    return new OpenAiRequest(prompt, response);
+  }
+
+  private static ResponseOptions response(Fields fields) {
+    boolean stream = fields.flag("stream", false);
+    Optional<Fields> options = fields.object("stream_options");
+    if (options.isPresent() && !stream) {
+      throw EngineException.invalidArgument("stream_options", "an object", "none, without stream");
+    }
+    return new ResponseOptions(
+        stream,
+        options.map(o -> o.flag("include_usage", false)).orElse(false),
+        options.map(o -> o.flag("continuous_usage_stats", false)).orElse(false),
+        fields.flag("return_token_ids", false),
+        fields.flag("return_tokens_as_token_ids", false));
+  }
+
+  private static OutputOptions output(Fields fields, boolean echo, int logprobs) {
+    int prompt = fields.integer("prompt_logprobs").orElse(echo ? logprobs : -1);
+    if (fields.find("prompt_logprobs").isPresent() && prompt < 0) {
+      throw EngineException.invalidArgument(
+          "prompt_logprobs", prompt, "0 to " + dev.krait.generation.SamplingParams.MAX_LOGPROBS);
+    }
+    return new OutputOptions(
+        logprobs, Math.max(prompt, echo ? logprobs : -1), echo,
+        fields.flag("skip_special_tokens", true));
+  }
+
+  private static SamplingRequest sampling(Fields fields) {
+    OptionalInt topK = fields.integer("top_k");
+    if (topK.orElse(0) < -1) {
+      throw EngineException.invalidArgument("top_k", topK.orElse(0), "-1 or 0 (all) or more");
+    }
+    return new SamplingRequest(
+        fields.number("temperature"),
+        topK,
+        fields.number("top_p"),
+        fields.number("min_p"),
+        fields.longInteger("seed"),
+        fields.number("repetition_penalty"),
+        (float) fields.number("presence_penalty").orElse(0),
+        (float) fields.number("frequency_penalty").orElse(0),
+        logitBias(fields));
+  }
+
+  private static Map<Integer, Float> logitBias(Fields fields) {
+    Optional<Fields> given = fields.object("logit_bias");
+    if (given.isEmpty()) {
+      return Map.of();
+    }
+    Map<Integer, Float> bias = new HashMap<>();
+    for (Map.Entry<String, JsonNode> entry : given.get().entries().entrySet()) {
+      String path = given.get().path(entry.getKey());
+      int id;
+      try {
+        id = Integer.parseInt(entry.getKey());
+      } catch (NumberFormatException e) {
+        throw new EngineException(
+            ErrorCode.INVALID_ARGUMENT,
+            "logit_bias: \"" + entry.getKey() + "\" (expected: a token id)",
+            e);
+      }
+      bias.put(id, (float) Fields.numberOf(entry.getValue(), path));
+    }
+    return bias;
+  }
+
+  private static StopRequest stop(Fields fields, OptionalInt maxTokens) {
+    List<String> strings = new ArrayList<>();
+    Optional<JsonNode> stop = fields.find("stop");
+    if (stop.isPresent() && stop.get().isArray()) {
+      for (int i = 0; i < stop.get().size(); i++) {
+        strings.add(Fields.textOf(stop.get().get(i), "stop[" + i + "]"));
+      }
+    } else if (stop.isPresent()) {
+      strings.add(Fields.textOf(stop.get(), "stop"));
+    }
+    TokenIds ids =
+        fields
+            .find("stop_token_ids")
+            .map(
+                list -> {
+                  if (!list.isArray()) {
+                    throw EngineException.invalidArgument(
+                        "stop_token_ids", Fields.kind(list), "a list of token ids");
+                  }
+                  return Fields.idsOf(list, "stop_token_ids");
+                })
+            .orElse(TokenIds.empty());
+    return new StopRequest(
+        maxTokens,
+        fields.integer("min_tokens").orElse(0),
+        strings,
+        fields.flag("include_stop_str_in_output", false),
+        ids,
+        fields.flag("ignore_eos", false));
+  }
+
+  private static OptionalInt keepLast(Fields fields) {
+    OptionalInt given = fields.integer("truncate_prompt_tokens");
+    return given.isPresent() && given.getAsInt() == -1
+        ? OptionalInt.of(Integer.MAX_VALUE)
+        : given;
+  }
+
+  private static List<Prompt> prompts(Fields fields, boolean addSpecialTokens) {
+    JsonNode prompt =
+        fields
+            .find("prompt")
+            .orElseThrow(
+                () ->
+                    EngineException.invalidArgument(
+                        "prompt", "missing", "text, a list of texts, token ids, or lists of ids"));
+    if (prompt.isString()) {
+      return List.of(new Prompt.Text(prompt.stringValue(), addSpecialTokens));
+    }
+    if (!prompt.isArray()) {
+      throw EngineException.invalidArgument("prompt", Fields.kind(prompt), "text or a list");
+    }
+    if (prompt.isEmpty()) {
+      throw EngineException.invalidArgument("prompt", "an empty list", "at least one prompt");
+    }
+    if (prompt.get(0).isNumber()) {
+      return List.of(new Prompt.Ids(Fields.idsOf(prompt, "prompt")));
+    }
+    List<Prompt> prompts = new ArrayList<>(prompt.size());
+    for (int i = 0; i < prompt.size(); i++) {
+      JsonNode item = prompt.get(i);
+      String path = "prompt[" + i + "]";
+      prompts.add(
+          item.isArray()
+              ? new Prompt.Ids(Fields.idsOf(item, path))
+              : new Prompt.Text(Fields.textOf(item, path), addSpecialTokens));
+    }
+    return prompts;
+  }
+
+  private static void refuseUnsupported(Fields fields) {
+    fields.refuse("use_beam_search", "false");
+    for (String name :
+        List.of(
+            "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+            "allowed_token_ids", "bad_words", "prompt_embeds")) {
+      fields.refuse(name, "null");
+    }
+    Optional<Fields> format = fields.object("response_format");
+    if (format.isPresent()) {
+      String type = format.get().text("type").orElse("text");
+      if (!type.equals("text")) {
+        throw new EngineException(
+            ErrorCode.UNSUPPORTED,
+            "response_format.type: " + type + " not supported by this server (expected: text)");
+      }
+    }
+  }
+
+  private static void logUnknown(Fields fields) {
+    if (LOG.isDebugEnabled()) {
+      Set<String> unknown = fields.unknown();
+      if (!unknown.isEmpty()) {
+        LOG.debug("ignored request fields: {}", unknown);
+      }
+    }
+  }
+}

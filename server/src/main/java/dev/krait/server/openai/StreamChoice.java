@@ -1,0 +1,40 @@
+package dev.krait.server.openai;
+
+/// One choice of a streamed answer: remembers what has been sent. Used by one thread.
+public final class StreamChoice {
+  private final int index;
+  private final Choice.PromptView prompt;
+  private boolean begun;
+  private int textOffset;
+
+  /// A choice of which nothing has been sent.
+  public StreamChoice(int index, Choice.PromptView prompt) {
+    this.index = index;
+    this.prompt = prompt;
+  }
+
+  /// Place in the answer.
+  public int index() {
+    return index;
+  }
+
+  /// Its prompt.
+  public Choice.PromptView prompt() {
+    return prompt;
+  }
+
+  /// True the first time alone.
+  boolean begin() {
+    boolean first = !begun;
+    begun = true;
+    return first;
+  }
+
+  int textOffset() {
+    return textOffset;
+  }
+
+  void textOffset(int offset) {
+    textOffset = offset;
+  }
+}

@@ -1,0 +1,33 @@
+package dev.krait.server.service;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/// How a sequence of text ended.
+///
+/// @param stopped true when a stop token, an end token or a stop string ended it; false when the
+///   most tokens were reached
+/// @param stopString the stop string of the request that was found
+/// @param stopTokenId the stop token of the request that was generated
+public record Finish(boolean stopped, Optional<String> stopString, OptionalInt stopTokenId) {
+
+  /// The most tokens, or the context, were reached.
+  public static Finish length() {
+    return new Finish(false, Optional.empty(), OptionalInt.empty());
+  }
+
+  /// One of the model's own end tokens was generated.
+  public static Finish endToken() {
+    return new Finish(true, Optional.empty(), OptionalInt.empty());
+  }
+
+  /// A stop token of the request was generated.
+  public static Finish stopToken(int id) {
+    return new Finish(true, Optional.empty(), OptionalInt.of(id));
+  }
+
+  /// A stop string of the request was found.
+  public static Finish stopString(String text) {
+    return new Finish(true, Optional.of(text), OptionalInt.empty());
+  }
+}

@@ -1,0 +1,148 @@
+package dev.krait.server.service;
+
+import dev.krait.engine.EngineHandle;
+import dev.krait.engine.ModelInfo;
+import dev.krait.error.EngineException;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.StopConditions;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenStream;
+import dev.krait.text.IncrementalDecoder;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
+
+/// From a request in text to running sequences: what HTTP, gRPC and the terminal share.
+///
+/// Any thread may start a generation; encoding happens on the caller's thread.
+public final class GenerationService {
+  private final ServedModel model;
+  private final EngineHandle engine;
+  private final Admission admission;
+  private final GenerationListener listener;
+  private final LongSupplier seeds;
+  private final PromptEncoder encoder;
+
+  /// Creates the service.
+  ///
+  /// @param seeds keys for requests that bring none
+  public GenerationService(
+      ServedModel model,
+      EngineHandle engine,
+      Admission admission,
+      GenerationListener listener,
+      LongSupplier seeds) {
+    this.model = model;
+    this.engine = engine;
+    this.admission = admission;
+    this.listener = listener;
+    this.seeds = seeds;
+    this.encoder = new PromptEncoder(model);
+  }
+
+  /// The model that it serves.
+  public ServedModel model() {
+    return model;
+  }
+
+  /// Encoder of its prompts.
+  public PromptEncoder encoder() {
+    return encoder;
+  }
+
+  /// Starts every sequence of a request.
+  ///
+  /// @throws EngineException NOT_FOUND for another model, INVALID_ARGUMENT for what can never run,
+  ///   RESOURCE_EXHAUSTED when the queue is full, UNAVAILABLE while draining
+  public Generation start(PromptRequest request) {
+    model.checkName(request.model());
+    Admission.Ticket ticket = admission.admit(request.prompts().size() * request.sequences());
+    try {
+      return new Generation(submit(request), ticket::close);
+    } catch (RuntimeException e) {
+      ticket.close();
+      throw e;
+    }
+  }
+
+  private List<Generation.Part> submit(PromptRequest request) {
+    encoder.checked("stop_token_ids", request.stop().tokenIds());
+    encoder.checked("logit_bias", biased(request.sampling()));
+    List<TokenIds> promptIds = new ArrayList<>();
+    OptionalInt asked = request.stop().maxTokens();
+    for (Prompt prompt : request.prompts()) {
+      promptIds.add(encoder.encodeToContinue(prompt, request.keepLastPromptTokens(), asked));
+    }
+    long key = request.sampling().seed().orElseGet(seeds::getAsLong);
+    long deadline =
+        request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
+    List<Generation.Part> parts = new ArrayList<>();
+    try {
+      for (int p = 0; p < promptIds.size(); p++) {
+        Prompt prompt = request.prompts().get(p);
+        TokenIds ids = promptIds.get(p);
+        String echo =
+            request.output().echo()
+                ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
+                : "";
+        for (int s = 0; s < request.sequences(); s++) {
+          TextStream stream = open(request, ids, params(request, key, s), deadline);
+          parts.add(new Generation.Part(parts.size(), ids, echo, stream));
+        }
+      }
+    } catch (EngineException e) {
+      parts.forEach(part -> part.stream().cancel());
+      throw e;
+    }
+    listener.accepted(request, maxTokens(request.stop(), promptIds.getFirst().size()));
+    return parts;
+  }
+
+  private TextStream open(
+      PromptRequest request, TokenIds ids, SamplingParams sampling, long deadline) {
+    StopRequest stop = request.stop();
+    int maxTokens = maxTokens(stop, ids.size());
+    StopConditions conditions =
+        new StopConditions(maxTokens, Math.min(stop.minTokens(), maxTokens), stopIds(stop));
+    TokenStream tokens =
+        engine.submit(
+            new GenerationRequest(
+                request.id(), ids, sampling, conditions, request.priority(), deadline));
+    IncrementalDecoder decoder =
+        new IncrementalDecoder(
+            model.tokenizer(), ids.toArray(), request.output().skipSpecialTokens());
+    return new TextStream(engine, tokens, decoder, stop, listener);
+  }
+
+  private SamplingParams params(PromptRequest request, long key, int sequence) {
+    ModelInfo.SamplingDefaults defaults = model.info().defaults();
+    OutputOptions output = request.output();
+    return request
+        .sampling()
+        .params(defaults, key, sequence, output.logprobs(), output.promptLogprobs());
+  }
+
+  private int maxTokens(StopRequest stop, int promptTokens) {
+    int room = model.info().maxTokens() - promptTokens;
+    return Math.min(stop.maxTokens().orElse(room), room);
+  }
+
+  private TokenIds stopIds(StopRequest stop) {
+    if (stop.ignoreEnd()) {
+      return stop.tokenIds();
+    }
+    int[] end = model.info().endTokenIds().toArray();
+    int[] asked = stop.tokenIds().toArray();
+    return TokenIds.of(
+        IntStream.concat(Arrays.stream(end), Arrays.stream(asked)).distinct().toArray());
+  }
+
+  private static TokenIds biased(SamplingRequest sampling) {
+    return TokenIds.of(
+        sampling.logitBias().keySet().stream().mapToInt(Integer::intValue).toArray());
+  }
+}

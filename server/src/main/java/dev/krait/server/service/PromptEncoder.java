@@ -1,0 +1,121 @@
+package dev.krait.server.service;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
+import dev.krait.text.ChatTemplate;
+import dev.krait.text.Tokenizer;
+import java.util.Arrays;
+import java.util.OptionalInt;
+
+/// Prompts to token ids: renders conversations, encodes text, checks ids. Any thread.
+public final class PromptEncoder {
+  /// No vocabulary has a token of more characters; longer text cannot fit and is not encoded.
+  private static final int MOST_CHARACTERS_PER_TOKEN = 256;
+
+  private final ServedModel model;
+
+  /// Creates an encoder for a model.
+  public PromptEncoder(ServedModel model) {
+    this.model = model;
+  }
+
+  /// Token ids of a prompt, however many.
+  ///
+  /// @throws EngineException with INVALID_ARGUMENT when the prompt cannot be one of this model
+  public TokenIds encode(Prompt prompt) {
+    return switch (prompt) {
+      case Prompt.Ids ids -> checked("prompt", ids.ids());
+      case Prompt.Text text -> encode("prompt", text.text(), text.addSpecialTokens());
+      case Prompt.Chat chat -> encode("messages", render(chat), chat.addSpecialTokens());
+    };
+  }
+
+  /// Token ids of a prompt that a generation can continue.
+  ///
+  /// @param keepLast cuts the prompt to its last so many tokens
+  /// @param maxTokens tokens that will be generated, if that is known
+  /// @throws EngineException with INVALID_ARGUMENT when the prompt is empty or too long
+  public TokenIds encodeToContinue(Prompt prompt, OptionalInt keepLast, OptionalInt maxTokens) {
+    TokenIds ids = encode(prompt);
+    int room = model.info().maxTokens() - (maxTokens.orElse(1) == 0 ? 0 : 1);
+    int keep = Math.min(keepLast.orElse(Integer.MAX_VALUE), room);
+    if (keepLast.isPresent() && ids.size() > keep) {
+      int[] all = ids.toArray();
+      ids = TokenIds.of(Arrays.copyOfRange(all, all.length - keep, all.length));
+    }
+    if (ids.size() == 0) {
+      throw EngineException.invalidArgument(name(prompt), "no token", "at least one token");
+    }
+    if (ids.size() > room) {
+      throw EngineException.invalidArgument(
+          name(prompt),
+          ids.size() + " tokens",
+          "at most " + room + ", the model's context is " + model.info().maxTokens());
+    }
+    return ids;
+  }
+
+  /// Checks that ids are in the vocabulary.
+  ///
+  /// @param field what holds them, for the message
+  public TokenIds checked(String field, TokenIds ids) {
+    int vocabSize = model.info().vocabSize();
+    for (int i = 0; i < ids.size(); i++) {
+      if (ids.at(i) < 0 || ids.at(i) >= vocabSize) {
+        throw EngineException.invalidArgument(
+            field + "[" + i + "]", ids.at(i), "a token id, 0 to " + (vocabSize - 1));
+      }
+    }
+    return ids;
+  }
+
+  /// Text of a prompt as an answer repeats it.
+  String echo(Prompt prompt, TokenIds ids, boolean skipSpecialTokens) {
+    return switch (prompt) {
+      case Prompt.Text text -> text.text();
+      case Prompt.Ids _ ->
+          model.tokenizer().decode(ids.toArray(), 0, ids.size(), skipSpecialTokens);
+      case Prompt.Chat chat -> chat.lastContent();
+    };
+  }
+
+  private TokenIds encode(String field, String text, boolean addSpecialTokens) {
+    long most = (long) model.info().maxTokens() * MOST_CHARACTERS_PER_TOKEN;
+    if (text.length() > most) {
+      throw EngineException.invalidArgument(
+          field,
+          text.length() + " characters",
+          "far fewer, the model's context is " + model.info().maxTokens() + " tokens");
+    }
+    return TokenIds.of(model.tokenizer().encode(text, addSpecialTokens));
+  }
+
+  private String render(Prompt.Chat chat) {
+    return template(chat)
+        .render(
+            chat.messages(),
+            chat.addGenerationPrompt(),
+            chat.continueFinalMessage(),
+            chat.tools(),
+            chat.variables());
+  }
+
+  private ChatTemplate template(Prompt.Chat chat) {
+    if (chat.template().isPresent()) {
+      Tokenizer tokenizer = model.tokenizer();
+      return ChatTemplate.of(chat.template().get(), tokenizer.bosToken(), tokenizer.eosToken());
+    }
+    return model
+        .template()
+        .orElseThrow(
+            () ->
+                new EngineException(
+                    ErrorCode.INVALID_ARGUMENT,
+                    "messages: the model has no chat template (expected: /v1/completions)"));
+  }
+
+  private static String name(Prompt prompt) {
+    return prompt instanceof Prompt.Chat ? "messages" : "prompt";
+  }
+}

@@ -1,0 +1,205 @@
+package dev.krait.server.service;
+
+import dev.krait.engine.EngineHandle;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.FinishReason;
+import dev.krait.generation.GenerationEvent;
+import dev.krait.generation.GenerationEvent.End;
+import dev.krait.generation.GenerationEvent.Failed;
+import dev.krait.generation.GenerationEvent.Finished;
+import dev.krait.generation.GenerationEvent.PromptLogprobs;
+import dev.krait.generation.GenerationEvent.Tokens;
+import dev.krait.generation.GenerationStats;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.generation.TokenStream;
+import dev.krait.text.IncrementalDecoder;
+import dev.krait.text.StopMatcher;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/// One sequence as text: decodes tokens, finds stop strings, and ends the engine's work when one
+/// appears.
+///
+/// Read by one thread. After the chunk with a finish, or an exception, it is over.
+public final class TextStream {
+  private final EngineHandle engine;
+  private final TokenStream tokens;
+  private final IncrementalDecoder decoder;
+  private final StopMatcher matcher;
+  private final StopRequest stop;
+  private final GenerationListener listener;
+  private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+  /// An event that was read while looking for the end.
+  private Optional<GenerationEvent> ahead = Optional.empty();
+
+  private int generated;
+  private OptionalLong lastTokensNanos = OptionalLong.empty();
+  private Usage usage;
+
+  TextStream(
+      EngineHandle engine,
+      TokenStream tokens,
+      IncrementalDecoder decoder,
+      StopRequest stop,
+      GenerationListener listener) {
+    this.engine = engine;
+    this.tokens = tokens;
+    this.decoder = decoder;
+    this.matcher = new StopMatcher(stop.strings(), stop.includeString());
+    this.stop = stop;
+    this.listener = listener;
+    this.usage = new Usage(tokens.promptTokens(), 0, 0, 0);
+  }
+
+  /// Waits for the next chunk.
+  ///
+  /// @throws EngineException CANCELLED when the sequence was cancelled, DEADLINE_EXCEEDED when its
+  ///   time was up, or what the engine failed with
+  public TextChunk next() {
+    while (true) {
+      switch (nextEvent()) {
+        case PromptLogprobs prompt -> promptLogprobs.addAll(prompt.values());
+        case Tokens burst -> {
+          return chunk(burst);
+        }
+        case End end -> {
+          StringBuilder text = new StringBuilder();
+          Finish finish = finish(end, text);
+          return new TextChunk(
+              text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
+        }
+      }
+    }
+  }
+
+  /// Log-probabilities of the prompt from its second token on; whole once a chunk was read.
+  public List<TokenLogprobs> promptLogprobs() {
+    return promptLogprobs;
+  }
+
+  /// Counts so far; drafts are counted when the sequence is over.
+  public Usage usage() {
+    return usage;
+  }
+
+  /// Asks the engine to end the sequence; any thread may.
+  public void cancel() {
+    engine.cancel(tokens);
+  }
+
+  private GenerationEvent nextEvent() {
+    GenerationEvent event = ahead.orElseGet(tokens::next);
+    ahead = Optional.empty();
+    return event;
+  }
+
+  private TextChunk chunk(Tokens burst) {
+    observeTokens();
+    StringBuilder text = new StringBuilder();
+    TokenIds ids = burst.ids();
+    for (int i = 0; i < ids.size(); i++) {
+      generated++;
+      boolean hidden =
+          burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
+      if (!hidden) {
+        emit(decoder.push(ids.at(i)), text);
+      }
+      if (matcher.matched().isPresent()) {
+        return stoppedByString(burst, i + 1, text);
+      }
+    }
+    usage = new Usage(tokens.promptTokens(), generated, 0, 0);
+    Optional<Finish> finish = Optional.empty();
+    ahead = tokens.poll();
+    if (ahead.isPresent() && ahead.get() instanceof End end) {
+      finish = Optional.of(finish(end, text));
+    }
+    return new TextChunk(text.toString(), ids, burst.logprobs(), finish);
+  }
+
+  private void emit(String delta, StringBuilder text) {
+    text.append(generated <= stop.minTokens() ? delta : matcher.push(delta));
+  }
+
+  private TextChunk stoppedByString(Tokens burst, int kept, StringBuilder text) {
+    engine.cancel(tokens);
+    GenerationEvent event = nextEvent();
+    while (!(event instanceof End)) {
+      event = nextEvent();
+    }
+    end(((End) event).stats(), "stop");
+    TokenIds ids = TokenIds.of(Arrays.copyOf(burst.ids().toArray(), kept));
+    List<TokenLogprobs> logprobs =
+        burst.logprobs().subList(0, Math.min(kept, burst.logprobs().size()));
+    Finish finish = Finish.stopString(matcher.matched().orElseThrow());
+    return new TextChunk(text.toString(), ids, logprobs, Optional.of(finish));
+  }
+
+  private Finish finish(End end, StringBuilder text) {
+    return switch (end) {
+      case Failed failed -> {
+        end(failed.stats(), "error");
+        throw new EngineException(failed.code(), failed.message());
+      }
+      case Finished finished -> {
+        Finish finish = ended(finished);
+        emit(decoder.flush(), text);
+        Optional<String> late = matcher.matched();
+        text.append(matcher.flush());
+        yield late.isPresent() ? Finish.stopString(late.get()) : finish;
+      }
+    };
+  }
+
+  private Finish ended(Finished finished) {
+    FinishReason reason = finished.reason();
+    end(finished.stats(), outcome(reason));
+    return switch (reason) {
+      case LENGTH -> Finish.length();
+      case STOP -> {
+        boolean own =
+            finished.stopTokenId().isPresent()
+                && stop.tokenIds().contains(finished.stopTokenId().getAsInt());
+        yield own ? Finish.stopToken(finished.stopTokenId().getAsInt()) : Finish.endToken();
+      }
+      case CANCELLED ->
+          throw new EngineException(ErrorCode.CANCELLED, "the generation was cancelled");
+      case DEADLINE ->
+          throw new EngineException(
+              ErrorCode.DEADLINE_EXCEEDED,
+              "deadline: passed after " + generated + " tokens (expected: the whole answer)");
+      case ERROR ->
+          throw new EngineException(ErrorCode.INTERNAL, "the engine failed; its log says why");
+    };
+  }
+
+  private static String outcome(FinishReason reason) {
+    return switch (reason) {
+      case STOP -> "stop";
+      case LENGTH -> "length";
+      case CANCELLED, DEADLINE -> "abort";
+      case ERROR -> "error";
+    };
+  }
+
+  private void observeTokens() {
+    long now = engine.nanoTime();
+    if (lastTokensNanos.isEmpty()) {
+      listener.firstTokens(now - tokens.arrivalNanos());
+    } else {
+      listener.furtherTokens(now - lastTokensNanos.getAsLong());
+    }
+    lastTokensNanos = OptionalLong.of(now);
+  }
+
+  private void end(GenerationStats stats, String outcome) {
+    int rejected = Math.max(0, stats.draftedTokens() - stats.acceptedTokens());
+    usage = new Usage(tokens.promptTokens(), generated, stats.acceptedTokens(), rejected);
+    listener.finished(outcome, stats);
+  }
+}

@@ -1,0 +1,299 @@
+package dev.krait.server.grpc;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.proto.inference.v1.CompleteRequest;
+import dev.krait.proto.inference.v1.CompleteResponse;
+import dev.krait.proto.inference.v1.ErrorCode;
+import dev.krait.proto.inference.v1.ErrorDetail;
+import dev.krait.proto.inference.v1.FinishReason;
+import dev.krait.proto.inference.v1.FinishedEvent;
+import dev.krait.proto.inference.v1.GenerateRequest;
+import dev.krait.proto.inference.v1.GenerateResponse;
+import dev.krait.proto.inference.v1.InferenceServiceGrpc;
+import dev.krait.proto.inference.v1.InferenceServiceGrpc.InferenceServiceBlockingStub;
+import dev.krait.proto.inference.v1.Message;
+import dev.krait.proto.inference.v1.Report;
+import dev.krait.proto.inference.v1.Sampling;
+import dev.krait.proto.inference.v1.Stop;
+import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
+import io.grpc.Context;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
+import io.grpc.netty.NettyChannelBuilder;
+import io.grpc.protobuf.StatusProto;
+import io.grpc.reflection.v1.ServerReflectionGrpc;
+import io.grpc.reflection.v1.ServerReflectionRequest;
+import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.MetadataUtils;
+import io.grpc.stub.StreamObserver;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class GrpcTest {
+  private static final GenerateRequest LONG =
+      GenerateRequest.newBuilder()
+          .setPrompt("a")
+          .setMaxTokens(50)
+          .setStop(Stop.newBuilder().setIgnoreEndTokens(true))
+          .build();
+
+  private TestServer server;
+  private ManagedChannel channel;
+  private InferenceServiceBlockingStub stub;
+
+  @BeforeEach
+  void start() {
+    server = TestServer.start();
+    channel = open(server);
+    stub = InferenceServiceGrpc.newBlockingStub(channel);
+  }
+
+  @AfterEach
+  void stop() {
+    channel.shutdownNow();
+    server.close();
+  }
+
+  private static ManagedChannel open(TestServer server) {
+    int port = server.server().grpcPort().orElseThrow();
+    return NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
+  }
+
+  private List<GenerateResponse> generate(GenerateRequest request) {
+    List<GenerateResponse> events = new java.util.ArrayList<>();
+    stub.generate(request).forEachRemaining(events::add);
+    return events;
+  }
+
+  @Test
+  void streamsTokensThenOneEnd() {
+    List<GenerateResponse> events =
+        generate(GenerateRequest.newBuilder().setPrompt("Tell me").setMaxTokens(40).build());
+    String text =
+        events.stream()
+            .filter(GenerateResponse::hasTokens)
+            .map(event -> event.getTokens().getText())
+            .collect(Collectors.joining());
+    assertThat(text).isEqualTo(TestServer.TEXT);
+    FinishedEvent end = events.getLast().getFinished();
+    assertThat(end.getReason()).isEqualTo(FinishReason.FINISH_REASON_STOP);
+    int tokens =
+        events.stream()
+            .filter(GenerateResponse::hasTokens)
+            .mapToInt(event -> event.getTokens().getTokenIdsCount())
+            .sum();
+    assertThat(end.getUsage().getCompletionTokens()).isEqualTo(tokens);
+    assertThat(end.getUsage().getPromptTokens()).isPositive();
+    assertThat(events.stream().filter(GenerateResponse::hasFinished)).hasSize(1);
+  }
+
+  @Test
+  void collectsTheSameText() {
+    CompleteResponse whole =
+        stub.complete(
+            CompleteRequest.newBuilder()
+                .setGeneration(
+                    GenerateRequest.newBuilder()
+                        .addMessages(Message.newBuilder().setRole("user").setContent("Hi"))
+                        .setSampling(Sampling.newBuilder().setTemperature(0).setSeed(5)))
+                .build());
+    assertThat(whole.getText()).isEqualTo(TestServer.TEXT);
+    assertThat(whole.getTokenIdsCount())
+        .isEqualTo(whole.getFinished().getUsage().getCompletionTokens());
+  }
+
+  @Test
+  void givesTheSameTextAsHttp() {
+    String http =
+        server
+            .http()
+            .post("/v1/completions", "{'prompt': 'a', 'max_tokens': 7}")
+            .json()
+            .at("/choices/0/text")
+            .stringValue();
+    CompleteResponse grpc =
+        stub.complete(
+            CompleteRequest.newBuilder()
+                .setGeneration(GenerateRequest.newBuilder().setPrompt("a").setMaxTokens(7))
+                .build());
+    assertThat(grpc.getText()).isEqualTo(http);
+    assertThat(grpc.getFinished().getReason()).isEqualTo(FinishReason.FINISH_REASON_LENGTH);
+  }
+
+  @Test
+  void reportsThePromptWhenAsked() {
+    List<GenerateResponse> events =
+        generate(
+            GenerateRequest.newBuilder()
+                .addAllPromptTokenIds(List.of(50, 60, 70))
+                .setMaxTokens(1)
+                .setReport(
+                    Report.newBuilder().setPromptTokenIds(true).setPromptLogprobs(1).setLogprobs(2))
+                .build());
+    assertThat(events.getFirst().getPrompt().getTokenIdsList()).containsExactly(50, 60, 70);
+    assertThat(events.getFirst().getPrompt().getLogprobsCount()).isEqualTo(2);
+    assertThat(events.get(1).getTokens().getLogprobs(0).getTopCount()).isEqualTo(2);
+    assertThat(events.get(1).getTokens().getLogprobs(0).getToken()).isEqualTo("Once");
+  }
+
+  @Test
+  void namesTheStopStringThatEndedTheText() {
+    List<GenerateResponse> events =
+        generate(LONG.toBuilder().setStop(Stop.newBuilder().addStrings(" there")).build());
+    assertThat(events.getLast().getFinished().getStopString()).isEqualTo(" there");
+  }
+
+  @Test
+  void refusesWhatCanNeverRun() {
+    assertRefused(GenerateRequest.getDefaultInstance(), Status.Code.INVALID_ARGUMENT);
+    assertRefused(
+        LONG.toBuilder().setMaxTokens(-1).clearStop().build(), Status.Code.INVALID_ARGUMENT);
+    assertRefused(
+        LONG.toBuilder().setSampling(Sampling.newBuilder().setTopP(2)).build(),
+        Status.Code.INVALID_ARGUMENT);
+    assertRefused(
+        LONG.toBuilder().setSampling(Sampling.newBuilder().setTemperature(Float.NaN)).build(),
+        Status.Code.INVALID_ARGUMENT);
+    assertRefused(
+        GenerateRequest.newBuilder().addPromptTokenIds(4096).build(),
+        Status.Code.INVALID_ARGUMENT);
+    assertRefused(
+        LONG.toBuilder().setPrompt("once ".repeat(200)).build(), Status.Code.INVALID_ARGUMENT);
+    assertRefused(LONG.toBuilder().setModel("gpt").build(), Status.Code.NOT_FOUND);
+  }
+
+  private void assertRefused(GenerateRequest request, Status.Code code) {
+    assertThatThrownBy(() -> generate(request))
+        .isInstanceOfSatisfying(
+            StatusRuntimeException.class,
+            e -> assertThat(e.getStatus().getCode()).isEqualTo(code));
+  }
+
+  @Test
+  void carriesItsOwnCodeInTheDetail() {
+    assertThatThrownBy(() -> generate(LONG.toBuilder().setModel("gpt").build()))
+        .satisfies(
+            e -> {
+              com.google.rpc.Status status = StatusProto.fromThrowable(e);
+              assertThat(status).isNotNull();
+              assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
+                  .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
+            });
+  }
+
+  @Test
+  void aCancelledCallFreesItsSequence() {
+    server.runner().hold();
+    Context.CancellableContext context = Context.current().withCancellation();
+    context.run(
+        () -> {
+          Iterator<GenerateResponse> events = stub.generate(LONG);
+          server.runner().permit(1);
+          assertThat(events.next().getTokens().getText()).isEqualTo("Once");
+        });
+    assertThat(server.server().status().running()).isEqualTo(1);
+    context.cancel(null);
+    Waiting.until(
+        () -> {
+          server.runner().permit(1);
+          return server.server().status().running() == 0;
+        });
+    assertThat(server.runner().steps()).isLessThan(40);
+    Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  @Test
+  void aDeadlineEndsACall() {
+    server.runner().hold();
+    assertThatThrownBy(
+            () ->
+                stub.withDeadlineAfter(200, TimeUnit.MILLISECONDS)
+                    .generate(LONG)
+                    .forEachRemaining(_ -> {}))
+        .isInstanceOfSatisfying(
+            StatusRuntimeException.class,
+            e ->
+                assertThat(e.getStatus().getCode())
+                    .isEqualTo(Status.Code.DEADLINE_EXCEEDED));
+    server.runner().release();
+    Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  @Test
+  void healthFollowsTheServer() {
+    HealthGrpc.HealthBlockingStub health = HealthGrpc.newBlockingStub(channel);
+    HealthCheckRequest service =
+        HealthCheckRequest.newBuilder().setService("krait.inference.v1.InferenceService").build();
+    assertThat(health.check(service).getStatus()).isEqualTo(ServingStatus.SERVING);
+    assertThat(health.check(HealthCheckRequest.getDefaultInstance()).getStatus())
+        .isEqualTo(ServingStatus.SERVING);
+    server.server().drain(0);
+    assertThat(health.check(service).getStatus()).isEqualTo(ServingStatus.NOT_SERVING);
+    assertRefused(LONG, Status.Code.UNAVAILABLE);
+  }
+
+  @Test
+  void reflectionListsItsServices() throws Exception {
+    CompletableFuture<List<String>> names = new CompletableFuture<>();
+    StreamObserver<ServerReflectionRequest> requests =
+        ServerReflectionGrpc.newStub(channel)
+            .serverReflectionInfo(
+                new StreamObserver<>() {
+                  @Override
+                  public void onNext(ServerReflectionResponse response) {
+                    names.complete(
+                        response.getListServicesResponse().getServiceList().stream()
+                            .map(service -> service.getName())
+                            .toList());
+                  }
+
+                  @Override
+                  public void onError(Throwable failure) {
+                    names.completeExceptionally(failure);
+                  }
+
+                  @Override
+                  public void onCompleted() {}
+                });
+    requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
+    assertThat(names.get(10, TimeUnit.SECONDS))
+        .contains("krait.inference.v1.InferenceService", "grpc.health.v1.Health");
+    requests.onCompleted();
+  }
+
+  @Test
+  void guardsInferenceWithAKey() {
+    try (TestServer guarded = TestServer.start(TestServer::guarded)) {
+      ManagedChannel other = open(guarded);
+      InferenceServiceBlockingStub bare = InferenceServiceGrpc.newBlockingStub(other);
+      assertThatThrownBy(() -> bare.generate(LONG).next())
+          .isInstanceOfSatisfying(
+              StatusRuntimeException.class,
+              e ->
+                  assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
+      Metadata headers = new Metadata();
+      headers.put(
+          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer secret");
+      assertThat(
+              bare.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+                  .generate(LONG)
+                  .hasNext())
+          .isTrue();
+      other.shutdownNow();
+    }
+  }
+}

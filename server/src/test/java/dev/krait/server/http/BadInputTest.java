@@ -1,0 +1,249 @@
+package dev.krait.server.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.TestServer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class BadInputTest {
+  private static TestServer server;
+  private static HttpCalls http;
+
+  @BeforeAll
+  static void start() {
+    server = TestServer.start();
+    http = server.http();
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "max_tokens | -1",
+        "max_tokens | '5'",
+        "max_tokens | 5.5",
+        "max_tokens | true",
+        "max_tokens | 99999999999",
+        "temperature | -0.1",
+        "temperature | 'hot'",
+        "top_p | 0",
+        "top_p | 1.5",
+        "top_k | -2",
+        "min_p | 2",
+        "n | 0",
+        "n | 129",
+        "seed | 1.5",
+        "seed | 99999999999999999999",
+        "stop | 5",
+        "stop | ['']",
+        "stop | [5]",
+        "stop_token_ids | 5",
+        "stop_token_ids | [-1]",
+        "stop_token_ids | [4096]",
+        "stop_token_ids | ['a']",
+        "presence_penalty | 3",
+        "frequency_penalty | -3",
+        "repetition_penalty | 0",
+        "logit_bias | {'x': 1}",
+        "logit_bias | {'4096': 1}",
+        "logit_bias | {'5': 101}",
+        "logit_bias | {'5': '1'}",
+        "logit_bias | 5",
+        "logprobs | 21",
+        "logprobs | -2",
+        "logprobs | true",
+        "prompt_logprobs | -1",
+        "min_tokens | 17",
+        "min_tokens | -1",
+        "echo | 1",
+        "stream | 'yes'",
+        "stream_options | {'include_usage': true}",
+        "truncate_prompt_tokens | 0",
+        "prompt | null",
+        "prompt | []",
+        "prompt | ['']",
+        "prompt | ``",
+        "prompt | 5",
+        "prompt | {}",
+        "prompt | [5, -1]",
+        "prompt | [5, 4096]",
+        "prompt | [5, 'a']",
+        "prompt | [[5], []]",
+        "prompt | [5, 1.5]",
+        "model | 5",
+        "user_x | 1e400",
+        "user_x | `'\\ud800'`",
+      })
+  void refusesWrongValues(String field, String value) {
+    String given = value == null ? "''" : value;
+    String prompt = field.equals("prompt") ? "" : "'prompt': 'a', ";
+    HttpCalls.Reply reply =
+        http.post("/v1/completions", "{" + prompt + "'" + field + "': " + given + "}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/message").stringValue()).isNotBlank();
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("BadRequestError");
+    assertThat(reply.json().at("/error/code").isString()).isTrue();
+    assertThat(reply.json().get("error").has("param")).isTrue();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "messages | null",
+        "messages | []",
+        "messages | 'hi'",
+        "messages | ['hi']",
+        "messages | [{'content': 'a'}]",
+        "messages | [{'role': 5, 'content': 'a'}]",
+        "messages | [{'role': 'user', 'content': 5}]",
+        "messages | [{'role': 'user', 'content': [{'type': 'image_url', 'image_url': {}}]}]",
+        "messages | [{'role': 'user', 'content': [{'type': 'text'}]}]",
+        "top_logprobs | 3",
+        "tools | 'none'",
+        "tools | [5]",
+        "chat_template_kwargs | {'messages': []}",
+        "chat_template_kwargs | {'chat_template': 'x'}",
+        "max_completion_tokens | -1",
+      })
+  void refusesWrongChats(String field, String value) {
+    String messages =
+        field.equals("messages") ? "" : "'messages': [{'role': 'user', 'content': 'a'}], ";
+    HttpCalls.Reply reply =
+        http.post("/v1/chat/completions", "{" + messages + "'" + field + "': " + value + "}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/param").stringValue()).startsWith(
+        field.startsWith("max") ? "max_tokens" : field);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'use_beam_search': true",
+        "'response_format': {'type': 'json_schema', 'json_schema': {}}",
+        "'response_format': {'type': 'json_object'}",
+        "'suffix': 'end'",
+        "'guided_json': {'type': 'object'}",
+        "'structured_outputs': {'regex': 'a+'}",
+        "'bad_words': ['x']",
+        "'allowed_token_ids': [1]",
+      })
+  void saysWhatItCannotDo(String field) {
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'a', " + field + "}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        " ",
+        "{",
+        "null",
+        "[]",
+        "5",
+        "'text'",
+        "{'prompt': 'a'} {}",
+        "{'prompt': 'a'} x",
+        "{'prompt': 'a',}",
+        "{'prompt': 'a', 'prompt': 'b'}",
+        "{prompt: 'a'}",
+        "{'prompt': 'a' /* no */}",
+        "{'prompt': NaN}",
+        "{'prompt': Infinity}",
+        "{'prompt': 'a', 'n': 01}",
+        "{'prompt': 'a', 'n': +1}",
+        "{'prompt': 'a\nb'}",
+        "{'prompt': 'a\\x'}",
+        "{'prompt': '\\u12'}",
+        "{'prompt': '\\ud800'}",
+        "{'prompt': '\\udc00x'}",
+        "{'prompt': 'a', 'n': 1e400}",
+        "\uFEFF{'prompt': 'a'}",
+        "{'\\ud800': 1, 'prompt': 'a'}",
+      })
+  void refusesMalformedJson(String body) {
+    HttpCalls.Reply reply = http.post("/v1/completions", body);
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("json_parse_error");
+    assertThat(reply.json().at("/error/param").isNull()).isTrue();
+  }
+
+  @Test
+  void saysWhereJsonIsMalformed() {
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'a',\n 'n': x}");
+    assertThat(reply.json().at("/error/message").stringValue()).contains("line 2, column 7");
+  }
+
+  @Test
+  void refusesDeepNesting() {
+    String deep = "[".repeat(20_000) + "]".repeat(20_000);
+    assertThat(http.post("/v1/completions", "{'prompt': 'a', 'x': " + deep + "}").status())
+        .isEqualTo(400);
+  }
+
+  @Test
+  void refusesHugeNumbers() {
+    String digits = "9".repeat(5_000);
+    assertThat(http.post("/v1/completions", "{'prompt': 'a', 'n': " + digits + "}").status())
+        .isEqualTo(400);
+  }
+
+  @Test
+  void refusesBytesThatAreNotUtf8() {
+    try (HttpCalls.Raw raw = http.raw()) {
+      String body = "{\"prompt\":\"\u00ff\"}";
+      raw.send(
+          "POST /v1/completions HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: "
+              + body.length() + "\r\n\r\n" + body);
+      assertThat(raw.readAll()).startsWith("HTTP/1.1 400").contains("UTF-8");
+    }
+  }
+
+  @Test
+  void refusesAPromptThatIsTooLong() {
+    String words = "once ".repeat(200);
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + "'}");
+    assertThat(reply.status()).isEqualTo(400);
+    assertThat(reply.json().at("/error/message").stringValue())
+        .contains("expected: at most 63, the model's context is 64");
+    assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("prompt");
+  }
+
+  @Test
+  void keepsTheEndOfALongPromptWhenAsked() {
+    String words = "once ".repeat(200);
+    HttpCalls.Reply reply =
+        http.post(
+            "/v1/completions", "{'prompt': '" + words + "', 'truncate_prompt_tokens': 10}");
+    assertThat(reply.json().at("/usage/prompt_tokens").intValue()).isEqualTo(10);
+  }
+
+  @Test
+  void doesNotKnowOtherModels() {
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'model': 'gpt', 'prompt': 'a'}");
+    assertThat(reply.status()).isEqualTo(404);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotFoundError");
+    assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("model");
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("model_not_found");
+  }
+
+  @Test
+  void acceptsNulCharacters() {
+    assertThat(http.post("/tokenize", "{'prompt': 'a\\u0000b'}").status()).isEqualTo(200);
+  }
+}

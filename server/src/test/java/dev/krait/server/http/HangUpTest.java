@@ -1,0 +1,162 @@
+package dev.krait.server.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
+import java.net.SocketException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class HangUpTest {
+  private TestServer server;
+  private HttpCalls http;
+
+  @BeforeEach
+  void start() {
+    server = TestServer.start();
+    http = server.http();
+    server.runner().hold();
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  @Test
+  void aClientThatLeavesAStreamFreesItsSequenceWithinOneStep() {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post(
+          "/v1/completions",
+          "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'stream': true}");
+      server.runner().permit(2);
+      raw.readUntil("}\n\n\r\n");
+      assertThat(server.server().status().running()).isEqualTo(1);
+    }
+    stepUntilNothingRuns();
+    assertThat(server.runner().steps()).isLessThan(40);
+  }
+
+  @Test
+  void aClientThatLeavesBeforeAWholeAnswerFreesItsSequences() {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post(
+          "/v1/completions", "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'n': 3}");
+      Waiting.until(
+          () -> {
+            server.runner().permit(1);
+            return server.server().status().running() == 3;
+          });
+    }
+    stepUntilNothingRuns();
+    assertThat(server.runner().steps()).isLessThan(40);
+    Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  @Test
+  void refusesMoreSequencesThanTheDoorAdmits() {
+    HttpCalls.Reply reply =
+        http.post("/v1/completions", "{'prompt': 'a', 'n': 128, 'max_tokens': 1}");
+    assertThat(reply.status()).isEqualTo(429);
+    assertThat(reply.header("retry-after")).isEqualTo("1");
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("RateLimitError");
+    assertThat(server.server().requests()).isZero();
+  }
+
+  @Test
+  void aFailureInTheMiddleOfAStreamIsAnEventBeforeDone() {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post(
+          "/v1/completions",
+          "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'stream': true}");
+      server.runner().permit(1);
+      raw.readUntil("}\n\n\r\n");
+      server.runner().breakDown();
+      server.runner().permit(1);
+      String rest = raw.readUntil("0\r\n\r\n");
+      assertThat(rest).contains("data: {\"error\":{").contains("\"code\":\"server_error\"");
+      assertThat(rest.indexOf("[DONE]")).isGreaterThan(rest.indexOf("\"error\""));
+    }
+    assertThat(http.get("/health").status()).isEqualTo(503);
+    assertThat(server.server().failure().join().getMessage()).isNotBlank();
+  }
+
+  @Test
+  void aFailureBeforeTheFirstTokenHasItsOwnStatus() {
+    server.runner().breakDown();
+    server.runner().release();
+    HttpCalls.Reply reply =
+        http.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 5, 'stream': true}");
+    assertThat(reply.status()).isEqualTo(500);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("InternalServerError");
+  }
+
+  @Test
+  void drainsRunningRequestsAndRefusesNewOnes() {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 3, 'stream': true}");
+      server.runner().permit(1);
+      raw.readUntil("}\n\n\r\n");
+      assertThat(server.server().drain(1)).isFalse();
+      assertThat(http.get("/health").status()).isEqualTo(503);
+      HttpCalls.Reply refused = http.post("/v1/completions", "{'prompt': 'a'}");
+      assertThat(refused.status()).isEqualTo(503);
+      assertThat(refused.header("retry-after")).isEqualTo("1");
+      server.runner().release();
+      assertThat(server.server().drain(10_000_000_000L)).isTrue();
+      assertThat(raw.readUntil("0\r\n\r\n")).contains("[DONE]");
+    }
+  }
+
+  @Test
+  void aReaderThatStopsReadingDoesNotFillTheMemory() throws SocketException {
+    server.runner().release();
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.socket().setReceiveBufferSize(4096);
+      StringBuilder requests = new StringBuilder();
+      String body =
+          "{\"prompt\":\"a\",\"max_tokens\":60,\"ignore_eos\":true,\"stream\":true,"
+              + "\"logprobs\":20}";
+      for (int i = 0; i < 400; i++) {
+        requests
+            .append("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Length: ")
+            .append(body.length())
+            .append("\r\n\r\n")
+            .append(body);
+      }
+      Thread.ofVirtual().start(() -> sendQuietly(raw, requests.toString()));
+      int before = server.runner().steps();
+      Waiting.until(() -> isSteady(before));
+      assertThat(server.runner().steps()).isLessThan(200 * 60);
+    }
+    Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  /// Lets step after step pass, each only after the last was taken.
+  private void stepUntilNothingRuns() {
+    Waiting.until(
+        () -> {
+          server.runner().permit(1);
+          return server.server().status().running() == 0;
+        });
+  }
+
+  private static void sendQuietly(HttpCalls.Raw raw, String text) {
+    try {
+      raw.send(text);
+    } catch (java.io.UncheckedIOException e) {
+      // The test closes the connection while it is still being written.
+      assertThat(raw.socket().isClosed()).isTrue();
+    }
+  }
+
+  /// True when no step was run for a while although a request is here: its writer waits.
+  private boolean isSteady(int before) {
+    int now = server.runner().steps();
+    return now > before
+        && Waiting.staysTrue(() -> server.runner().steps() == now, 200);
+  }
+}

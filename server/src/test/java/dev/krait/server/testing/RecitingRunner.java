@@ -1,0 +1,116 @@
+package dev.krait.server.testing;
+
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.runner.ModelRunner;
+import dev.krait.runner.PendingStep;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepOutput;
+import dev.krait.scheduler.StepPlan;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// A model that recites the same tokens to everybody, again and again.
+///
+/// Steps can be held back: with a gate, each needs a permit.
+public final class RecitingRunner implements ModelRunner {
+  private final int[] script;
+  private final StepOutput output;
+  private final Semaphore gate = new Semaphore(0);
+  private final AtomicInteger steps = new AtomicInteger();
+  private volatile boolean gated;
+  private volatile boolean broken;
+
+  /// Recites the given token ids.
+  public RecitingRunner(int[] script, int capacity) {
+    this.script = script.clone();
+    this.output = new StepOutput(capacity, 0);
+  }
+
+  /// From now on each step needs a permit.
+  public void hold() {
+    gated = true;
+  }
+
+  /// Lets so many steps pass.
+  public void permit(int count) {
+    gate.release(count);
+  }
+
+  /// Lets every step pass again.
+  public void release() {
+    gated = false;
+    gate.release(1);
+  }
+
+  /// The next step fails as a device would.
+  public void breakDown() {
+    broken = true;
+  }
+
+  /// Steps begun so far.
+  public int steps() {
+    return steps.get();
+  }
+
+  @Override
+  public PendingStep submit(StepPlan plan) {
+    return () -> run(plan);
+  }
+
+  private StepOutput run(StepPlan plan) {
+    if (gated) {
+      gate.acquireUninterruptibly();
+    }
+    steps.incrementAndGet();
+    if (broken) {
+      throw new IllegalStateException("the device fell off the bus");
+    }
+    output.clear();
+    for (int i = 0; i < plan.size(); i++) {
+      Sequence sequence = plan.sequence(i);
+      SamplingParams sampling = sequence.request().sampling();
+      if (sampling.promptLogprobs() >= 0) {
+        output.setPromptLogprobs(i, promptLogprobs(sequence, plan.tokens(i)));
+      }
+      if (plan.choosesToken(i)) {
+        int id = script[(sequence.tokens() - sequence.promptTokens()) % script.length];
+        if (sampling.logprobs() >= 0) {
+          output.addToken(i, id, logprobs(id, sampling.logprobs()));
+        } else {
+          output.addToken(i, id, null);
+        }
+      }
+    }
+    return output;
+  }
+
+  private static List<TokenLogprobs> promptLogprobs(Sequence sequence, int tokens) {
+    List<TokenLogprobs> values = new ArrayList<>();
+    int first = sequence.computedTokens();
+    for (int at = first + 1; at <= Math.min(first + tokens, sequence.promptTokens() - 1); at++) {
+      values.add(
+          logprobs(sequence.tokenAt(at), sequence.request().sampling().promptLogprobs()));
+    }
+    return values;
+  }
+
+  /// Every token is the second most probable one; the id below it is the most probable.
+  private static TokenLogprobs logprobs(int id, int alternatives) {
+    int[] ids = new int[alternatives];
+    float[] values = new float[alternatives];
+    for (int i = 0; i < alternatives; i++) {
+      ids[i] = i == 0 ? id - 1 : i == 1 ? id : id + i;
+      values[i] = -0.5f * (i + 1);
+    }
+    return new TokenLogprobs(id, -1, 1, ids, values);
+  }
+
+  @Override
+  public void forget(long sequenceId) {}
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,196 @@
+package dev.krait.server.testing;
+
+import dev.krait.engine.EngineConfig;
+import dev.krait.engine.EngineHandle;
+import dev.krait.engine.ModelInfo;
+import dev.krait.engine.StepListener;
+import dev.krait.generation.TokenIds;
+import dev.krait.server.KraitServer;
+import dev.krait.server.ServedEngine;
+import dev.krait.server.ServerConfig;
+import dev.krait.server.http.HttpServerConfig;
+import dev.krait.testing.InMemoryEngine;
+import dev.krait.text.Tokenizer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+
+/// A whole server on free ports, with the shipped tokenizer and a model that recites one text.
+public final class TestServer implements AutoCloseable {
+  /// What the model recites before its end token.
+  public static final String TEXT = "Once upon a time, there was a little snake.";
+
+  /// Longest prompt plus output.
+  public static final int MAX_TOKENS = 64;
+
+  private static final int END = 4;
+  private static final int VOCABULARY = 4096;
+  private static final int MAX_SEQUENCES = 4;
+  private static final int MAX_WAITING = 4;
+
+  private final KraitServer server;
+  private final RecitingRunner runner;
+
+  private TestServer(KraitServer server, RecitingRunner runner) {
+    this.server = server;
+    this.runner = runner;
+  }
+
+  /// Starts a server.
+  public static TestServer start() {
+    return start(UnaryOperator.identity());
+  }
+
+  /// Starts a server with another configuration.
+  public static TestServer start(UnaryOperator<ServerConfig> change) {
+    Path folder = modelFolder();
+    RecitingRunner runner = new RecitingRunner(script(folder), MAX_SEQUENCES);
+    ServerConfig config =
+        new ServerConfig(
+            EngineConfig.of(folder),
+            shortTimeouts(),
+            new ServerConfig.Grpc(0, true),
+            List.of("krait-tiny", "alias"),
+            Optional.empty(),
+            false,
+            Duration.ofSeconds(5));
+    KraitServer server =
+        KraitServer.open(
+            change.apply(config), (_, steps, plan) -> engine(runner, steps, plan), "test", _ -> {});
+    return new TestServer(server, runner);
+  }
+
+  /// The same configuration, with templates of requests allowed.
+  public static ServerConfig trusting(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        true,
+        config.drainTimeout());
+  }
+
+  /// The same configuration, with an API key.
+  public static ServerConfig guarded(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        Optional.of("secret"),
+        false,
+        config.drainTimeout());
+  }
+
+  private static HttpServerConfig shortTimeouts() {
+    return new HttpServerConfig(
+        "127.0.0.1",
+        0,
+        64 << 10,
+        4096,
+        Duration.ofMillis(500),
+        Duration.ofSeconds(20),
+        Duration.ofSeconds(20));
+  }
+
+  /// The model folder that ships with the repository.
+  public static Path modelFolder() {
+    return Path.of(System.getProperty("krait.repo", ".."), "models", "krait-tiny");
+  }
+
+  private static int[] script(Path folder) {
+    try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+      int[] text = tokenizer.encode(TEXT, false);
+      int[] script = Arrays.copyOf(text, text.length + 1);
+      script[text.length] = END;
+      return script;
+    }
+  }
+
+  private static ServedEngine engine(
+      RecitingRunner runner, StepListener steps, Consumer<String> plan) {
+    InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(VOCABULARY)
+            .maxModelTokens(MAX_TOKENS)
+            .maxSequences(MAX_SEQUENCES)
+            .maxWaiting(MAX_WAITING)
+            .listener(steps)
+            .runner(_ -> runner)
+            .build();
+    engine.pools().layout().describe().forEach(plan);
+    engine.start();
+    return new RecitingEngine(engine, runner);
+  }
+
+  private record RecitingEngine(InMemoryEngine engine, RecitingRunner runner)
+      implements ServedEngine {
+    @Override
+    public EngineHandle handle() {
+      return engine.handle();
+    }
+
+    @Override
+    public ModelInfo model() {
+      ModelInfo.SamplingDefaults none =
+          new ModelInfo.SamplingDefaults(
+              OptionalDouble.empty(),
+              OptionalInt.empty(),
+              OptionalDouble.empty(),
+              OptionalDouble.empty(),
+              OptionalDouble.empty());
+      return new ModelInfo(
+          "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "recites a text");
+    }
+
+    @Override
+    public String backend() {
+      return "memory (it is a test)";
+    }
+
+    @Override
+    public int maxConcurrency() {
+      return MAX_SEQUENCES;
+    }
+
+    @Override
+    public Optional<byte[]> speculation() {
+      return Optional.empty();
+    }
+
+    @Override
+    public void close() {
+      runner.release();
+      engine.close();
+    }
+  }
+
+  /// The model.
+  public RecitingRunner runner() {
+    return runner;
+  }
+
+  /// The server.
+  public KraitServer server() {
+    return server;
+  }
+
+  /// A client of its HTTP port.
+  public HttpCalls http() {
+    return new HttpCalls(server.port());
+  }
+
+  @Override
+  public void close() {
+    runner.release();
+    server.close();
+  }
+}
