@@ -15,13 +15,14 @@ final class Announcement {
     String grpc = server.grpcPort().map(port -> ", gRPC on " + port).orElse("");
     out.printf(
         Locale.ROOT,
-        "krait: %s ready in %.2f s on %s%s; %s; backend %s; up to %d sequences of %d tokens%n",
+        "krait: %s ready in %.2f s on %s%s; %s; backend %s; %s; up to %d sequences of %d tokens%n",
         server.model().name(),
         startup.toMillis() / 1000.0,
         url,
         grpc,
         server.model().info().summary(),
         server.engine().backend(),
+        server.engine().memory(),
         server.engine().maxConcurrency(),
         server.model().info().maxTokens());
     out.println("  " + curl(server, url));

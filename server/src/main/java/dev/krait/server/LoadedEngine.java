@@ -38,6 +38,11 @@ public record LoadedEngine(Engine engine) implements ServedEngine {
   }
 
   @Override
+  public String memory() {
+    return engine.layout().describe().getFirst();
+  }
+
+  @Override
   public int maxConcurrency() {
     return engine.layout().sequencesOf(engine.model().maxTokens());
   }

@@ -7,6 +7,7 @@ import dev.krait.server.http.HttpServerConfig;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -91,7 +92,6 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    long start = System.nanoTime();
     KraitServer server;
     try {
       server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
@@ -99,7 +99,7 @@ final class ServeCommand implements Callable<Integer> {
       out.println("krait: " + e.getMessage());
       return e.code() == ErrorCode.UNAVAILABLE ? Exit.PORT_TAKEN : Exit.FAILED;
     }
-    Announcement.print(out, server, host, Duration.ofNanos(System.nanoTime() - start));
+    Announcement.print(out, server, host, sinceProcessStart());
     if (warmUp) {
       boolean answered = WarmUp.answers(server.port());
       server.close();
@@ -150,6 +150,11 @@ final class ServeCommand implements Callable<Integer> {
         apiKey,
         trustRequestTemplates,
         Duration.ofSeconds(drainSeconds));
+  }
+
+  private static Duration sinceProcessStart() {
+    Instant now = Instant.now();
+    return Duration.between(ProcessHandle.current().info().startInstant().orElse(now), now);
   }
 
   private static String folderName(Path folder) {

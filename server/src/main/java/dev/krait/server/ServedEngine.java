@@ -29,6 +29,9 @@ public interface ServedEngine extends AutoCloseable {
   /// What computes, and why it was chosen.
   String backend();
 
+  /// Memory that caches take, in words.
+  String memory();
+
   /// Sequences that the memory plan lets run at once.
   int maxConcurrency();
 

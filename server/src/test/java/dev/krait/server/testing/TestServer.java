@@ -157,6 +157,11 @@ public final class TestServer implements AutoCloseable {
     }
 
     @Override
+    public String memory() {
+      return "cache: none";
+    }
+
+    @Override
     public int maxConcurrency() {
       return MAX_SEQUENCES;
     }

@@ -1,0 +1,29 @@
+package dev.krait.server.testing;
+
+import dev.krait.engine.EngineConfig;
+import dev.krait.server.KraitServer;
+import dev.krait.server.LoadedEngine;
+import dev.krait.server.ServerConfig;
+import dev.krait.server.http.HttpServerConfig;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/// A whole server on free ports over the model that ships with the repository.
+public final class ShippedServer {
+  private ShippedServer() {}
+
+  /// Starts it.
+  public static KraitServer start() {
+    ServerConfig config =
+        new ServerConfig(
+            EngineConfig.of(TestServer.modelFolder()),
+            HttpServerConfig.of("127.0.0.1", 0),
+            new ServerConfig.Grpc(0, true),
+            List.of("krait-tiny"),
+            Optional.empty(),
+            false,
+            Duration.ofSeconds(5));
+    return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
+  }
+}
