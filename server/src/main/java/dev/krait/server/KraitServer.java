@@ -165,8 +165,7 @@ public final class KraitServer implements AutoCloseable {
   private static int draftPositions(ServerConfig config) {
     return switch (config.engine().speculation()) {
       case OFF -> 0;
-      case NGRAM, DRAFT ->
-          config.engine().draftTokens().orElse(config.engine().maxDraftTokens());
+      case NGRAM, DRAFT -> config.engine().draftTokens().orElse(config.engine().maxDraftTokens());
     };
   }
 

@@ -16,11 +16,13 @@ import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
 import dev.krait.text.IncrementalDecoder;
 import dev.krait.text.StopMatcher;
+import dev.krait.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 
 /// One sequence as text: decodes tokens, finds stop strings, and ends the engine's work when one
 /// appears.
@@ -30,10 +32,14 @@ public final class TextStream {
   private final EngineHandle engine;
   private final TokenStream tokens;
   private final IncrementalDecoder decoder;
+  private final Tokenizer tokenizer;
+  private final boolean skipSpecialTokens;
   private final StopMatcher matcher;
+  private final IntStream.Builder shown = IntStream.builder();
   private final StopRequest stop;
   private final GenerationListener listener;
   private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+
   /// An event that was read while looking for the end.
   private Optional<GenerationEvent> ahead = Optional.empty();
 
@@ -44,12 +50,15 @@ public final class TextStream {
   TextStream(
       EngineHandle engine,
       TokenStream tokens,
-      IncrementalDecoder decoder,
+      Tokenizer tokenizer,
+      boolean skipSpecialTokens,
       StopRequest stop,
       GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
-    this.decoder = decoder;
+    this.tokenizer = tokenizer;
+    this.skipSpecialTokens = skipSpecialTokens;
+    this.decoder = new IncrementalDecoder(tokenizer, new int[0], skipSpecialTokens);
     this.matcher = new StopMatcher(stop.strings(), stop.includeString());
     this.stop = stop;
     this.listener = listener;
@@ -70,8 +79,7 @@ public final class TextStream {
         case End end -> {
           StringBuilder text = new StringBuilder();
           Finish finish = finish(end, text);
-          return new TextChunk(
-              text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
+          return new TextChunk(text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
         }
       }
     }
@@ -80,6 +88,21 @@ public final class TextStream {
   /// Log-probabilities of the prompt from its second token on; whole once a chunk was read.
   public List<TokenLogprobs> promptLogprobs() {
     return promptLogprobs;
+  }
+
+  /// The text of the whole answer, once it is over: all tokens decoded together, or the chunks'
+  /// text where a stop string cut it.
+  ///
+  /// The two differ only where a run of byte tokens is no valid UTF-8: a stream cannot take back
+  /// the part of the run that was.
+  ///
+  /// @param streamed the chunks' text, joined
+  public String wholeText(String streamed) {
+    if (matcher.matched().isPresent()) {
+      return streamed;
+    }
+    int[] ids = shown.build().toArray();
+    return tokenizer.decode(ids, 0, ids.length, skipSpecialTokens);
   }
 
   /// Counts so far; drafts are counted when the sequence is over.
@@ -104,9 +127,9 @@ public final class TextStream {
     TokenIds ids = burst.ids();
     for (int i = 0; i < ids.size(); i++) {
       generated++;
-      boolean hidden =
-          burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
+      boolean hidden = burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
       if (!hidden) {
+        shown.add(ids.at(i));
         emit(decoder.push(ids.at(i)), text);
       }
       if (matcher.matched().isPresent()) {
