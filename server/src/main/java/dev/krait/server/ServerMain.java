@@ -1,8 +1,8 @@
 package dev.krait.server;
 
 import dev.krait.server.bench.BenchCommand;
-import java.io.InputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -53,8 +53,7 @@ public final class ServerMain {
     line.setDefaultValueProvider(new EnvironmentDefaults(environment));
     line.getSubcommands()
         .values()
-        .forEach(
-            command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
+        .forEach(command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
     return line;
   }
 
@@ -108,8 +107,7 @@ public final class ServerMain {
       }
       String name = option.longestName();
       return name.startsWith("--")
-          ? environment.get(
-              "KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT))
+          ? environment.get("KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT))
           : null;
     }
   }

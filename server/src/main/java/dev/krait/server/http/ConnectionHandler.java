@@ -56,10 +56,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   }
 
   ConnectionHandler(
-      int maxBodyBytes,
-      RequestClock clock,
-      Supplier<HttpRouter> router,
-      ExecutorService handlers) {
+      int maxBodyBytes, RequestClock clock, Supplier<HttpRouter> router, ExecutorService handlers) {
     this.maxBodyBytes = maxBodyBytes;
     this.clock = clock;
     this.router = router;
@@ -169,8 +166,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static void run(
-      ChannelHandlerContext context, HttpRouter routes, HttpExchange exchange) {
+  private static void run(ChannelHandlerContext context, HttpRouter routes, HttpExchange exchange) {
     boolean answered = false;
     try {
       routes.handle(exchange);
@@ -198,8 +194,8 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  /// Answers, then reads on for a moment: a client that is still sending would otherwise see a reset
-  /// instead of the answer.
+  /// Answers, then reads on for a moment: a client that is still sending would otherwise see a
+  /// reset instead of the answer.
   private static void sendAndLinger(ChannelHandlerContext context, ErrorBody error) {
     context
         .writeAndFlush(HttpExchange.closingResponse(error))
@@ -248,9 +244,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
 
   private ErrorBody tooLarge() {
     return ErrorBody.protocol(
-        413,
-        "body: too large (expected: at most " + maxBodyBytes + " bytes)",
-        "request_too_large");
+        413, "body: too large (expected: at most " + maxBodyBytes + " bytes)", "request_too_large");
   }
 
   private static ErrorBody malformed(DecoderResult result) {

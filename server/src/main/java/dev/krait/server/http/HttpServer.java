@@ -82,8 +82,13 @@ public final class HttpServer implements AutoCloseable {
       handlers.close();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
-          "port: " + config.port() + " on " + config.host() + " cannot be bound (expected: a free"
-              + " port; another server may be running): " + bound.cause().getMessage(),
+          "port: "
+              + config.port()
+              + " on "
+              + config.host()
+              + " cannot be bound (expected: a free"
+              + " port; another server may be running): "
+              + bound.cause().getMessage(),
           bound.cause());
     }
     HttpServer server = new HttpServer(loops, handlers, router, bound.channel());

@@ -45,8 +45,7 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   public void channelRead(ChannelHandlerContext context, Object bytes) {
     if (!reading && !busy) {
       reading = true;
-      restart(
-          context, requestTimeout, () -> context.fireUserEventTriggered(Expired.REQUEST));
+      restart(context, requestTimeout, () -> context.fireUserEventTriggered(Expired.REQUEST));
     }
     context.fireChannelRead(bytes);
   }

@@ -49,8 +49,8 @@ public final class OpenAiJson {
 
   /// Parses a request body.
   ///
-  /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one strict
-  ///   JSON object
+  /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one
+  ///   strict JSON object
   public static Fields object(byte[] body) {
     JsonNode root = parse(decode(body));
     if (!root.isObject()) {
@@ -89,7 +89,8 @@ public final class OpenAiJson {
       return MAPPER.readTree(text);
     } catch (JacksonException e) {
       TokenStreamLocation at = e.getLocation();
-      String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+      String where =
+          at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
           "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),

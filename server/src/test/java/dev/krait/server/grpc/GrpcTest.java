@@ -169,8 +169,7 @@ class GrpcTest {
         LONG.toBuilder().setSampling(Sampling.newBuilder().setTemperature(Float.NaN)).build(),
         Status.Code.INVALID_ARGUMENT);
     assertRefused(
-        GenerateRequest.newBuilder().addPromptTokenIds(4096).build(),
-        Status.Code.INVALID_ARGUMENT);
+        GenerateRequest.newBuilder().addPromptTokenIds(4096).build(), Status.Code.INVALID_ARGUMENT);
     assertRefused(
         LONG.toBuilder().setPrompt("once ".repeat(200)).build(), Status.Code.INVALID_ARGUMENT);
     assertRefused(LONG.toBuilder().setModel("gpt").build(), Status.Code.NOT_FOUND);
@@ -179,39 +178,35 @@ class GrpcTest {
   private void assertRefused(GenerateRequest request, Status.Code code) {
     assertThatThrownBy(() -> generate(request))
         .isInstanceOfSatisfying(
-            StatusRuntimeException.class,
-            e -> assertThat(e.getStatus().getCode()).isEqualTo(code));
+            StatusRuntimeException.class, e -> assertThat(e.getStatus().getCode()).isEqualTo(code));
   }
 
   @Test
   void carriesItsOwnCodeInTheDetail() {
     assertThatThrownBy(() -> generate(LONG.toBuilder().setModel("gpt").build()))
-        .satisfies(
-            e -> {
-              com.google.rpc.Status status = StatusProto.fromThrowable(e);
-              assertThat(status).isNotNull();
-              assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
-                  .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
-            });
+        .satisfies(e -> {
+          com.google.rpc.Status status = StatusProto.fromThrowable(e);
+          assertThat(status).isNotNull();
+          assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
+              .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
+        });
   }
 
   @Test
   void aCancelledCallFreesItsSequence() {
     server.runner().hold();
     Context.CancellableContext context = Context.current().withCancellation();
-    context.run(
-        () -> {
-          Iterator<GenerateResponse> events = stub.generate(LONG);
-          server.runner().permit(1);
-          assertThat(events.next().getTokens().getText()).isEqualTo("Once");
-        });
+    context.run(() -> {
+      Iterator<GenerateResponse> events = stub.generate(LONG);
+      server.runner().permit(1);
+      assertThat(events.next().getTokens().getText()).isEqualTo("Once");
+    });
     assertThat(server.server().status().running()).isEqualTo(1);
     context.cancel(null);
-    Waiting.until(
-        () -> {
-          server.runner().permit(1);
-          return server.server().status().running() == 0;
-        });
+    Waiting.until(() -> {
+      server.runner().permit(1);
+      return server.server().status().running() == 0;
+    });
     assertThat(server.runner().steps()).isLessThan(40);
     Waiting.until(() -> server.server().requests() == 0);
   }
@@ -219,16 +214,13 @@ class GrpcTest {
   @Test
   void aDeadlineEndsACall() {
     server.runner().hold();
-    assertThatThrownBy(
-            () ->
-                stub.withDeadlineAfter(200, TimeUnit.MILLISECONDS)
-                    .generate(LONG)
-                    .forEachRemaining(_ -> {}))
+    assertThatThrownBy(() ->
+            stub.withDeadlineAfter(200, TimeUnit.MILLISECONDS)
+                .generate(LONG)
+                .forEachRemaining(_ -> {}))
         .isInstanceOfSatisfying(
             StatusRuntimeException.class,
-            e ->
-                assertThat(e.getStatus().getCode())
-                    .isEqualTo(Status.Code.DEADLINE_EXCEEDED));
+            e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED));
     server.runner().release();
     Waiting.until(() -> server.server().requests() == 0);
   }
@@ -283,8 +275,7 @@ class GrpcTest {
       assertThatThrownBy(() -> bare.generate(LONG).next())
           .isInstanceOfSatisfying(
               StatusRuntimeException.class,
-              e ->
-                  assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
+              e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
       Metadata headers = new Metadata();
       headers.put(
           Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer secret");

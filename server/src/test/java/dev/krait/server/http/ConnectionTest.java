@@ -66,7 +66,9 @@ class ConnectionTest {
       String body = "{\"prompt\":[9],\"max_tokens\":1,\"stream\":true}";
       raw.send(
           "POST /v1/completions HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: "
-              + body.length() + "\r\n\r\n" + body);
+              + body.length()
+              + "\r\n\r\n"
+              + body);
       String reply = raw.readAll();
       assertThat(reply).doesNotContain("chunked").endsWith("}\n\ndata: [DONE]\n\n");
     }
@@ -82,8 +84,7 @@ class ConnectionTest {
 
   @Test
   void repeatsTheRequestIdOrMakesOne() {
-    assertThat(http.get("/version", "x-request-id", "r-7").header("x-request-id"))
-        .isEqualTo("r-7");
+    assertThat(http.get("/version", "x-request-id", "r-7").header("x-request-id")).isEqualTo("r-7");
     assertThat(http.get("/version").header("x-request-id")).hasSize(32);
   }
 
@@ -188,10 +189,8 @@ class ConnectionTest {
       HttpCalls.Reply refused = calls.get("/v1/models");
       assertThat(refused.status()).isEqualTo(401);
       assertThat(refused.text()).isEqualTo("{\"error\":\"Unauthorized\"}");
-      assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status())
-          .isEqualTo(401);
-      assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status())
-          .isEqualTo(200);
+      assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status()).isEqualTo(401);
+      assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/health").status()).isEqualTo(200);
     }
   }
