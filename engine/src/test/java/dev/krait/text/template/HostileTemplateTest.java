@@ -1,12 +1,15 @@
-package dev.krait.text.jinja;
+package dev.krait.text.template;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import dev.krait.text.jinja.TemplateException.Reason;
+import dev.krait.text.template.TemplateException.Reason;
 import java.time.Clock;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,36 +36,22 @@ class HostileTemplateTest {
         Arguments.of("many conditionals", "{{ " + "1 if 0 else ".repeat(15000) + "1 }}"),
         Arguments.of("deep blocks", "{% if 1 %}".repeat(5000) + "{% endif %}".repeat(5000)),
         Arguments.of("a long source", "x".repeat(300_000)),
-        Arguments.of("center", "{{ 'a' | center(1000000000) }}"),
-        Arguments.of("batch", "{{ [1] | batch(1000000000, 'x') | list }}"),
-        Arguments.of("slice", "{{ [1] | slice(1000000000) | list }}"),
         Arguments.of("repetition", "{{ 'x' * 1000000000 }}"),
-        Arguments.of("endless repetition", "{{ 'x' * 99999999999999999999 }}"),
-        Arguments.of("repeated list", "{{ [1] * 1000000000 }}"),
         Arguments.of("range", "{{ range(10000000000) }}"),
-        Arguments.of("power", "{{ 9 ** 99999 }}"),
         Arguments.of("doubled text", grow("'aaaaaaaaaa'", "ns.x + ns.x", "")),
         Arguments.of("doubled list", grow("[1]", "ns.x + ns.x", "")),
-        Arguments.of("squared number", grow("3", "ns.x * ns.x", "")),
         Arguments.of("list of itself twice, printed", grow("[1]", "[ns.x, ns.x]", "{{ ns.x }}")),
         Arguments.of("the same as JSON", grow("[1]", "[ns.x, ns.x]", "{{ ns.x | tojson }}")),
         Arguments.of(
             "deep list",
             "{% set ns = namespace(x=[1]) %}{% for i in range(99999) %}{% set ns.x = [ns.x] %}"
                 + "{% endfor %}{{ ns.x }}"),
-        Arguments.of("endless macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
-        Arguments.of(
-            "doubling macro",
-            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
-                + "{{ f(60) }}"),
         Arguments.of("slow search", "{{ 'a' * 2000000 ~ 'b' in 'a' * 4000000 }}"),
         Arguments.of("explosive replace", "{{ ('a' * 4000000).replace('a', 'b' * 1000) }}"),
         Arguments.of("wide indent", "{{ ('a\n' * 100000) | indent(1000000) }}"),
-        Arguments.of("big join", "{{ (['a' * 100000] * 100000) | join }}"),
         Arguments.of(
             "big output",
             "{% set a = 'a' * 4000000 %}{% for i in range(100) %}{{ a }}{% endfor %}"),
-        Arguments.of("zfill", "{{ '1'.zfill(2000000000) }}"),
         Arguments.of("quadratic unique", "{{ range(100000) | unique | list | length }}"),
         Arguments.of("date format", "{{ strftime_now('%Y' * 1000000) }}"));
   }
@@ -75,6 +64,30 @@ class HostileTemplateTest {
   @MethodSource("beyondALimit")
   void endsAtALimit(String name, String source) {
     assertThat(failure(source, Map.of()).reason()).as(name).isEqualTo(Reason.LIMIT);
+  }
+
+  static Stream<Arguments> beyondTheDialect() {
+    return Stream.of(
+        Arguments.of("center", "{{ 'a' | center(1000000000) }}"),
+        Arguments.of("batch", "{{ [1] | batch(1000000000, 'x') | list }}"),
+        Arguments.of("slice", "{{ [1] | slice(1000000000) | list }}"),
+        Arguments.of("endless repetition", "{{ 'x' * 99999999999999999999 }}"),
+        Arguments.of("repeated list", "{{ [1] * 1000000000 }}"),
+        Arguments.of("power", "{{ 9 ** 99999 }}"),
+        Arguments.of("squared number", grow("3", "ns.x * ns.x", "")),
+        Arguments.of("endless macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
+        Arguments.of(
+            "doubling macro",
+            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+                + "{{ f(60) }}"),
+        Arguments.of("big join", "{{ (['a' * 100000] * 100000) | join }}"),
+        Arguments.of("zfill", "{{ '1'.zfill(2000000000) }}"));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("beyondTheDialect")
+  void isRefusedBeforeItCostsAnything(String name, String source) {
+    assertThat(failure(source, Map.of()).reason()).as(name).isIn(Reason.SYNTAX, Reason.EVALUATION);
   }
 
   static Stream<String> malformed() {
@@ -93,7 +106,6 @@ class HostileTemplateTest {
         "{% if 1 %}",
         "{% endif %}",
         "{% for %}{% endfor %}",
-        "{% break %}",
         "{% include 'a' %}",
         "{% extends 'a' %}",
         "{% import 'a' as b %}",
@@ -119,7 +131,32 @@ class HostileTemplateTest {
         "{{ ''.__class__.__mro__ }}",
         "{{ m.update({'a': 2}) }}",
         "{{ [1].append(2) }}",
-        "{{ range.__globals__.x }}");
+        "{{ range.__globals__.x }}",
+        "{{ ____int3rpr3t3r____.getContext() }}",
+        "{{ ____int3rpr3t3r____ }}",
+        "{% for x in [1] %}{{ loop.getClass() }}{% endfor %}",
+        "{{ today() }}",
+        "{% break %}");
+  }
+
+  @Test
+  void theInterpreterUnderItsInnerNameHasNoAttributes() {
+    assertThat(render("[{{ ____int3rpr3t3r____.config }}]", Map.of())).isEqualTo("[]");
+  }
+
+  @Test
+  void manyThreadsRenderOneTemplate() {
+    PromptTemplate template =
+        PromptTemplate.compile(
+            "{% for m in ms %}{% if m > 1 %}{{ m * n }},{% endif %}{% endfor %}",
+            Clock.systemUTC());
+    List<Object> numbers = List.of(1, 2, 3);
+    assertThat(
+            IntStream.range(0, 400)
+                .parallel()
+                .mapToObj(n -> template.render(Map.of("ms", numbers, "n", n)))
+                .toList())
+        .isEqualTo(IntStream.range(0, 400).mapToObj(n -> 2 * n + "," + 3 * n + ",").toList());
   }
 
   @Test
@@ -139,17 +176,17 @@ class HostileTemplateTest {
     String source =
         "{% for m in messages %}{% if '</think>' in m.content %}x{% endif %}"
             + "{{ m.role + m.content.split('</think>')[-1] | trim }}{% endfor %}";
-    String rendered =
-        Template.compile(source, Limits.DEFAULT, Clock.systemUTC())
-            .render(Map.of("messages", java.util.Collections.nCopies(2000, message)));
+    String rendered = render(source, Map.of("messages", Collections.nCopies(2000, message)));
     assertThat(rendered).hasSizeGreaterThan(3_000_000);
+  }
+
+  private static String render(String source, Map<String, Object> variables) {
+    return PromptTemplate.compile(source, Clock.systemUTC()).render(variables);
   }
 
   private static TemplateException failure(String source, Map<String, Object> variables) {
     TemplateException failure =
-        catchThrowableOfType(
-            TemplateException.class,
-            () -> Template.compile(source, Limits.DEFAULT, Clock.systemUTC()).render(variables));
+        catchThrowableOfType(TemplateException.class, () -> render(source, variables));
     assertThat(failure).as("a failure").isNotNull();
     return failure;
   }

@@ -1,4 +1,4 @@
-package dev.krait.text.jinja;
+package dev.krait.text.template;
 
 /// A template that cannot be compiled or rendered; the message is meant for whoever sent the
 /// conversation or wrote the template.
@@ -36,6 +36,10 @@ public final class TemplateException extends RuntimeException {
     return new TemplateException(
         Reason.LIMIT,
         "chat template " + what + ": " + value + " (expected: at most " + limit + ")");
+  }
+
+  static TemplateException size(String message) {
+    return new TemplateException(Reason.LIMIT, "chat template size: " + message);
   }
 
   /// Why it failed.
