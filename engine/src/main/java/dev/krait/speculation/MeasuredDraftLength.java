@@ -168,9 +168,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       drafting += drafts.count(i) > 0 ? 1 : 0;
       deepest = Math.max(deepest, drafts.count(i));
     }
-    targetCosts.observe(tokens, targetNanos);
+    targetCosts.observe(tokens, (double) targetNanos);
     if (deepest > 0) {
-      draftCosts.observe(drafting, draftNanos / deepest);
+      draftCosts.observe(drafting, (double) draftNanos / deepest);
     }
     if (++steps % REPORT_STEPS == 0) {
       report = buildReport();

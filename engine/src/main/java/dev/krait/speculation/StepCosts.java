@@ -22,7 +22,7 @@ final class StepCosts {
   }
 
   /// Adds a measurement.
-  void observe(int tokens, long stepNanos) {
+  void observe(int tokens, double stepNanos) {
     steps++;
     if (tokens >= nanos.length) {
       return;
@@ -40,7 +40,7 @@ final class StepCosts {
   }
 
   /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most its own size.
-  private double clip(int tokens, long stepNanos) {
+  private double clip(int tokens, double stepNanos) {
     return Math.clamp(stepNanos - nanos[tokens], -nanos[tokens], nanos[tokens]);
   }
 

@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -50,7 +51,7 @@ class SpeculativeSamplingTest {
   static void open() throws URISyntaxException {
     Path folder =
         Path.of(SpeculativeSamplingTest.class.getResource("/speculative/expected.json").toURI())
-            .getParent();
+            .resolveSibling("");
     backend = new ReferenceBackend();
     target = new ModelBench(folder.resolve("tiny-target"), backend, 1, 64, 64);
     draft = new ModelBench(folder.resolve("tiny-draft"), backend, 1, 64, 64);
@@ -202,7 +203,7 @@ class SpeculativeSamplingTest {
   }
 
   private static double[] doubles(String tensor) {
-    float[] values = exact.get(tensor).toFloats();
+    float[] values = Objects.requireNonNull(exact.get(tensor), tensor).toFloats();
     double[] wide = new double[values.length];
     for (int i = 0; i < wide.length; i++) {
       wide[i] = values[i];

@@ -135,7 +135,7 @@ class SpeculationEqualityTest {
     public void propose(StepPlan plan, Drafts drafts) {
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
-        List<Integer> text = texts.get(sequence.request().promptIds());
+        List<Integer> text = texts.getOrDefault(sequence.request().promptIds(), List.of());
         int from = sequence.tokens() - sequence.promptTokens();
         int count = plan.draftTokens(i) == 0 ? 0 : random.nextInt(plan.draftTokens(i) + 1);
         for (int j = 0; j < count; j++) {

@@ -42,7 +42,7 @@ public final class GoldenModel {
   public static Path folder(String name) {
     try {
       URI uri = GoldenModel.class.getResource("/models/" + name + "/config.json").toURI();
-      return Path.of(uri).getParent();
+      return Path.of(uri).resolveSibling("");
     } catch (java.net.URISyntaxException | NullPointerException failure) {
       throw new IllegalArgumentException("no fixture " + name, failure);
     }
@@ -50,7 +50,7 @@ public final class GoldenModel {
 
   /// Names of all fixtures.
   public static List<String> names() {
-    Path models = folder("mil2-0").getParent();
+    Path models = folder("mil2-0").resolveSibling("");
     try (var folders = Files.list(models)) {
       return folders.map(path -> path.getFileName().toString()).sorted().toList();
     } catch (java.io.IOException failure) {
