@@ -196,7 +196,7 @@ final class OpScenarios {
         all.add(
             new Scenario(
                 "rope of 3 heads of " + headDim + ", rows " + rows,
-                EXACT,
+                ELEMENTWISE,
                 bench -> {
                   StepInputs step = OpBench.step(rows, 900);
                   Rows cos = bench.output(rows, headDim / 2);

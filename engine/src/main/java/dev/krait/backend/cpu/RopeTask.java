@@ -55,8 +55,8 @@ final class RopeTask {
     for (int t = first; t < end; t++) {
       for (int i = 0; i < frequencies.length; i++) {
         double angle = step.positions[t] * frequencies[i];
-        c[HostRows.at(cos, t) + i] = (float) StrictMath.cos(angle);
-        s[HostRows.at(sin, t) + i] = (float) StrictMath.sin(angle);
+        c[HostRows.at(cos, t) + i] = (float) Math.cos(angle);
+        s[HostRows.at(sin, t) + i] = (float) Math.sin(angle);
       }
     }
   }
