@@ -49,6 +49,8 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule theServerSeesTheEngineFromOutside =
       noClasses()
+          .that()
+          .resideOutsideOfPackage("dev.krait.server.bench")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(
