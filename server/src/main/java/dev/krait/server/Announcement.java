@@ -11,7 +11,8 @@ final class Announcement {
   /// Prints one line that says what is served where, and one to paste.
   static void print(PrintStream out, KraitServer server, String host, Duration startup) {
     String shown = host.equals("0.0.0.0") || host.equals("::") ? "127.0.0.1" : host;
-    String url = "http://" + (shown.contains(":") ? "[" + shown + "]" : shown) + ":" + server.port();
+    String url =
+        "http://" + (shown.contains(":") ? "[" + shown + "]" : shown) + ":" + server.port();
     String grpc = server.grpcPort().map(port -> ", gRPC on " + port).orElse("");
     out.printf(
         Locale.ROOT,

@@ -14,15 +14,24 @@ public record ByteSize(long bytes) {
       Pattern.compile("(\\d{1,15}(?:\\.\\d{1,6})?)\\s*([kmgt]?i?b?)", Pattern.CASE_INSENSITIVE);
   private static final Map<String, Long> UNITS =
       Map.of(
-          "", 1L,
-          "k", 1000L,
-          "m", 1000L * 1000,
-          "g", 1000L * 1000 * 1000,
-          "t", 1000L * 1000 * 1000 * 1000,
-          "ki", 1L << 10,
-          "mi", 1L << 20,
-          "gi", 1L << 30,
-          "ti", 1L << 40);
+          "",
+          1L,
+          "k",
+          1000L,
+          "m",
+          1000L * 1000,
+          "g",
+          1000L * 1000 * 1000,
+          "t",
+          1000L * 1000 * 1000 * 1000,
+          "ki",
+          1L << 10,
+          "mi",
+          1L << 20,
+          "gi",
+          1L << 30,
+          "ti",
+          1L << 40);
 
   /// Reads a size.
   ///

@@ -76,8 +76,7 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    try (ServedEngine engine =
-            LoadedEngine.open(model.engine(), StepListener.none(), line -> {});
+    try (ServedEngine engine = LoadedEngine.open(model.engine(), StepListener.none(), line -> {});
         Tokenizer tokenizer = Tokenizer.open(model.modelFolder())) {
       Optional<ChatTemplate> template =
           chat ? ChatTemplate.open(model.modelFolder()) : Optional.empty();

@@ -83,7 +83,7 @@ public final class KraitServer implements AutoCloseable {
       grpc = joined(grpcOpening);
       grpc.ifPresent(server -> server.serve(loaded.service()));
       http.serve(loaded.routes());
-      loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
+      var _ = loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
       return new KraitServer(http, grpc, loaded, resources);
     } catch (RuntimeException e) {
       closeAll(resources);
@@ -165,8 +165,7 @@ public final class KraitServer implements AutoCloseable {
   private static int draftPositions(ServerConfig config) {
     return switch (config.engine().speculation()) {
       case OFF -> 0;
-      case NGRAM, DRAFT ->
-          config.engine().draftTokens().orElse(config.engine().maxDraftTokens());
+      case NGRAM, DRAFT -> config.engine().draftTokens().orElse(config.engine().maxDraftTokens());
     };
   }
 

@@ -17,8 +17,7 @@ public record LoadedEngine(Engine engine) implements ServedEngine {
   /// Opens a model folder.
   ///
   /// @param plan is given the lines of the memory plan before weights are loaded
-  public static ServedEngine open(
-      EngineConfig config, StepListener steps, Consumer<String> plan) {
+  public static ServedEngine open(EngineConfig config, StepListener steps, Consumer<String> plan) {
     return new LoadedEngine(Engine.open(config, steps, plan));
   }
 

@@ -1,7 +1,7 @@
 package dev.krait.server;
 
-import java.io.InputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.util.Locale;
@@ -50,8 +50,7 @@ public final class ServerMain {
     line.setDefaultValueProvider(new EnvironmentDefaults(environment));
     line.getSubcommands()
         .values()
-        .forEach(
-            command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
+        .forEach(command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
     return line;
   }
 
@@ -100,8 +99,7 @@ public final class ServerMain {
       }
       String name = option.longestName();
       return name.startsWith("--")
-          ? environment.get(
-              "KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT))
+          ? environment.get("KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT))
           : null;
     }
   }

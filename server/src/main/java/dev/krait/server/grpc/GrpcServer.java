@@ -30,7 +30,11 @@ public final class GrpcServer implements AutoCloseable {
   private final ExecutorService threads;
   private final AtomicBoolean terminal = new AtomicBoolean();
 
-  private GrpcServer(Server server, HealthStatusManager health, AtomicReference<Optional<GenerationService>> service, ExecutorService threads) {
+  private GrpcServer(
+      Server server,
+      HealthStatusManager health,
+      AtomicReference<Optional<GenerationService>> service,
+      ExecutorService threads) {
     this.server = server;
     this.health = health;
     this.service = service;
@@ -42,8 +46,7 @@ public final class GrpcServer implements AutoCloseable {
   /// @param port port to listen on; 0 picks a free one
   /// @param apiKey key that inference calls must bring; empty lets everyone in
   /// @throws EngineException with UNAVAILABLE when the address cannot be bound
-  public static GrpcServer open(
-      String host, int port, Optional<String> apiKey) {
+  public static GrpcServer open(String host, int port, Optional<String> apiKey) {
     ExecutorService threads =
         Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("grpc-", 0).factory());
     HealthStatusManager health = new HealthStatusManager();

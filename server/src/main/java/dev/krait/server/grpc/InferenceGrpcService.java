@@ -33,7 +33,6 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
 
   private final Supplier<Optional<GenerationService>> service;
   private final Executor threads;
-  
 
   /// Creates the service.
   ///
@@ -83,8 +82,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
       LOG.error("call {} failed", id, e);
       out.fail(
           StatusMapper.of(
-              new EngineException(
-                  ErrorCode.INTERNAL, "the server failed; its log says why", e)));
+              new EngineException(ErrorCode.INTERNAL, "the server failed; its log says why", e)));
     }
   }
 
@@ -105,10 +103,9 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   private GenerationService ready() {
     return service
         .get()
-        .orElseThrow(
-            () ->
-                new EngineException(
-                    ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again)"));
+        .orElseThrow(() ->
+            new EngineException(
+                ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again)"));
   }
 
   private static void stream(Job job, CallWriter<GenerateResponse> out) {
@@ -128,8 +125,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
       chunk
           .finish()
           .map(finish -> ProtoResponses.finished(finish, usage))
-          .ifPresent(
-              event -> out.send(GenerateResponse.newBuilder().setFinished(event).build()));
+          .ifPresent(event -> out.send(GenerateResponse.newBuilder().setFinished(event).build()));
       more = chunk.finish().isEmpty();
     }
   }

@@ -29,7 +29,8 @@ final class KeyInterceptor implements ServerInterceptor {
         || MessageDigest.isEqual(expected.get(), given.getBytes(StandardCharsets.UTF_8))) {
       return next.startCall(call, headers);
     }
-    call.close(Status.UNAUTHENTICATED.withDescription("authorization: missing or wrong"), new Metadata());
+    call.close(
+        Status.UNAUTHENTICATED.withDescription("authorization: missing or wrong"), new Metadata());
     return new ServerCall.Listener<>() {};
   }
 }

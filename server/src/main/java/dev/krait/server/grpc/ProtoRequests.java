@@ -37,9 +37,7 @@ final class ProtoRequests {
     OptionalInt maxTokens =
         request.hasMaxTokens()
             ? OptionalInt.of(request.getMaxTokens())
-            : prompt instanceof Prompt.Chat
-                ? OptionalInt.empty()
-                : OptionalInt.of(PROMPT_TOKENS);
+            : prompt instanceof Prompt.Chat ? OptionalInt.empty() : OptionalInt.of(PROMPT_TOKENS);
     return new PromptRequest(
         request.getRequestId().isEmpty() ? id : request.getRequestId(),
         request.getModel().isEmpty() ? Optional.empty() : Optional.of(request.getModel()),

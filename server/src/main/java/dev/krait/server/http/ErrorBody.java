@@ -43,8 +43,8 @@ public record ErrorBody(
               malformed ? "json_parse_error" : "invalid_value",
               Map.of());
       case NOT_FOUND ->
-          new ErrorBody(404, "NotFoundError", message, param, param.orElse("path") + "_not_found",
-              Map.of());
+          new ErrorBody(
+              404, "NotFoundError", message, param, param.orElse("path") + "_not_found", Map.of());
       case UNSUPPORTED ->
           new ErrorBody(501, "NotImplementedError", message, param, "unsupported", Map.of());
       case RESOURCE_EXHAUSTED ->
@@ -53,8 +53,7 @@ public record ErrorBody(
           plain(504, "DeadlineExceededError", message, "deadline_exceeded", Map.of());
       case CANCELLED -> plain(499, "CancelledError", message, "cancelled", Map.of());
       case UNAVAILABLE ->
-          plain(
-              503, "ServiceUnavailableError", message, "unavailable", Map.of("retry-after", "1"));
+          plain(503, "ServiceUnavailableError", message, "unavailable", Map.of("retry-after", "1"));
       case INVALID_CHECKPOINT, INTERNAL ->
           plain(500, "InternalServerError", message, "server_error", Map.of());
     };
@@ -68,8 +67,11 @@ public record ErrorBody(
   /// No such path.
   public static ErrorBody unknownPath(String path) {
     return plain(
-        404, "NotFoundError", "path: " + path + " (expected: a path of this server)",
-        "not_found", Map.of());
+        404,
+        "NotFoundError",
+        "path: " + path + " (expected: a path of this server)",
+        "not_found",
+        Map.of());
   }
 
   /// The path exists, the method does not.
@@ -89,12 +91,11 @@ public record ErrorBody(
 
   /// The JSON text, UTF-8.
   public byte[] json() {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          writeError(json);
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      writeError(json);
+      json.writeEndObject();
+    });
   }
 
   private void writeError(tools.jackson.core.JsonGenerator json) {

@@ -6,7 +6,7 @@ public interface HttpHandler {
 
   /// Answers the exchange, by one response or one stream.
   ///
-  /// @throws dev.krait.error.EngineException which becomes the error response, unless a response has
-  ///   begun
+  /// @throws dev.krait.error.EngineException which becomes the error response, unless a response
+  ///   has begun
   void handle(HttpExchange exchange);
 }

@@ -75,7 +75,9 @@ public final class HttpRouter {
       return new QueryStringDecoder(exchange.target()).path();
     } catch (IllegalArgumentException e) {
       throw new EngineException(
-          ErrorCode.INVALID_ARGUMENT, "path: malformed escape (expected: %XX)", e);
+          ErrorCode.INVALID_ARGUMENT,
+          "path: malformed escape (expected: a percent sign and two hex digits)",
+          e);
     }
   }
 

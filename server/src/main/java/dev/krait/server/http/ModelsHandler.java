@@ -24,15 +24,14 @@ public final class ModelsHandler {
   /// Lists every name of the model.
   public void list(HttpExchange exchange) {
     exchange.respondJson(
-        OpenAiJson.write(
-            json -> {
-              json.writeStartObject();
-              json.writeStringProperty("object", "list");
-              json.writeArrayPropertyStart("data");
-              model.names().forEach(name -> write(json, name));
-              json.writeEndArray();
-              json.writeEndObject();
-            }));
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          json.writeStringProperty("object", "list");
+          json.writeArrayPropertyStart("data");
+          model.names().forEach(name -> write(json, name));
+          json.writeEndArray();
+          json.writeEndObject();
+        }));
   }
 
   /// Describes one name.

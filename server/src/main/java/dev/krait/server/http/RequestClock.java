@@ -45,8 +45,7 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   public void channelRead(ChannelHandlerContext context, Object bytes) {
     if (!reading && !busy) {
       reading = true;
-      restart(
-          context, requestTimeout, () -> context.fireUserEventTriggered(Expired.REQUEST));
+      restart(context, requestTimeout, () -> context.fireUserEventTriggered(Expired.REQUEST));
     }
     context.fireChannelRead(bytes);
   }
@@ -67,7 +66,12 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   }
 
   private void startIdle(ChannelHandlerContext context) {
-    restart(context, idleTimeout, context::close);
+    restart(
+        context,
+        idleTimeout,
+        () -> {
+          var _ = context.close();
+        });
   }
 
   private void restart(ChannelHandlerContext context, Duration delay, Runnable action) {

@@ -105,32 +105,29 @@ public final class Routes {
         parts
             .speculation()
             .get()
-            .orElseThrow(
-                () ->
-                    new EngineException(
-                        ErrorCode.NOT_FOUND,
-                        "path: nothing is drafted (expected: --speculation ngram or draft)"));
+            .orElseThrow(() ->
+                new EngineException(
+                    ErrorCode.NOT_FOUND,
+                    "path: nothing is drafted (expected: --speculation ngram or draft)"));
     exchange.respondJson(report);
   }
 
   private static void load(HttpExchange exchange, Admission admission) {
     int requests = admission.requests();
     exchange.respondJson(
-        OpenAiJson.write(
-            json -> {
-              json.writeStartObject();
-              json.writeNumberProperty("server_load", requests);
-              json.writeEndObject();
-            }));
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          json.writeNumberProperty("server_load", requests);
+          json.writeEndObject();
+        }));
   }
 
   private static byte[] one(String name, String value) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          json.writeStringProperty(name, value);
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      json.writeStringProperty(name, value);
+      json.writeEndObject();
+    });
   }
 
   /// Texts of single tokens, from the tokenizer.

@@ -35,24 +35,23 @@ public final class TokensHandler {
     model.checkName(request.model());
     TokenIds ids = encoder.encode(request.prompt());
     exchange.respondJson(
-        OpenAiJson.write(
-            json -> {
-              json.writeStartObject();
-              json.writeNumberProperty("count", ids.size());
-              json.writeNumberProperty("max_model_len", model.info().maxTokens());
-              json.writeName("tokens");
-              json.writeArray(ids.toArray(), 0, ids.size());
-              if (request.strings()) {
-                json.writeArrayPropertyStart("token_strs");
-                for (int i = 0; i < ids.size(); i++) {
-                  json.writeString(names.text(ids.at(i)));
-                }
-                json.writeEndArray();
-              } else {
-                json.writeNullProperty("token_strs");
-              }
-              json.writeEndObject();
-            }));
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          json.writeNumberProperty("count", ids.size());
+          json.writeNumberProperty("max_model_len", model.info().maxTokens());
+          json.writeName("tokens");
+          json.writeArray(ids.toArray(), 0, ids.size());
+          if (request.strings()) {
+            json.writeArrayPropertyStart("token_strs");
+            for (int i = 0; i < ids.size(); i++) {
+              json.writeString(names.text(ids.at(i)));
+            }
+            json.writeEndArray();
+          } else {
+            json.writeNullProperty("token_strs");
+          }
+          json.writeEndObject();
+        }));
   }
 
   /// Ids to text, special tokens included.
@@ -62,12 +61,11 @@ public final class TokensHandler {
     TokenIds ids = encoder.checked("tokens", request.ids());
     String text = model.tokenizer().decode(ids.toArray(), 0, ids.size(), false);
     exchange.respondJson(
-        OpenAiJson.write(
-            json -> {
-              json.writeStartObject();
-              json.writeStringProperty("prompt", text);
-              json.writeEndObject();
-            }));
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          json.writeStringProperty("prompt", text);
+          json.writeEndObject();
+        }));
   }
 
   /// What the model's folder says of its tokenizer.

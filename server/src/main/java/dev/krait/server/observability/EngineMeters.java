@@ -13,8 +13,8 @@ import java.util.function.Supplier;
 
 /// What the engine does step by step, and how full its pools are.
 ///
-/// Steps are recorded on the engine thread, without allocation; gauges read the engine's status when
-/// somebody scrapes.
+/// Steps are recorded on the engine thread, without allocation; gauges read the engine's status
+/// when somebody scrapes.
 public final class EngineMeters implements StepListener {
   private static final double[] STEP_TOKENS = {
     1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192
@@ -44,11 +44,12 @@ public final class EngineMeters implements StepListener {
               "position",
               Integer.toString(position)));
     }
-    stepTokens =
-        metrics.histogram("vllm:iteration_tokens_total", "Tokens of a step", STEP_TOKENS);
+    stepTokens = metrics.histogram("vllm:iteration_tokens_total", "Tokens of a step", STEP_TOKENS);
     stepSeconds = metrics.counter("krait:step_run_seconds", "Seconds in the runner");
     metrics.gauge(
-        "krait:draft_length", "Mean tokens drafted per sequence in the last step", () -> draftLength);
+        "krait:draft_length",
+        "Mean tokens drafted per sequence in the last step",
+        () -> draftLength);
   }
 
   @Override
@@ -78,8 +79,7 @@ public final class EngineMeters implements StepListener {
       Metrics metrics, Supplier<EngineStatus> status, int maxSequences) {
     DoubleSupplier waiting = () -> status.get().waiting();
     DoubleSupplier bottleneck = () -> bottleneck(status.get());
-    metrics.gauge(
-        "vllm:num_requests_running", "Sequences that run", () -> status.get().running());
+    metrics.gauge("vllm:num_requests_running", "Sequences that run", () -> status.get().running());
     metrics.gauge("vllm:num_requests_waiting", "Sequences that wait", waiting);
     metrics.gauge(
         "vllm:num_requests_waiting_by_reason",
@@ -93,15 +93,13 @@ public final class EngineMeters implements StepListener {
         () -> 0,
         "reason",
         "deferred");
-    metrics.gauge(
-        "vllm:kv_cache_usage_perc", "Use of the fuller pool, 0 to 1", bottleneck);
+    metrics.gauge("vllm:kv_cache_usage_perc", "Use of the fuller pool, 0 to 1", bottleneck);
     metrics.gauge("vllm:gpu_cache_usage_perc", "Old name of kv_cache_usage_perc", bottleneck);
     metrics.gauge("krait:kv_blocks_used", "Blocks held", () -> status.get().blocksUsed());
     metrics.gauge("krait:kv_blocks", "All blocks", () -> status.get().blocksTotal());
     metrics.gauge("krait:state_slots_used", "State slots held", () -> status.get().slotsUsed());
     metrics.gauge("krait:state_slots", "All state slots", () -> status.get().slotsTotal());
-    metrics.gauge(
-        "krait:max_concurrency", "Sequences that may run at once", () -> maxSequences);
+    metrics.gauge("krait:max_concurrency", "Sequences that may run at once", () -> maxSequences);
     metrics.gauge(
         "vllm:cache_config_info",
         "The block pool",

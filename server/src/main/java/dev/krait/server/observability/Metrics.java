@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// The registry, and the few kinds of meter that this server uses. Names are used as they are given:
-/// only counters gain `_total`.
+/// The registry, and the few kinds of meter that this server uses. Names are used as they are
+/// given: only counters gain `_total`.
 public final class Metrics {
   private final PrometheusMeterRegistry registry;
   private final Tags common;

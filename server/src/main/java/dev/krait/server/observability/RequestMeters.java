@@ -15,8 +15,8 @@ import java.util.Map;
 public final class RequestMeters implements GenerationListener, HttpListener {
   private static final double NANOS = 1e9;
   private static final double[] FIRST_TOKEN = {
-    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
-    160, 640, 2560
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40,
+    80, 160, 640, 2560
   };
   private static final double[] BETWEEN_TOKENS = {
     0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80
@@ -70,8 +70,7 @@ public final class RequestMeters implements GenerationListener, HttpListener {
             "vllm:request_time_per_output_token_seconds",
             "Mean seconds per token after the first",
             BETWEEN_TOKENS);
-    whole =
-        metrics.histogram("vllm:e2e_request_latency_seconds", "Seconds of a sequence", REQUEST);
+    whole = metrics.histogram("vllm:e2e_request_latency_seconds", "Seconds of a sequence", REQUEST);
     queued = metrics.histogram("vllm:request_queue_time_seconds", "Seconds waiting", REQUEST);
     prefill =
         metrics.histogram("vllm:request_prefill_time_seconds", "Seconds in the prompt", REQUEST);

@@ -65,15 +65,14 @@ final class AnswerJson {
   }
 
   static byte[] usageEvent(AnswerHead head, String object, Usage usage) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          writeHead(json, head, object);
-          json.writeArrayPropertyStart("choices");
-          json.writeEndArray();
-          writeUsage(json, usage);
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      writeHead(json, head, object);
+      json.writeArrayPropertyStart("choices");
+      json.writeEndArray();
+      writeUsage(json, usage);
+      json.writeEndObject();
+    });
   }
 
   static <T> List<T> joined(List<T> first, List<T> second) {

@@ -35,27 +35,26 @@ public final class ChatJson implements AnswerFormat {
 
   @Override
   public byte[] whole(AnswerHead head, List<Choice> choices, Usage usage) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          AnswerJson.writeHead(json, head, OBJECT);
-          json.writeArrayPropertyStart("choices");
-          choices.forEach(choice -> writeChoice(json, head, choice));
-          json.writeEndArray();
-          AnswerJson.writeTail(json);
-          AnswerJson.writeUsage(json, usage);
-          Choice.PromptView prompt = choices.getFirst().prompt();
-          if (head.output().promptLogprobs() >= 0) {
-            json.writeName("prompt_logprobs");
-            LogprobJson.writePrompt(json, head, prompt.logprobs());
-          } else {
-            json.writeNullProperty("prompt_logprobs");
-          }
-          if (head.options().tokenIds()) {
-            AnswerJson.writeIds(json, "prompt_token_ids", prompt.ids());
-          }
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      AnswerJson.writeHead(json, head, OBJECT);
+      json.writeArrayPropertyStart("choices");
+      choices.forEach(choice -> writeChoice(json, head, choice));
+      json.writeEndArray();
+      AnswerJson.writeTail(json);
+      AnswerJson.writeUsage(json, usage);
+      Choice.PromptView prompt = choices.getFirst().prompt();
+      if (head.output().promptLogprobs() >= 0) {
+        json.writeName("prompt_logprobs");
+        LogprobJson.writePrompt(json, head, prompt.logprobs());
+      } else {
+        json.writeNullProperty("prompt_logprobs");
+      }
+      if (head.options().tokenIds()) {
+        AnswerJson.writeIds(json, "prompt_token_ids", prompt.ids());
+      }
+      json.writeEndObject();
+    });
   }
 
   /// What one event says of a choice.
@@ -67,8 +66,7 @@ public final class ChatJson implements AnswerFormat {
       Optional<Finish> finish) {}
 
   @Override
-  public List<byte[]> events(
-      AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
+  public List<byte[]> events(AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
     List<byte[]> events = new ArrayList<>(3);
     if (choice.begin()) {
       events.add(chunk(head, choice, opening(), usage));
@@ -78,8 +76,7 @@ public final class ChatJson implements AnswerFormat {
         events.add(chunk(head, choice, echoed, usage));
       }
     }
-    Delta delta =
-        new Delta(false, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish());
+    Delta delta = new Delta(false, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish());
     events.add(chunk(head, choice, delta, usage));
     return events;
   }
@@ -110,34 +107,33 @@ public final class ChatJson implements AnswerFormat {
   }
 
   private static byte[] chunk(AnswerHead head, StreamChoice choice, Delta delta, Usage usage) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          AnswerJson.writeHead(json, head, CHUNK);
-          json.writeArrayPropertyStart("choices");
-          json.writeStartObject();
-          json.writeNumberProperty("index", choice.index());
-          json.writeObjectPropertyStart("delta");
-          if (delta.role()) {
-            json.writeStringProperty("role", ROLE);
-          }
-          json.writeStringProperty("content", delta.content());
-          json.writeEndObject();
-          writeLogprobs(json, head, delta.logprobs());
-          AnswerJson.writeFinish(json, delta.finish());
-          if (head.options().tokenIds() && !delta.role()) {
-            AnswerJson.writeIds(json, "token_ids", delta.ids());
-          }
-          json.writeEndObject();
-          json.writeEndArray();
-          if (head.options().tokenIds() && delta.role()) {
-            AnswerJson.writeIds(json, "prompt_token_ids", choice.prompt().ids());
-          }
-          if (head.options().continuousUsage()) {
-            AnswerJson.writeUsage(json, usage);
-          }
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      AnswerJson.writeHead(json, head, CHUNK);
+      json.writeArrayPropertyStart("choices");
+      json.writeStartObject();
+      json.writeNumberProperty("index", choice.index());
+      json.writeObjectPropertyStart("delta");
+      if (delta.role()) {
+        json.writeStringProperty("role", ROLE);
+      }
+      json.writeStringProperty("content", delta.content());
+      json.writeEndObject();
+      writeLogprobs(json, head, delta.logprobs());
+      AnswerJson.writeFinish(json, delta.finish());
+      if (head.options().tokenIds() && !delta.role()) {
+        AnswerJson.writeIds(json, "token_ids", delta.ids());
+      }
+      json.writeEndObject();
+      json.writeEndArray();
+      if (head.options().tokenIds() && delta.role()) {
+        AnswerJson.writeIds(json, "prompt_token_ids", choice.prompt().ids());
+      }
+      if (head.options().continuousUsage()) {
+        AnswerJson.writeUsage(json, usage);
+      }
+      json.writeEndObject();
+    });
   }
 
   private static void writeLogprobs(

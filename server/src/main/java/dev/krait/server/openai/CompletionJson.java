@@ -42,47 +42,43 @@ public final class CompletionJson implements AnswerFormat {
 
   @Override
   public byte[] whole(AnswerHead head, List<Choice> choices, Usage usage) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          AnswerJson.writeHead(json, head, OBJECT);
-          json.writeArrayPropertyStart("choices");
-          for (Choice choice : choices) {
-            StreamChoice state = new StreamChoice(choice.index(), choice.prompt());
-            Optional<Finish> finish = Optional.of(choice.finish());
-            writePart(
-                json,
-                head,
-                new Part(state, true, choice.text(), choice.ids(), choice.logprobs(), finish));
-          }
-          json.writeEndArray();
-          AnswerJson.writeTail(json);
-          AnswerJson.writeUsage(json, usage);
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      AnswerJson.writeHead(json, head, OBJECT);
+      json.writeArrayPropertyStart("choices");
+      for (Choice choice : choices) {
+        StreamChoice state = new StreamChoice(choice.index(), choice.prompt());
+        Optional<Finish> finish = Optional.of(choice.finish());
+        writePart(
+            json,
+            head,
+            new Part(state, true, choice.text(), choice.ids(), choice.logprobs(), finish));
+      }
+      json.writeEndArray();
+      AnswerJson.writeTail(json);
+      AnswerJson.writeUsage(json, usage);
+      json.writeEndObject();
+    });
   }
 
   @Override
-  public List<byte[]> events(
-      AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
+  public List<byte[]> events(AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
     boolean first = choice.begin();
     return List.of(
-        OpenAiJson.write(
-            json -> {
-              json.writeStartObject();
-              AnswerJson.writeHead(json, head, OBJECT);
-              json.writeArrayPropertyStart("choices");
-              writePart(
-                  json,
-                  head,
-                  new Part(
-                      choice, first, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish()));
-              json.writeEndArray();
-              if (head.options().continuousUsage()) {
-                AnswerJson.writeUsage(json, usage);
-              }
-              json.writeEndObject();
-            }));
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          AnswerJson.writeHead(json, head, OBJECT);
+          json.writeArrayPropertyStart("choices");
+          writePart(
+              json,
+              head,
+              new Part(choice, first, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish()));
+          json.writeEndArray();
+          if (head.options().continuousUsage()) {
+            AnswerJson.writeUsage(json, usage);
+          }
+          json.writeEndObject();
+        }));
   }
 
   @Override
@@ -126,7 +122,6 @@ public final class CompletionJson implements AnswerFormat {
         echoed ? AnswerJson.joined(prompt.logprobs(), part.logprobs()) : part.logprobs();
     json.writeName("logprobs");
     StreamChoice choice = part.choice();
-    choice.textOffset(
-        LogprobJson.writeArrays(json, head, leading, positions, choice.textOffset()));
+    choice.textOffset(LogprobJson.writeArrays(json, head, leading, positions, choice.textOffset()));
   }
 }

@@ -65,13 +65,12 @@ public final class Fields {
   /// True or false.
   public Optional<Boolean> bool(String name) {
     return find(name)
-        .map(
-            value -> {
-              if (!value.isBoolean()) {
-                throw EngineException.invalidArgument(path(name), kind(value), "true or false");
-              }
-              return value.booleanValue();
-            });
+        .map(value -> {
+          if (!value.isBoolean()) {
+            throw EngineException.invalidArgument(path(name), kind(value), "true or false");
+          }
+          return value.booleanValue();
+        });
   }
 
   /// True or false, with a default.
@@ -111,13 +110,12 @@ public final class Fields {
   /// Another object.
   public Optional<Fields> object(String name) {
     return find(name)
-        .map(
-            value -> {
-              if (!value.isObject()) {
-                throw EngineException.invalidArgument(path(name), kind(value), "an object");
-              }
-              return new Fields(value, path(name) + ".");
-            });
+        .map(value -> {
+          if (!value.isObject()) {
+            throw EngineException.invalidArgument(path(name), kind(value), "an object");
+          }
+          return new Fields(value, path(name) + ".");
+        });
   }
 
   /// Names and values of this object, in order.
@@ -133,13 +131,12 @@ public final class Fields {
   /// A list; a single value is no list.
   public Optional<List<JsonNode>> list(String name) {
     return find(name)
-        .map(
-            value -> {
-              if (!value.isArray()) {
-                throw EngineException.invalidArgument(path(name), kind(value), "a list");
-              }
-              return List.copyOf(value.values());
-            });
+        .map(value -> {
+          if (!value.isArray()) {
+            throw EngineException.invalidArgument(path(name), kind(value), "a list");
+          }
+          return List.copyOf(value.values());
+        });
   }
 
   /// Fails when a field asks for a feature that is absent.

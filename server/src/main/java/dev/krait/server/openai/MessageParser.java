@@ -102,8 +102,7 @@ final class MessageParser {
     }
     return fields
         .text(type.equals("refusal") ? "refusal" : "text")
-        .orElseThrow(
-            () -> EngineException.invalidArgument(path + ".text", "missing", "a string"));
+        .orElseThrow(() -> EngineException.invalidArgument(path + ".text", "missing", "a string"));
   }
 
   private static Optional<List<Object>> tools(Fields fields) {

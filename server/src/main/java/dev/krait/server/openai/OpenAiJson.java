@@ -49,8 +49,8 @@ public final class OpenAiJson {
 
   /// Parses a request body.
   ///
-  /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one strict
-  ///   JSON object
+  /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one
+  ///   strict JSON object
   public static Fields object(byte[] body) {
     JsonNode root = parse(decode(body));
     if (!root.isObject()) {
@@ -89,7 +89,8 @@ public final class OpenAiJson {
       return MAPPER.readTree(text);
     } catch (JacksonException e) {
       TokenStreamLocation at = e.getLocation();
-      String where = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
+      String where =
+          at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
           "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),
@@ -108,7 +109,9 @@ public final class OpenAiJson {
       }
     } else if (node.isArray()) {
       for (int i = 0; i < node.size(); i++) {
-        check(node.get(i), path + "[" + i + "]");
+        if (!node.get(i).isIntegralNumber()) {
+          check(node.get(i), path + "[" + i + "]");
+        }
       }
     } else if (node.isObject()) {
       for (Map.Entry<String, JsonNode> entry : node.properties()) {
@@ -120,26 +123,16 @@ public final class OpenAiJson {
   }
 
   private static void checkText(String text, String path) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      boolean paired =
-          Character.isHighSurrogate(c)
-              && i + 1 < text.length()
-              && Character.isLowSurrogate(text.charAt(i + 1));
-      if (!paired) {
+    int at = 0;
+    while (at < text.length()) {
+      int point = text.codePointAt(at);
+      if (point <= Character.MAX_VALUE && Character.isSurrogate((char) point)) {
+        String hex = Integer.toHexString(point);
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
-            "body: lone surrogate \\u"
-                + Integer.toHexString(c)
-                + " at "
-                + path
-                + ", character "
-                + i);
+            "body: lone surrogate \\u" + hex + " at " + path + ", character " + at);
       }
-      i++;
+      at += Character.charCount(point);
     }
   }
 

@@ -113,8 +113,7 @@ public final class OpenAiParser {
       prompt = new Prompt.Text(text, fields.flag("add_special_tokens", true));
     }
     TokenizeRequest request =
-        new TokenizeRequest(
-            prompt, fields.text("model"), fields.flag("return_token_strs", false));
+        new TokenizeRequest(prompt, fields.text("model"), fields.flag("return_token_strs", false));
     logUnknown(fields);
     return request;
   }
@@ -185,7 +184,9 @@ public final class OpenAiParser {
           "prompt_logprobs", prompt, "0 to " + dev.krait.generation.SamplingParams.MAX_LOGPROBS);
     }
     return new OutputOptions(
-        logprobs, Math.max(prompt, echo ? logprobs : -1), echo,
+        logprobs,
+        Math.max(prompt, echo ? logprobs : -1),
+        echo,
         fields.flag("skip_special_tokens", true));
   }
 
@@ -241,14 +242,13 @@ public final class OpenAiParser {
     TokenIds ids =
         fields
             .find("stop_token_ids")
-            .map(
-                list -> {
-                  if (!list.isArray()) {
-                    throw EngineException.invalidArgument(
-                        "stop_token_ids", Fields.kind(list), "a list of token ids");
-                  }
-                  return Fields.idsOf(list, "stop_token_ids");
-                })
+            .map(list -> {
+              if (!list.isArray()) {
+                throw EngineException.invalidArgument(
+                    "stop_token_ids", Fields.kind(list), "a list of token ids");
+              }
+              return Fields.idsOf(list, "stop_token_ids");
+            })
             .orElse(TokenIds.empty());
     return new StopRequest(
         maxTokens,
@@ -261,19 +261,16 @@ public final class OpenAiParser {
 
   private static OptionalInt keepLast(Fields fields) {
     OptionalInt given = fields.integer("truncate_prompt_tokens");
-    return given.isPresent() && given.getAsInt() == -1
-        ? OptionalInt.of(Integer.MAX_VALUE)
-        : given;
+    return given.isPresent() && given.getAsInt() == -1 ? OptionalInt.of(Integer.MAX_VALUE) : given;
   }
 
   private static List<Prompt> prompts(Fields fields, boolean addSpecialTokens) {
     JsonNode prompt =
         fields
             .find("prompt")
-            .orElseThrow(
-                () ->
-                    EngineException.invalidArgument(
-                        "prompt", "missing", "text, a list of texts, token ids, or lists of ids"));
+            .orElseThrow(() ->
+                EngineException.invalidArgument(
+                    "prompt", "missing", "text, a list of texts, token ids, or lists of ids"));
     if (prompt.isString()) {
       return List.of(new Prompt.Text(prompt.stringValue(), addSpecialTokens));
     }
@@ -302,8 +299,14 @@ public final class OpenAiParser {
     fields.refuse("use_beam_search", "false");
     for (String name :
         List.of(
-            "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
-            "allowed_token_ids", "bad_words", "prompt_embeds")) {
+            "structured_outputs",
+            "guided_json",
+            "guided_regex",
+            "guided_choice",
+            "guided_grammar",
+            "allowed_token_ids",
+            "bad_words",
+            "prompt_embeds")) {
       fields.refuse(name, "null");
     }
     Optional<Fields> format = fields.object("response_format");

@@ -10,23 +10,22 @@ public final class SpeculationJson {
 
   /// JSON of a report.
   public static byte[] write(SpeculationReport report) {
-    return OpenAiJson.write(
-        json -> {
-          json.writeStartObject();
-          json.writeStringProperty("object", "speculation");
-          json.writeStringProperty("drafter", report.drafter());
-          json.writeNumberProperty("draft_tokens", report.draftTokens());
-          json.writeStringProperty("reason", report.reason());
-          json.writeNumberProperty("acceptance", report.acceptance());
-          json.writeNumberProperty("drafted_tokens", report.draftedTokens());
-          json.writeNumberProperty("accepted_tokens", report.acceptedTokens());
-          writeCounts(json, "drafted_per_position", report.draftedPerPosition());
-          writeCounts(json, "accepted_per_position", report.acceptedPerPosition());
-          json.writeArrayPropertyStart("choices");
-          report.choices().forEach(choice -> writeChoice(json, choice));
-          json.writeEndArray();
-          json.writeEndObject();
-        });
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      json.writeStringProperty("object", "speculation");
+      json.writeStringProperty("drafter", report.drafter());
+      json.writeNumberProperty("draft_tokens", report.draftTokens());
+      json.writeStringProperty("reason", report.reason());
+      json.writeNumberProperty("acceptance", report.acceptance());
+      json.writeNumberProperty("drafted_tokens", report.draftedTokens());
+      json.writeNumberProperty("accepted_tokens", report.acceptedTokens());
+      writeCounts(json, "drafted_per_position", report.draftedPerPosition());
+      writeCounts(json, "accepted_per_position", report.acceptedPerPosition());
+      json.writeArrayPropertyStart("choices");
+      report.choices().forEach(choice -> writeChoice(json, choice));
+      json.writeEndArray();
+      json.writeEndObject();
+    });
   }
 
   private static void writeChoice(JsonGenerator json, SpeculationReport.Choice choice) {

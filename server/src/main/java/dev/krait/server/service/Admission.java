@@ -55,8 +55,13 @@ public final class Admission {
       if (sequences + asked > maxSequences) {
         throw new EngineException(
             ErrorCode.RESOURCE_EXHAUSTED,
-            "sequences: " + sequences + " are here, " + asked
-                + " more asked for (expected: at most " + maxSequences + " at once; try later)");
+            "sequences: "
+                + sequences
+                + " are here, "
+                + asked
+                + " more asked for (expected: at most "
+                + maxSequences
+                + " at once; try later)");
       }
       requests++;
       sequences += asked;

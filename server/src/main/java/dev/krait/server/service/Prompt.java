@@ -30,8 +30,7 @@ public sealed interface Prompt {
 
   /// A conversation for the model's chat template.
   ///
-  /// @param messages each with at least a `role`; values are what JSON can hold, null
-  ///   included
+  /// @param messages each with at least a `role`; values are what JSON can hold, null included
   /// @param tools tool definitions for the template; empty when the request has none
   /// @param variables further template variables
   /// @param addGenerationPrompt whether the rendering ends where an assistant's answer begins

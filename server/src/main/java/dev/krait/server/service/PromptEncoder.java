@@ -108,11 +108,10 @@ public final class PromptEncoder {
     }
     return model
         .template()
-        .orElseThrow(
-            () ->
-                new EngineException(
-                    ErrorCode.INVALID_ARGUMENT,
-                    "messages: the model has no chat template (expected: /v1/completions)"));
+        .orElseThrow(() ->
+            new EngineException(
+                ErrorCode.INVALID_ARGUMENT,
+                "messages: the model has no chat template (expected: /v1/completions)"));
   }
 
   private static String name(Prompt prompt) {

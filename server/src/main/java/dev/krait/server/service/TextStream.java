@@ -34,6 +34,7 @@ public final class TextStream {
   private final StopRequest stop;
   private final GenerationListener listener;
   private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
+
   /// An event that was read while looking for the end.
   private Optional<GenerationEvent> ahead = Optional.empty();
 
@@ -70,8 +71,7 @@ public final class TextStream {
         case End end -> {
           StringBuilder text = new StringBuilder();
           Finish finish = finish(end, text);
-          return new TextChunk(
-              text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
+          return new TextChunk(text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
         }
       }
     }
@@ -104,8 +104,7 @@ public final class TextStream {
     TokenIds ids = burst.ids();
     for (int i = 0; i < ids.size(); i++) {
       generated++;
-      boolean hidden =
-          burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
+      boolean hidden = burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
       if (!hidden) {
         emit(decoder.push(ids.at(i)), text);
       }

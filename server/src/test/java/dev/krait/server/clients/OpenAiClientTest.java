@@ -118,8 +118,7 @@ class OpenAiClientTest {
               .map(chunk -> chunk.choices().getFirst().text())
               .collect(Collectors.joining());
       assertThat(text)
-          .isEqualTo(
-              client.completions().create(completion().build()).choices().getFirst().text());
+          .isEqualTo(client.completions().create(completion().build()).choices().getFirst().text());
     }
   }
 
@@ -170,8 +169,7 @@ class OpenAiClientTest {
   void givesTheSameTextForTheSameSeed() {
     CompletionCreateParams sampled = completion().temperature(1.0).seed(7).maxTokens(20).build();
     String first = client.completions().create(sampled).choices().getFirst().text();
-    assertThat(client.completions().create(sampled).choices().getFirst().text())
-        .isEqualTo(first);
+    assertThat(client.completions().create(sampled).choices().getFirst().text()).isEqualTo(first);
   }
 
   @Test
@@ -190,8 +188,7 @@ class OpenAiClientTest {
     assertThatThrownBy(() -> client.completions().create(completion().suffix("end").build()))
         .isInstanceOfSatisfying(
             InternalServerException.class, e -> assertThat(e.statusCode()).isEqualTo(501));
-    assertThatThrownBy(() -> client.models().retrieve("gpt"))
-        .isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(() -> client.models().retrieve("gpt")).isInstanceOf(NotFoundException.class);
   }
 
   @Test

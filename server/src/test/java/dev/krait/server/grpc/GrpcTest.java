@@ -34,8 +34,10 @@ import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -74,7 +76,7 @@ class GrpcTest {
   }
 
   private List<GenerateResponse> generate(GenerateRequest request) {
-    List<GenerateResponse> events = new java.util.ArrayList<>();
+    List<GenerateResponse> events = new ArrayList<>();
     stub.generate(request).forEachRemaining(events::add);
     return events;
   }
@@ -169,8 +171,7 @@ class GrpcTest {
         LONG.toBuilder().setSampling(Sampling.newBuilder().setTemperature(Float.NaN)).build(),
         Status.Code.INVALID_ARGUMENT);
     assertRefused(
-        GenerateRequest.newBuilder().addPromptTokenIds(4096).build(),
-        Status.Code.INVALID_ARGUMENT);
+        GenerateRequest.newBuilder().addPromptTokenIds(4096).build(), Status.Code.INVALID_ARGUMENT);
     assertRefused(
         LONG.toBuilder().setPrompt("once ".repeat(200)).build(), Status.Code.INVALID_ARGUMENT);
     assertRefused(LONG.toBuilder().setModel("gpt").build(), Status.Code.NOT_FOUND);
@@ -179,39 +180,34 @@ class GrpcTest {
   private void assertRefused(GenerateRequest request, Status.Code code) {
     assertThatThrownBy(() -> generate(request))
         .isInstanceOfSatisfying(
-            StatusRuntimeException.class,
-            e -> assertThat(e.getStatus().getCode()).isEqualTo(code));
+            StatusRuntimeException.class, e -> assertThat(e.getStatus().getCode()).isEqualTo(code));
   }
 
   @Test
   void carriesItsOwnCodeInTheDetail() {
     assertThatThrownBy(() -> generate(LONG.toBuilder().setModel("gpt").build()))
-        .satisfies(
-            e -> {
-              com.google.rpc.Status status = StatusProto.fromThrowable(e);
-              assertThat(status).isNotNull();
-              assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
-                  .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
-            });
+        .satisfies(e -> {
+          com.google.rpc.Status status = Objects.requireNonNull(StatusProto.fromThrowable(e));
+          assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
+              .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
+        });
   }
 
   @Test
   void aCancelledCallFreesItsSequence() {
     server.runner().hold();
     Context.CancellableContext context = Context.current().withCancellation();
-    context.run(
-        () -> {
-          Iterator<GenerateResponse> events = stub.generate(LONG);
-          server.runner().permit(1);
-          assertThat(events.next().getTokens().getText()).isEqualTo("Once");
-        });
+    context.run(() -> {
+      Iterator<GenerateResponse> events = stub.generate(LONG);
+      server.runner().permit(1);
+      assertThat(events.next().getTokens().getText()).isEqualTo("Once");
+    });
     assertThat(server.server().status().running()).isEqualTo(1);
     context.cancel(null);
-    Waiting.until(
-        () -> {
-          server.runner().permit(1);
-          return server.server().status().running() == 0;
-        });
+    Waiting.until(() -> {
+      server.runner().permit(1);
+      return server.server().status().running() == 0;
+    });
     assertThat(server.runner().steps()).isLessThan(40);
     Waiting.until(() -> server.server().requests() == 0);
   }
@@ -219,16 +215,13 @@ class GrpcTest {
   @Test
   void aDeadlineEndsACall() {
     server.runner().hold();
-    assertThatThrownBy(
-            () ->
-                stub.withDeadlineAfter(200, TimeUnit.MILLISECONDS)
-                    .generate(LONG)
-                    .forEachRemaining(_ -> {}))
+    assertThatThrownBy(() ->
+            stub.withDeadlineAfter(200, TimeUnit.MILLISECONDS)
+                .generate(LONG)
+                .forEachRemaining(_ -> {}))
         .isInstanceOfSatisfying(
             StatusRuntimeException.class,
-            e ->
-                assertThat(e.getStatus().getCode())
-                    .isEqualTo(Status.Code.DEADLINE_EXCEEDED));
+            e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED));
     server.runner().release();
     Waiting.until(() -> server.server().requests() == 0);
   }
@@ -283,8 +276,7 @@ class GrpcTest {
       assertThatThrownBy(() -> bare.generate(LONG).next())
           .isInstanceOfSatisfying(
               StatusRuntimeException.class,
-              e ->
-                  assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
+              e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
       Metadata headers = new Metadata();
       headers.put(
           Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer secret");

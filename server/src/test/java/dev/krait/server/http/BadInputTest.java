@@ -125,8 +125,8 @@ class BadInputTest {
     HttpCalls.Reply reply =
         http.post("/v1/chat/completions", "{" + messages + "'" + field + "': " + value + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(400);
-    assertThat(reply.json().at("/error/param").stringValue()).startsWith(
-        field.startsWith("max") ? "max_tokens" : field);
+    assertThat(reply.json().at("/error/param").stringValue())
+        .startsWith(field.startsWith("max") ? "max_tokens" : field);
   }
 
   @ParameterizedTest
@@ -209,7 +209,9 @@ class BadInputTest {
       String body = "{\"prompt\":\"\u00ff\"}";
       raw.send(
           "POST /v1/completions HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: "
-              + body.length() + "\r\n\r\n" + body);
+              + body.length()
+              + "\r\n\r\n"
+              + body);
       assertThat(raw.readAll()).startsWith("HTTP/1.1 400").contains("UTF-8");
     }
   }
@@ -228,8 +230,7 @@ class BadInputTest {
   void keepsTheEndOfALongPromptWhenAsked() {
     String words = "once ".repeat(200);
     HttpCalls.Reply reply =
-        http.post(
-            "/v1/completions", "{'prompt': '" + words + "', 'truncate_prompt_tokens': 10}");
+        http.post("/v1/completions", "{'prompt': '" + words + "', 'truncate_prompt_tokens': 10}");
     assertThat(reply.json().at("/usage/prompt_tokens").intValue()).isEqualTo(10);
   }
 

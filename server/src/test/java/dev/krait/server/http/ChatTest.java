@@ -44,8 +44,7 @@ class ChatTest {
 
   @Test
   void generatesWhatTheContextLeavesUnlessToldOtherwise() {
-    JsonNode json =
-        http.post("/v1/chat/completions", "{" + HELLO + ", 'ignore_eos': true}").json();
+    JsonNode json = http.post("/v1/chat/completions", "{" + HELLO + ", 'ignore_eos': true}").json();
     assertThat(json.at("/usage/total_tokens").intValue()).isEqualTo(TestServer.MAX_TOKENS);
     assertThat(json.at("/choices/0/finish_reason").stringValue()).isEqualTo("length");
   }
@@ -73,8 +72,7 @@ class ChatTest {
 
   @Test
   void beginsTheStreamWithTheRoleTogetherWithTheFirstToken() {
-    HttpCalls.Reply reply =
-        http.post("/v1/chat/completions", "{" + HELLO + ", 'stream': true}");
+    HttpCalls.Reply reply = http.post("/v1/chat/completions", "{" + HELLO + ", 'stream': true}");
     List<JsonNode> chunks = reply.chunks();
     JsonNode first = chunks.getFirst().at("/choices/0");
     assertThat(first.at("/delta/role").stringValue()).isEqualTo("assistant");
@@ -88,9 +86,8 @@ class ChatTest {
     assertThat(text).isEqualTo(TestServer.TEXT);
     assertThat(chunks.getLast().at("/choices/0/finish_reason").stringValue()).isEqualTo("stop");
     assertThat(chunks)
-        .allSatisfy(
-            chunk ->
-                assertThat(chunk.get("object").stringValue()).isEqualTo("chat.completion.chunk"));
+        .allSatisfy(chunk ->
+            assertThat(chunk.get("object").stringValue()).isEqualTo("chat.completion.chunk"));
     assertThat(reply.events().getLast()).isEqualTo("[DONE]");
   }
 
@@ -141,7 +138,9 @@ class ChatTest {
     HttpCalls.Reply reply =
         http.post(
             "/v1/chat/completions",
-            "{ 'model' : 'krait-tiny', " + HELLO + ", 'stream': true,"
+            "{ 'model' : 'krait-tiny', "
+                + HELLO
+                + ", 'stream': true,"
                 + " 'stream_options': {'include_usage': true}, 'parallel_tool_calls': true,"
                 + " 'tool_choice': 'auto', 'store': true, 'reasoning_effort': 'low',"
                 + " 'logit_bias': {'50': -1}, 'max_tokens': 3}");

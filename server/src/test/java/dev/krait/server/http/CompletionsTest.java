@@ -28,8 +28,7 @@ class CompletionsTest {
 
   @Test
   void answersWithTextUsageAndReason() {
-    HttpCalls.Reply reply =
-        http.post("/v1/completions", "{'prompt': 'Tell me', 'max_tokens': 40}");
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'Tell me', 'max_tokens': 40}");
     assertThat(reply.status()).isEqualTo(200);
     JsonNode choice = reply.json().at("/choices/0");
     assertThat(choice.get("text").stringValue()).isEqualTo(TestServer.TEXT);
@@ -104,8 +103,7 @@ class CompletionsTest {
 
   @Test
   void namesTheStopTokenThatEndedTheText() {
-    int id =
-        http.post("/tokenize", "{'prompt': ' time'}").json().at("/tokens/0").intValue();
+    int id = http.post("/tokenize", "{'prompt': ' time'}").json().at("/tokens/0").intValue();
     JsonNode json =
         http.post(
                 "/v1/completions",
@@ -149,8 +147,8 @@ class CompletionsTest {
       assertThat(logprobs.get("text_offset").get(i).intValue()).isEqualTo(end);
       end += logprobs.get("tokens").get(i).stringValue().length();
     }
-    assertThat(json.at("/choices/0/text").stringValue()).startsWith(
-        logprobs.get("tokens").get(0).stringValue());
+    assertThat(json.at("/choices/0/text").stringValue())
+        .startsWith(logprobs.get("tokens").get(0).stringValue());
   }
 
   @Test
@@ -167,9 +165,7 @@ class CompletionsTest {
   @Test
   void reportsPromptLogprobsByTokenId() {
     JsonNode json =
-        http.post(
-                "/v1/completions",
-                "{'prompt': [50, 60], 'max_tokens': 1, 'prompt_logprobs': 2}")
+        http.post("/v1/completions", "{'prompt': [50, 60], 'max_tokens': 1, 'prompt_logprobs': 2}")
             .json();
     JsonNode prompt = json.at("/choices/0/prompt_logprobs");
     assertThat(prompt.get(0).isNull()).isTrue();
@@ -221,15 +217,13 @@ class CompletionsTest {
             "{'prompt': [1, 2], 'max_tokens': 4, 'stream': true,"
                 + " 'stream_options': {'include_usage': true, 'continuous_usage_stats': true}}");
     assertThat(reply.chunks())
-        .allSatisfy(
-            chunk -> assertThat(chunk.at("/usage/prompt_tokens").intValue()).isEqualTo(2));
+        .allSatisfy(chunk -> assertThat(chunk.at("/usage/prompt_tokens").intValue()).isEqualTo(2));
   }
 
   @Test
   void streamsSeveralChoicesSideBySide() {
     HttpCalls.Reply reply =
-        http.post(
-            "/v1/completions", "{'prompt': 'a', 'max_tokens': 40, 'n': 3, 'stream': true}");
+        http.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 40, 'n': 3, 'stream': true}");
     for (int index = 0; index < 3; index++) {
       int wanted = index;
       String text =
@@ -247,21 +241,32 @@ class CompletionsTest {
       String head = "x-request-id: abc\r\n";
       String body = "{\"prompt\":[9],\"max_tokens\":1,\"stream\":true}";
       raw.send(
-          "POST /v1/completions HTTP/1.1\r\nHost: t\r\n" + head
-              + "Content-Length: " + body.length() + "\r\n\r\n" + body);
+          "POST /v1/completions HTTP/1.1\r\nHost: t\r\n"
+              + head
+              + "Content-Length: "
+              + body.length()
+              + "\r\n\r\n"
+              + body);
       String reply = raw.readUntil("0\r\n\r\n");
       String content = reply.substring(reply.indexOf("\r\n\r\n") + 4);
       String created = content.replaceAll("(?s).*\"created\":(\\d+).*", "$1");
       String event =
-          "data: {\"id\":\"cmpl-abc\",\"object\":\"text_completion\",\"created\":" + created
+          "data: {\"id\":\"cmpl-abc\",\"object\":\"text_completion\",\"created\":"
+              + created
               + ",\"model\":\"krait-tiny\",\"choices\":[{\"index\":0,\"text\":\"Once\","
               + "\"logprobs\":null,\"finish_reason\":\"length\",\"stop_reason\":null,"
               + "\"prompt_logprobs\":null}]}\n\n";
       String done = "data: [DONE]\n\n";
       assertThat(content)
           .isEqualTo(
-              Integer.toHexString(event.length()) + "\r\n" + event + "\r\n"
-                  + Integer.toHexString(done.length()) + "\r\n" + done + "\r\n0\r\n\r\n");
+              Integer.toHexString(event.length())
+                  + "\r\n"
+                  + event
+                  + "\r\n"
+                  + Integer.toHexString(done.length())
+                  + "\r\n"
+                  + done
+                  + "\r\n0\r\n\r\n");
       assertThat(reply).contains("transfer-encoding: chunked\r\n").contains(head);
     }
   }

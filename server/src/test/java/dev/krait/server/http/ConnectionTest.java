@@ -66,7 +66,9 @@ class ConnectionTest {
       String body = "{\"prompt\":[9],\"max_tokens\":1,\"stream\":true}";
       raw.send(
           "POST /v1/completions HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: "
-              + body.length() + "\r\n\r\n" + body);
+              + body.length()
+              + "\r\n\r\n"
+              + body);
       String reply = raw.readAll();
       assertThat(reply).doesNotContain("chunked").endsWith("}\n\ndata: [DONE]\n\n");
     }
@@ -82,8 +84,7 @@ class ConnectionTest {
 
   @Test
   void repeatsTheRequestIdOrMakesOne() {
-    assertThat(http.get("/version", "x-request-id", "r-7").header("x-request-id"))
-        .isEqualTo("r-7");
+    assertThat(http.get("/version", "x-request-id", "r-7").header("x-request-id")).isEqualTo("r-7");
     assertThat(http.get("/version").header("x-request-id")).hasSize(32);
   }
 
@@ -172,11 +173,17 @@ class ConnectionTest {
   @Test
   void continuesWhenTheClientAsks() {
     try (HttpCalls.Raw raw = http.raw()) {
-      raw.send(
-          "POST /detokenize HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
-              + "Content-Length: 14\r\nConnection: close\r\n\r\n");
+      String head =
+          String.join(
+              "\r\n",
+              "POST /detokenize HTTP/1.1",
+              "Host: t",
+              "Expect: 100-continue",
+              "Content-Length: 14",
+              "Connection: close");
+      raw.send(head + "\r\n\r\n");
       assertThat(raw.readUntil("\r\n\r\n")).startsWith("HTTP/1.1 100");
-      raw.send("{\"tokens\":[9]}");
+      raw.send("{'tokens':[9]}".replace('\'', '"'));
       assertThat(raw.readAll()).startsWith("HTTP/1.1 200");
     }
   }
@@ -188,10 +195,8 @@ class ConnectionTest {
       HttpCalls.Reply refused = calls.get("/v1/models");
       assertThat(refused.status()).isEqualTo(401);
       assertThat(refused.text()).isEqualTo("{\"error\":\"Unauthorized\"}");
-      assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status())
-          .isEqualTo(401);
-      assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status())
-          .isEqualTo(200);
+      assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status()).isEqualTo(401);
+      assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/health").status()).isEqualTo(200);
     }
   }

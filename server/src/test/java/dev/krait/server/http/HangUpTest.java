@@ -43,13 +43,11 @@ class HangUpTest {
   @Test
   void aClientThatLeavesBeforeAWholeAnswerFreesItsSequences() {
     try (HttpCalls.Raw raw = http.raw()) {
-      raw.post(
-          "/v1/completions", "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'n': 3}");
-      Waiting.until(
-          () -> {
-            server.runner().permit(1);
-            return server.server().status().running() == 3;
-          });
+      raw.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'n': 3}");
+      Waiting.until(() -> {
+        server.runner().permit(1);
+        return server.server().status().running() == 3;
+      });
     }
     stepUntilNothingRuns();
     assertThat(server.runner().steps()).isLessThan(40);
@@ -137,11 +135,10 @@ class HangUpTest {
 
   /// Lets step after step pass, each only after the last was taken.
   private void stepUntilNothingRuns() {
-    Waiting.until(
-        () -> {
-          server.runner().permit(1);
-          return server.server().status().running() == 0;
-        });
+    Waiting.until(() -> {
+      server.runner().permit(1);
+      return server.server().status().running() == 0;
+    });
   }
 
   private static void sendQuietly(HttpCalls.Raw raw, String text) {
@@ -156,7 +153,6 @@ class HangUpTest {
   /// True when no step was run for a while although a request is here: its writer waits.
   private boolean isSteady(int before) {
     int now = server.runner().steps();
-    return now > before
-        && Waiting.staysTrue(() -> server.runner().steps() == now, 200);
+    return now > before && Waiting.staysTrue(() -> server.runner().steps() == now, 200);
   }
 }

@@ -41,8 +41,7 @@ class OperationsTest {
     assertThat(json.at("/data/0/id").stringValue()).isEqualTo("krait-tiny");
     assertThat(json.at("/data/1/id").stringValue()).isEqualTo("alias");
     assertThat(json.at("/data/0/max_model_len").intValue()).isEqualTo(TestServer.MAX_TOKENS);
-    assertThat(http.get("/v1/models/alias").json().get("object").stringValue())
-        .isEqualTo("model");
+    assertThat(http.get("/v1/models/alias").json().get("object").stringValue()).isEqualTo("model");
     assertThat(http.get("/v1/models/other").status()).isEqualTo(404);
   }
 
@@ -61,8 +60,7 @@ class OperationsTest {
   @Test
   void tokenizesMoreThanTheModelCanRead() {
     String words = "once ".repeat(300);
-    assertThat(
-            http.post("/tokenize", "{'prompt': '" + words + "'}").json().get("count").intValue())
+    assertThat(http.post("/tokenize", "{'prompt': '" + words + "'}").json().get("count").intValue())
         .isGreaterThan(TestServer.MAX_TOKENS);
   }
 
@@ -70,16 +68,22 @@ class OperationsTest {
   void rendersConversations() {
     String chat = "'messages': [{'role': 'user', 'content': 'Hi'}]";
     String opened = http.post("/tokenize", "{" + chat + "}").json().get("tokens").toString();
-    assertThat(http.post("/detokenize", "{'tokens': " + opened + "}").json().get("prompt")
-            .stringValue())
+    assertThat(
+            http.post("/detokenize", "{'tokens': " + opened + "}")
+                .json()
+                .get("prompt")
+                .stringValue())
         .isEqualTo("<|user|>\nHi<|end|>\n<|assistant|>\n");
     String closed =
         http.post("/tokenize", "{" + chat + ", 'add_generation_prompt': false}")
             .json()
             .get("tokens")
             .toString();
-    assertThat(http.post("/detokenize", "{'tokens': " + closed + "}").json().get("prompt")
-            .stringValue())
+    assertThat(
+            http.post("/detokenize", "{'tokens': " + closed + "}")
+                .json()
+                .get("prompt")
+                .stringValue())
         .isEqualTo("<|user|>\nHi<|end|>\n");
   }
 
@@ -163,7 +167,7 @@ class OperationsTest {
   }
 
   private static double sample(String name) {
-    for (String line : http.get("/metrics").text().split("\n")) {
+    for (String line : http.get("/metrics").text().lines().toList()) {
       if (line.startsWith(name + "{")) {
         return Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
       }

@@ -91,8 +91,7 @@ public final class RecitingRunner implements ModelRunner {
     List<TokenLogprobs> values = new ArrayList<>();
     int first = sequence.computedTokens();
     for (int at = first + 1; at <= Math.min(first + tokens, sequence.promptTokens() - 1); at++) {
-      values.add(
-          logprobs(sequence.tokenAt(at), sequence.request().sampling().promptLogprobs()));
+      values.add(logprobs(sequence.tokenAt(at), sequence.request().sampling().promptLogprobs()));
     }
     return values;
   }
