@@ -16,10 +16,14 @@ public final class CachePools {
   private final IndexPool blockPool;
   private final IndexPool statePool;
   private final List<PooledMemory> open = new ArrayList<>();
+  private final boolean attends;
+  private final boolean recurs;
 
   /// Pools in which everything is free.
   public CachePools(CacheLayout layout) {
     this.layout = layout;
+    attends = layout.demand().bytesPerBlock() > 0;
+    recurs = layout.demand().bytesPerSlot() > 0;
     blockPool = new IndexPool("block", layout.blocks());
     statePool = new IndexPool("state slot", layout.stateSlots());
   }
@@ -31,11 +35,10 @@ public final class CachePools {
 
   /// Memory for one more sequence, without blocks yet; empty when no state slot is free.
   public Optional<SequenceMemory> open() {
-    boolean recurrent = layout.demand().bytesPerSlot() > 0;
-    if (recurrent && statePool.free() == 0) {
+    if (recurs && statePool.free() == 0) {
       return Optional.empty();
     }
-    PooledMemory memory = new PooledMemory(this, recurrent ? statePool.take() : -1);
+    PooledMemory memory = new PooledMemory(this, recurs ? statePool.take() : -1);
     open.add(memory);
     return Optional.of(memory);
   }
@@ -53,7 +56,7 @@ public final class CachePools {
 
   /// Blocks that a sequence of so many tokens holds.
   public int blocksFor(int tokens) {
-    return layout.demand().blocksFor(tokens);
+    return attends ? Math.ceilDiv(tokens, layout.demand().blockTokens()) : 0;
   }
 
   /// Blocks that nobody holds.

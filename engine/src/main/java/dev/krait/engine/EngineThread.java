@@ -38,9 +38,8 @@ public final class EngineThread implements AutoCloseable {
     }
   }
 
-  /// True while the thread waits for a command; for tests and diagnosis.
-  public boolean isParked() {
-    return thread.getState() == Thread.State.WAITING;
+  Thread thread() {
+    return thread;
   }
 
   /// Ends what still runs as unavailable, after the step in flight, and waits for the thread.

@@ -7,15 +7,18 @@ package dev.krait.speculation;
 /// minimises cost goes and measures. Old measurements count as absent.
 final class StepCosts {
   private static final double WEIGHT = 0.2;
-  private static final int FRESH_STEPS = 400;
+  private static final int FIRST_SAMPLES = 4;
+  private static final int FRESH_STEPS = 128;
 
   private final double[] nanos;
   private final long[] measuredAt;
+  private final int[] samples;
   private long steps;
 
   StepCosts(int maxTokens) {
     nanos = new double[maxTokens + 1];
     measuredAt = new long[maxTokens + 1];
+    samples = new int[maxTokens + 1];
   }
 
   /// Adds a measurement.
@@ -24,12 +27,19 @@ final class StepCosts {
     if (tokens >= nanos.length) {
       return;
     }
-    nanos[tokens] = isFresh(tokens) ? nanos[tokens] + WEIGHT * clip(tokens, stepNanos) : stepNanos;
+    boolean fresh = isFresh(tokens);
+    samples[tokens] = fresh ? samples[tokens] + 1 : 1;
+    if (!fresh) {
+      nanos[tokens] = stepNanos;
+    } else if (samples[tokens] <= FIRST_SAMPLES) {
+      nanos[tokens] = Math.min(nanos[tokens], stepNanos);
+    } else {
+      nanos[tokens] += WEIGHT * clip(tokens, stepNanos);
+    }
     measuredAt[tokens] = steps;
   }
 
-  /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most
-  /// its own size.
+  /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most its own size.
   private double clip(int tokens, long stepNanos) {
     return Math.clamp(stepNanos - nanos[tokens], -nanos[tokens], nanos[tokens]);
   }

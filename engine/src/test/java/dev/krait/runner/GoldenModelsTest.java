@@ -3,6 +3,7 @@ package dev.krait.runner;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
+import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.backend.reference.ReferenceBackend;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
@@ -18,11 +19,11 @@ class GoldenModelsTest {
 
   static Stream<Arguments> cases() {
     return GoldenModel.names().stream()
-        .flatMap(name -> Stream.of("reference").map(backend -> Arguments.of(name, backend)));
+        .flatMap(name -> Stream.of("reference", "cpu").map(backend -> Arguments.of(name, backend)));
   }
 
   static Backend backend(String name) {
-    return new ReferenceBackend();
+    return name.equals("cpu") ? CpuBackend.open(2) : new ReferenceBackend();
   }
 
   @ParameterizedTest(name = "{0} on {1}")

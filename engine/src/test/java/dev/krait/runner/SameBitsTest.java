@@ -32,7 +32,7 @@ class SameBitsTest {
             "mil2-50-n128",
             "mamba1-hf",
             "mamba2-hf-g2")
-        .flatMap(name -> Stream.of("reference").map(backend -> Arguments.of(name, backend)));
+        .flatMap(name -> Stream.of("reference", "cpu").map(backend -> Arguments.of(name, backend)));
   }
 
   private static ModelBench open(String name, Backend backend) {

@@ -23,6 +23,7 @@ public final class ScriptedRunner implements ModelRunner {
 
   private final Script script;
   private final StepOutput output;
+  private final PendingStep step = this::output;
 
   /// A runner for up to so many sequences in a step.
   public ScriptedRunner(int maxSequences, Script script) {
@@ -41,7 +42,11 @@ public final class ScriptedRunner implements ModelRunner {
     for (int i = 0; i < plan.size(); i++) {
       answer(plan, i);
     }
-    return () -> output;
+    return step;
+  }
+
+  private StepOutput output() {
+    return output;
   }
 
   private void answer(StepPlan plan, int entry) {
@@ -57,7 +62,8 @@ public final class ScriptedRunner implements ModelRunner {
     }
     if (plan.choosesToken(entry)) {
       int id = script.token(sequence, sequence.tokens() - sequence.promptTokens());
-      output.addToken(entry, id, certain(id));
+      boolean asked = sequence.request().sampling().logprobs() >= 0;
+      output.addToken(entry, id, asked ? certain(id) : null);
     }
   }
 

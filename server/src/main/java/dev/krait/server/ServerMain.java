@@ -1,9 +1,11 @@
 package dev.krait.server;
 
+import dev.krait.server.bench.BenchCommand;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -16,7 +18,7 @@ import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 
-/// The command line: `krait serve`, `krait generate`, `krait version`.
+/// The command line: `krait serve`, `krait generate`, `krait bench`, `krait version`.
 ///
 /// Every option can also be set by an environment variable: `--max-sequences` by
 /// `KRAIT_MAX_SEQUENCES`.
@@ -44,6 +46,7 @@ public final class ServerMain {
         new CommandLine(new Root(notes))
             .addSubcommand(new ServeCommand(out, version))
             .addSubcommand(new GenerateCommand(out, notes))
+            .addSubcommand(new BenchCommand(out, home()))
             .addSubcommand(new VersionCommand(out, version));
     line.registerConverter(ByteSize.class, ByteSize::parse);
     line.setCaseInsensitiveEnumValuesAllowed(true);
@@ -52,6 +55,11 @@ public final class ServerMain {
         .values()
         .forEach(command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
     return line;
+  }
+
+  /// The checkout, which the `krait` script names; the current folder otherwise.
+  private static Path home() {
+    return Path.of(System.getProperty("krait.home", ""));
   }
 
   /// The version that the build wrote down.

@@ -1,0 +1,81 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.HostBuffer;
+import dev.krait.backend.Ops;
+import dev.krait.error.EngineException;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Tensor;
+import dev.krait.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
+import java.util.List;
+
+/// The processor's cores and vector units. Weights lie off-heap as [CpuMatrix], activations and
+/// caches in the heap; both are one owner's, who calls from one thread at a time.
+///
+/// An idle backend uses no CPU: its workers park.
+public final class CpuBackend implements Backend {
+  private final Arena arena = Arena.ofShared();
+  private final WorkerPool pool;
+  private final CpuOps ops;
+
+  private CpuBackend(int threads) {
+    pool = new WorkerPool(threads);
+    ops = new CpuOps(pool, arena);
+  }
+
+  /// A backend on all processors that the JVM may use.
+  public static CpuBackend open() {
+    return open(Runtime.getRuntime().availableProcessors());
+  }
+
+  /// A backend on the calling thread and `threads - 1` workers.
+  ///
+  /// @throws EngineException INVALID_ARGUMENT below one thread
+  public static CpuBackend open(int threads) {
+    if (threads < 1) {
+      throw EngineException.invalidArgument("threads", threads, "1 or more");
+    }
+    return new CpuBackend(threads);
+  }
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  /// Threads that compute, the caller's included.
+  public int threads() {
+    return pool.threads();
+  }
+
+  @Override
+  public String describe() {
+    return "cpu: "
+        + threads()
+        + (threads() == 1 ? " thread, " : " threads, ")
+        + Lanes.FLOATS.vectorBitSize()
+        + "-bit vectors";
+  }
+
+  @Override
+  public Ops ops() {
+    return ops;
+  }
+
+  @Override
+  public Buffer allocate(long elements) {
+    return HostBuffer.allocate(elements);
+  }
+
+  @Override
+  public WeightMatrix upload(List<Tensor> rowBlocks) {
+    return MatrixPacker.pack(rowBlocks, arena, pool);
+  }
+
+  @Override
+  public void close() {
+    pool.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,71 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.tensor.DType;
+import dev.krait.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// Weights in tiles of `2 * lanes` rows; one step along the columns finds the tile's rows side by
+/// side. Rows after the last are zero.
+///
+/// ```
+///   tile 0: column 0 | column 1 | ... | column columns-1     tile 1: column 0 | ...
+///   16 bits: a column is one vector of ints, lane j = row j (low half), row j + lanes (high half)
+///   32 bits: a column is two vectors of floats, rows 0..lanes-1 and rows lanes..2*lanes-1
+/// ```
+///
+/// The 16-bit order widens without moving between lanes: a shift gives the first half of the rows,
+/// a mask the second.
+///
+/// @param data the tiles, off-heap, in native byte order
+/// @param rows output width
+/// @param columns input width
+/// @param dtype BF16, F16 or F32
+record CpuMatrix(MemorySegment data, int rows, int columns, DType dtype) implements WeightMatrix {
+  /// Rows of a tile.
+  static final int TILE_ROWS = 2 * Lanes.COUNT;
+
+  private static final int HALF_BITS = 16;
+  private static final int HIGH_HALF = 0xffff0000;
+
+  static int tiles(int rows) {
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+  }
+
+  int tiles() {
+    return tiles(rows);
+  }
+
+  /// Bytes of one column of a tile.
+  int columnBytes() {
+    return TILE_ROWS * dtype.bytes();
+  }
+
+  long tileBytes() {
+    return (long) columns * columnBytes();
+  }
+
+  @Override
+  public long bytes() {
+    return data.byteSize();
+  }
+
+  /// Widens one row into `target[to, to + columns)`.
+  void readRow(int row, float[] target, int to) {
+    int lane = row % TILE_ROWS % Lanes.COUNT;
+    boolean second = row % TILE_ROWS >= Lanes.COUNT;
+    long from = row / TILE_ROWS * tileBytes() + (long) lane * Integer.BYTES;
+    if (dtype == DType.F32 && second) {
+      from += Lanes.BYTES;
+    }
+    for (int k = 0; k < columns; k++) {
+      int bits = data.get(ValueLayout.JAVA_INT, from + (long) k * columnBytes());
+      target[to + k] =
+          switch (dtype) {
+            case BF16 -> Float.intBitsToFloat(second ? bits & HIGH_HALF : bits << HALF_BITS);
+            case F16 -> Float.float16ToFloat((short) (second ? bits >> HALF_BITS : bits));
+            default -> Float.intBitsToFloat(bits);
+          };
+    }
+  }
+}

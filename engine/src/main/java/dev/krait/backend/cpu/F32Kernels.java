@@ -1,0 +1,167 @@
+package dev.krait.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+
+/// Inner loops of the matrix product with fp32 weights; see [Bf16Kernels] for the arguments.
+final class F32Kernels {
+  private static final int LANES = Lanes.COUNT;
+  private static final int COLUMN_BYTES = 2 * Lanes.BYTES;
+
+  private F32Kernels() {}
+
+  private static FloatVector load(MemorySegment w, long at) {
+    return FloatVector.fromMemorySegment(Lanes.FLOATS, w, at, ByteOrder.nativeOrder());
+  }
+
+  /// One token by four tiles: `out[tile, tile rows]` over all columns.
+  static void token1(MemorySegment w, long[] from, float[] x, int xFrom, int columns, float[] out) {
+    long from0 = from[0];
+    long from1 = from[1];
+    long from2 = from[2];
+    long from3 = from[3];
+    FloatVector a0 = Lanes.zero();
+    FloatVector b0 = Lanes.zero();
+    FloatVector a1 = Lanes.zero();
+    FloatVector b1 = Lanes.zero();
+    FloatVector a2 = Lanes.zero();
+    FloatVector b2 = Lanes.zero();
+    FloatVector a3 = Lanes.zero();
+    FloatVector b3 = Lanes.zero();
+    for (int k = 0; k < columns; k++) {
+      FloatVector xk = Lanes.broadcast(x[xFrom + k]);
+      long at = (long) k * COLUMN_BYTES;
+      a0 = load(w, from0 + at).fma(xk, a0);
+      b0 = load(w, from0 + at + Lanes.BYTES).fma(xk, b0);
+      a1 = load(w, from1 + at).fma(xk, a1);
+      b1 = load(w, from1 + at + Lanes.BYTES).fma(xk, b1);
+      a2 = load(w, from2 + at).fma(xk, a2);
+      b2 = load(w, from2 + at + Lanes.BYTES).fma(xk, b2);
+      a3 = load(w, from3 + at).fma(xk, a3);
+      b3 = load(w, from3 + at + Lanes.BYTES).fma(xk, b3);
+    }
+    a0.intoArray(out, 0 * LANES);
+    b0.intoArray(out, 1 * LANES);
+    a1.intoArray(out, 2 * LANES);
+    b1.intoArray(out, 3 * LANES);
+    a2.intoArray(out, 4 * LANES);
+    b2.intoArray(out, 5 * LANES);
+    a3.intoArray(out, 6 * LANES);
+    b3.intoArray(out, 7 * LANES);
+  }
+
+  /// 2 tokens by one tile: adds `count` columns to `acc[2, tile rows]`.
+  static void tokens2(
+      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
+    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
+    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
+    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
+    for (int k = 0; k < count; k++) {
+      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
+      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      int at = xFrom + k * 2;
+      FloatVector x0 = Lanes.broadcast(x[at]);
+      a0 = first.fma(x0, a0);
+      b0 = second.fma(x0, b0);
+      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      a1 = first.fma(x1, a1);
+      b1 = second.fma(x1, b1);
+    }
+    a0.intoArray(acc, to + 0 * LANES);
+    b0.intoArray(acc, to + 1 * LANES);
+    a1.intoArray(acc, to + 2 * LANES);
+    b1.intoArray(acc, to + 3 * LANES);
+  }
+
+  /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
+  static void tokens4(
+      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
+    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
+    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
+    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
+    FloatVector a2 = Lanes.load(acc, to + 4 * LANES);
+    FloatVector b2 = Lanes.load(acc, to + 5 * LANES);
+    FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
+    FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
+    for (int k = 0; k < count; k++) {
+      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
+      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      int at = xFrom + k * 4;
+      FloatVector x0 = Lanes.broadcast(x[at]);
+      a0 = first.fma(x0, a0);
+      b0 = second.fma(x0, b0);
+      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      a1 = first.fma(x1, a1);
+      b1 = second.fma(x1, b1);
+      FloatVector x2 = Lanes.broadcast(x[at + 2]);
+      a2 = first.fma(x2, a2);
+      b2 = second.fma(x2, b2);
+      FloatVector x3 = Lanes.broadcast(x[at + 3]);
+      a3 = first.fma(x3, a3);
+      b3 = second.fma(x3, b3);
+    }
+    a0.intoArray(acc, to + 0 * LANES);
+    b0.intoArray(acc, to + 1 * LANES);
+    a1.intoArray(acc, to + 2 * LANES);
+    b1.intoArray(acc, to + 3 * LANES);
+    a2.intoArray(acc, to + 4 * LANES);
+    b2.intoArray(acc, to + 5 * LANES);
+    a3.intoArray(acc, to + 6 * LANES);
+    b3.intoArray(acc, to + 7 * LANES);
+  }
+
+  /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
+  static void tokens6(
+      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
+    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
+    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
+    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
+    FloatVector a2 = Lanes.load(acc, to + 4 * LANES);
+    FloatVector b2 = Lanes.load(acc, to + 5 * LANES);
+    FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
+    FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
+    FloatVector a4 = Lanes.load(acc, to + 8 * LANES);
+    FloatVector b4 = Lanes.load(acc, to + 9 * LANES);
+    FloatVector a5 = Lanes.load(acc, to + 10 * LANES);
+    FloatVector b5 = Lanes.load(acc, to + 11 * LANES);
+    for (int k = 0; k < count; k++) {
+      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
+      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      int at = xFrom + k * 6;
+      FloatVector x0 = Lanes.broadcast(x[at]);
+      a0 = first.fma(x0, a0);
+      b0 = second.fma(x0, b0);
+      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      a1 = first.fma(x1, a1);
+      b1 = second.fma(x1, b1);
+      FloatVector x2 = Lanes.broadcast(x[at + 2]);
+      a2 = first.fma(x2, a2);
+      b2 = second.fma(x2, b2);
+      FloatVector x3 = Lanes.broadcast(x[at + 3]);
+      a3 = first.fma(x3, a3);
+      b3 = second.fma(x3, b3);
+      FloatVector x4 = Lanes.broadcast(x[at + 4]);
+      a4 = first.fma(x4, a4);
+      b4 = second.fma(x4, b4);
+      FloatVector x5 = Lanes.broadcast(x[at + 5]);
+      a5 = first.fma(x5, a5);
+      b5 = second.fma(x5, b5);
+    }
+    a0.intoArray(acc, to + 0 * LANES);
+    b0.intoArray(acc, to + 1 * LANES);
+    a1.intoArray(acc, to + 2 * LANES);
+    b1.intoArray(acc, to + 3 * LANES);
+    a2.intoArray(acc, to + 4 * LANES);
+    b2.intoArray(acc, to + 5 * LANES);
+    a3.intoArray(acc, to + 6 * LANES);
+    b3.intoArray(acc, to + 7 * LANES);
+    a4.intoArray(acc, to + 8 * LANES);
+    b4.intoArray(acc, to + 9 * LANES);
+    a5.intoArray(acc, to + 10 * LANES);
+    b5.intoArray(acc, to + 11 * LANES);
+  }
+}

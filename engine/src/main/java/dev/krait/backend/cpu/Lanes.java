@@ -1,0 +1,50 @@
+package dev.krait.backend.cpu;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The vector width of this process: the machine's own, at most 512 bits, or the system property
+/// `krait.vector-bits` (64, 128, 256 or 512).
+final class Lanes {
+  private static final int WIDEST_BITS = 512;
+
+  private static final VectorShape SHAPE =
+      VectorShape.forBitSize(
+          Integer.getInteger(
+              "krait.vector-bits",
+              Math.min(FloatVector.SPECIES_PREFERRED.vectorBitSize(), WIDEST_BITS)));
+
+  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
+
+  /// Floats of a vector.
+  static final int COUNT = FLOATS.length();
+
+  /// Bytes of a vector.
+  static final int BYTES = COUNT * Float.BYTES;
+
+  private Lanes() {}
+
+  static FloatVector load(float[] from, int index) {
+    return FloatVector.fromArray(FLOATS, from, index);
+  }
+
+  static FloatVector broadcast(float value) {
+    return FloatVector.broadcast(FLOATS, value);
+  }
+
+  static FloatVector zero() {
+    return FloatVector.zero(FLOATS);
+  }
+
+  static IntVector broadcast(int value) {
+    return IntVector.broadcast(INTS, value);
+  }
+
+  /// First index after the last whole vector of `count` elements.
+  static int whole(int count) {
+    return count & -COUNT;
+  }
+}

@@ -1,0 +1,208 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.tensor.DType;
+import dev.krait.tensor.Rows;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/// The matrix product: workers take tiles of weights.
+///
+/// One token streams four tiles at a time, which hides the latency of the multiply-adds. Several
+/// tokens go in groups that fit the registers beside a tile's rows; their activations are first
+/// laid side by side, and the columns go in blocks, so that a block of a tile stays in the
+/// innermost cache while all groups pass by. Accumulators rest in memory between blocks, which does
+/// not change the order of a sum.
+@SuppressWarnings("NullAway.Init")
+final class MatmulTask {
+  static final int TILES_IN_FLIGHT = 4;
+
+  /// A 512-bit machine has twice the registers.
+  private static final int GROUP_TOKENS = Lanes.BYTES == 64 ? 6 : 4;
+
+  private static final int PANEL_TOKENS = 96;
+  private static final int BLOCK_COLUMNS = 512;
+  private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
+  private static final int LANES = Lanes.COUNT;
+
+  /// Multiply-adds worth waking a thread for, one token and several.
+  private static final int GRAIN_ONE = 32 * 1024;
+
+  private static final int GRAIN_MANY = 128 * 1024;
+  private static final int GRAIN_PACK = 32 * 1024;
+
+  private final WorkerPool pool;
+  private final Scratch[] scratch;
+  private final WorkerPool.Task oneToken = this::runOneToken;
+  private final WorkerPool.Task manyTokens = this::runManyTokens;
+  private final WorkerPool.Task pack = this::runPack;
+
+  private CpuMatrix matrix;
+  private float[] out;
+  private int outFrom;
+  private int outStride;
+  private float[] in;
+  private int inFrom;
+  private int inStride;
+  private int tokens;
+  private int unitTiles;
+
+  /// Groups of tokens, each `[columns, group tokens]`.
+  private float[] packed = new float[0];
+
+  private int groups;
+  private int groupTokens;
+
+  MatmulTask(WorkerPool pool, Scratch[] scratch) {
+    this.pool = pool;
+    this.scratch = scratch;
+  }
+
+  void run(Rows dst, Rows x, CpuMatrix weight, int rows) {
+    matrix = weight;
+    out = HostRows.floats(dst);
+    outFrom = dst.offset();
+    outStride = dst.stride();
+    in = HostRows.floats(x);
+    inFrom = x.offset();
+    inStride = x.stride();
+    tokens = rows;
+    long tileWork = Math.max(1L, (long) weight.columns() * TILE_ROWS);
+    int tiles = weight.tiles();
+    if (rows == 1) {
+      unitTiles = tiles >= 2 * TILES_IN_FLIGHT * pool.threads() ? TILES_IN_FLIGHT : 1;
+      int units = (tiles + unitTiles - 1) / unitTiles;
+      pool.parallelFor(oneToken, units, grain(GRAIN_ONE, tileWork * unitTiles));
+    } else if (rows > 1) {
+      layOut();
+      pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * weight.columns()));
+      pool.parallelFor(manyTokens, tiles, grain(GRAIN_MANY, tileWork * rows));
+    }
+  }
+
+  private static int grain(int work, long itemWork) {
+    return (int) ((work + itemWork - 1) / Math.max(1, itemWork));
+  }
+
+  private void runOneToken(int worker, int first, int end) {
+    Scratch own = scratch[worker];
+    float[] sums = own.floats(TILES_IN_FLIGHT * TILE_ROWS);
+    int lastTile = Math.min(end * unitTiles, matrix.tiles()) - 1;
+    for (int tile = first * unitTiles; tile <= lastTile; tile += TILES_IN_FLIGHT) {
+      for (int i = 0; i < TILES_IN_FLIGHT; i++) {
+        own.tileFrom[i] = Math.min(tile + i, lastTile) * matrix.tileBytes();
+      }
+      int columns = matrix.columns();
+      switch (matrix.dtype()) {
+        case BF16 -> Bf16Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
+        case F16 -> F16Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
+        default -> F32Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
+      }
+      int row = tile * TILE_ROWS;
+      int endRow =
+          Math.min((Math.min(tile + TILES_IN_FLIGHT - 1, lastTile) + 1) * TILE_ROWS, matrix.rows());
+      System.arraycopy(sums, 0, out, outFrom + row, endRow - row);
+    }
+  }
+
+  /// Splits the tokens into groups of nearly equal, even size.
+  private void layOut() {
+    groups = (tokens + GROUP_TOKENS - 1) / GROUP_TOKENS;
+    groupTokens = even((tokens + groups - 1) / groups);
+    int padded = (groups - 1) * groupTokens + groupSize(groups - 1);
+    int floats = Math.multiplyExact(padded, matrix.columns());
+    if (packed.length < floats) {
+      packed = new float[floats];
+    }
+  }
+
+  private static int even(int count) {
+    return count + (count & 1);
+  }
+
+  /// Tokens of a group; the last may be smaller, and counts one twice if they are odd.
+  private int groupSize(int group) {
+    return Math.min(groupTokens, even(tokens - group * groupTokens));
+  }
+
+  private void runPack(int worker, int first, int end) {
+    int columns = matrix.columns();
+    for (int group = first; group < end; group++) {
+      int size = groupSize(group);
+      int firstToken = group * groupTokens;
+      int base = firstToken * columns;
+      for (int j = 0; j < size; j++) {
+        int from = inFrom + Math.min(firstToken + j, tokens - 1) * inStride;
+        for (int k = 0; k < columns; k++) {
+          packed[base + k * size + j] = in[from + k];
+        }
+      }
+    }
+  }
+
+  private void runManyTokens(int worker, int first, int end) {
+    int panelGroups = Math.max(1, PANEL_TOKENS / groupTokens);
+    float[] sums = scratch[worker].floats(panelGroups * groupTokens * TILE_ROWS);
+    for (int group = 0; group < groups; group += panelGroups) {
+      int endGroup = Math.min(group + panelGroups, groups);
+      for (int tile = first; tile < end; tile++) {
+        Arrays.fill(sums, 0, (endGroup - group) * groupTokens * TILE_ROWS, 0);
+        multiply(scratch[worker], tile, group, endGroup, sums);
+        store(sums, tile, group * groupTokens, Math.min(endGroup * groupTokens, tokens));
+      }
+    }
+  }
+
+  private void multiply(Scratch own, int tile, int group, int endGroup, float[] sums) {
+    int columns = matrix.columns();
+    long tileFrom = tile * matrix.tileBytes();
+    boolean widens = matrix.dtype() == DType.F16;
+    int block = widens ? Scratch.WIDENED_COLUMNS : endGroup - group == 1 ? columns : BLOCK_COLUMNS;
+    for (int k = 0; k < columns; k += block) {
+      int count = Math.min(block, columns - k);
+      MemorySegment weights = matrix.data();
+      long from = tileFrom + (long) k * matrix.columnBytes();
+      if (widens) {
+        F16Kernels.widenColumns(weights, from, count, own.widened);
+        weights = own.widened;
+        from = 0;
+      }
+      for (int g = group; g < endGroup; g++) {
+        int size = groupSize(g);
+        int xFrom = g * groupTokens * columns + k * size;
+        int to = (g - group) * groupTokens * TILE_ROWS;
+        if (matrix.dtype() == DType.BF16) {
+          switch (size) {
+            case 2 -> Bf16Kernels.tokens2(weights, from, packed, xFrom, count, sums, to);
+            case 4 -> Bf16Kernels.tokens4(weights, from, packed, xFrom, count, sums, to);
+            default -> Bf16Kernels.tokens6(weights, from, packed, xFrom, count, sums, to);
+          }
+        } else {
+          switch (size) {
+            case 2 -> F32Kernels.tokens2(weights, from, packed, xFrom, count, sums, to);
+            case 4 -> F32Kernels.tokens4(weights, from, packed, xFrom, count, sums, to);
+            default -> F32Kernels.tokens6(weights, from, packed, xFrom, count, sums, to);
+          }
+        }
+      }
+    }
+  }
+
+  private void store(float[] sums, int tile, int firstToken, int endToken) {
+    int row = tile * TILE_ROWS;
+    int rows = Math.min(TILE_ROWS, matrix.rows() - row);
+    int from = 0;
+    for (int token = firstToken; token < endToken; token++) {
+      int to = outFrom + token * outStride + row;
+      if (rows == TILE_ROWS) {
+        FloatVector low = Lanes.load(sums, from);
+        FloatVector high = Lanes.load(sums, from + LANES);
+        low.intoArray(out, to);
+        high.intoArray(out, to + LANES);
+      } else {
+        System.arraycopy(sums, from, out, to, rows);
+      }
+      from += TILE_ROWS;
+    }
+  }
+}

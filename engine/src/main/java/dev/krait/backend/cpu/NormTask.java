@@ -1,0 +1,96 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.backend.HostBuffer;
+import dev.krait.model.Norm;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
+
+/// Norms, also fused with the addition or the gate before them: workers take rows.
+@SuppressWarnings("NullAway.Init")
+final class NormTask {
+  private static final int GRAIN_ELEMENTS = 8 * 1024;
+
+  private final WorkerPool pool;
+  private final Scratch[] scratch;
+  private final WorkerPool.Task normRows = this::runNorm;
+  private final WorkerPool.Task addNormRows = this::runAddNorm;
+  private final WorkerPool.Task gatedGroups = this::runGated;
+
+  private Rows dst;
+  private Rows x;
+  private Rows other;
+  private float[] weight;
+  private int width;
+  private int groups;
+  private float epsilon;
+
+  NormTask(WorkerPool pool, Scratch[] scratch) {
+    this.pool = pool;
+    this.scratch = scratch;
+  }
+
+  void norm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
+    prepare(dst, x, x, weight, norm.width(), norm.epsilon());
+    pool.parallelFor(normRows, rows, GRAIN_ELEMENTS / width + 1);
+  }
+
+  void addNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
+    prepare(dst, residual, delta, weight, norm.width(), norm.epsilon());
+    pool.parallelFor(addNormRows, rows, GRAIN_ELEMENTS / width + 1);
+  }
+
+  void gated(Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
+    prepare(dst, y, z, weight, y.columns() / groups, epsilon);
+    this.groups = groups;
+    pool.parallelFor(gatedGroups, rows * groups, GRAIN_ELEMENTS / 4 / width + 1);
+  }
+
+  private void prepare(Rows dst, Rows x, Rows other, Buffer weight, int width, float epsilon) {
+    this.dst = dst;
+    this.x = x;
+    this.other = other;
+    this.weight = HostBuffer.floats(weight);
+    this.width = width;
+    this.epsilon = epsilon;
+  }
+
+  private void runNorm(int worker, int first, int end) {
+    float[] partials = scratch[worker].partials;
+    for (int row = first; row < end; row++) {
+      normalise(HostRows.floats(x), HostRows.at(x, row), HostRows.at(dst, row), 0, partials);
+    }
+  }
+
+  private void runAddNorm(int worker, int first, int end) {
+    float[] partials = scratch[worker].partials;
+    float[] sum = HostRows.floats(x);
+    for (int row = first; row < end; row++) {
+      int from = HostRows.at(x, row);
+      int columns = x.columns();
+      ElementTask.add(sum, from, HostRows.floats(other), HostRows.at(other, row), columns);
+      normalise(sum, from, HostRows.at(dst, row), 0, partials);
+    }
+  }
+
+  private void runGated(int worker, int first, int end) {
+    float[] gated = scratch[worker].floats(width);
+    for (int item = first; item < end; item++) {
+      int row = item / groups;
+      int column = item % groups * width;
+      ElementTask.siluMul(
+          gated,
+          0,
+          HostRows.floats(other),
+          HostRows.at(other, row) + column,
+          HostRows.floats(x),
+          HostRows.at(x, row) + column,
+          width);
+      normalise(gated, 0, HostRows.at(dst, row) + column, column, scratch[worker].partials);
+    }
+  }
+
+  private void normalise(float[] in, int from, int to, int weightFrom, float[] partials) {
+    RowNorm.normalise(
+        HostRows.floats(dst), to, in, from, weight, weightFrom, width, epsilon, partials);
+  }
+}

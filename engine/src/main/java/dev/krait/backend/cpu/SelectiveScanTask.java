@@ -1,0 +1,96 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.backend.HostBuffer;
+import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.StepInputs;
+import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.tensor.Rows;
+
+/// The Mamba-1 scan: workers take sequences and strips of channels, see [SelectiveStrip]; then the
+/// caller keeps the vectors B of windowed tokens, which all strips share.
+@SuppressWarnings("NullAway.Init")
+final class SelectiveScanTask {
+  private static final int GRAIN_STATES = 8 * 1024;
+
+  private final WorkerPool pool;
+  private final SelectiveStrip[] strips;
+  private final WorkerPool.Task task = this::runStrips;
+
+  Rows dst;
+  Rows x;
+  Rows timeStep;
+  Rows b;
+  Rows c;
+  Rows z;
+  Mamba1 mixer;
+  float[] a;
+  float[] d;
+  float[] bias;
+  StateCache cache;
+  StepInputs step;
+  private int stripsOfSequence;
+
+  SelectiveScanTask(WorkerPool pool) {
+    this.pool = pool;
+    strips = new SelectiveStrip[pool.threads()];
+    for (int i = 0; i < strips.length; i++) {
+      strips[i] = new SelectiveStrip(this);
+    }
+  }
+
+  void run(
+      Rows dst,
+      Rows x,
+      Rows timeStep,
+      Rows b,
+      Rows c,
+      Rows z,
+      Mamba1 mixer,
+      Mamba1Weights weights,
+      StateCache cache,
+      StepInputs step) {
+    this.dst = dst;
+    this.x = x;
+    this.timeStep = timeStep;
+    this.b = b;
+    this.c = c;
+    this.z = z;
+    this.mixer = mixer;
+    a = HostBuffer.floats(weights.a());
+    d = HostBuffer.floats(weights.d());
+    bias = HostBuffer.floats(weights.timeStepBias());
+    this.cache = cache;
+    this.step = step;
+    stripsOfSequence = (mixer.innerDim() + SelectiveStrip.WIDTH - 1) / SelectiveStrip.WIDTH;
+    int tokens = Math.max(1, step.tokens / Math.max(1, step.sequences));
+    int itemWork = SelectiveStrip.WIDTH * mixer.stateDim() * tokens;
+    pool.parallelFor(task, step.sequences * stripsOfSequence, GRAIN_STATES / itemWork + 1);
+    for (int s = 0; s < step.sequences; s++) {
+      for (int j = step.directTokens[s]; j < step.tokenCount[s]; j++) {
+        keepB(s, j);
+      }
+    }
+  }
+
+  /// First window element of a sequence's position.
+  int windowFrom(int sequence, int position) {
+    int rows = cache.windowTokens();
+    int row = step.stateSlot[sequence] * rows + position % rows;
+    return row * mixer.inputElements();
+  }
+
+  private void keepB(int sequence, int j) {
+    int to = windowFrom(sequence, step.firstPosition[sequence] + j) + 2 * mixer.innerDim();
+    int from = HostRows.at(b, step.firstToken[sequence] + j);
+    int elements = mixer.bGroups() * mixer.stateDim();
+    System.arraycopy(HostRows.floats(b), from, HostBuffer.floats(cache.window()), to, elements);
+  }
+
+  private void runStrips(int worker, int first, int end) {
+    for (int item = first; item < end; item++) {
+      int channel = item % stripsOfSequence * SelectiveStrip.WIDTH;
+      strips[worker].scan(item / stripsOfSequence, channel);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.backend.HostBuffer;
+import dev.krait.backend.StepInputs;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/// The Mamba-2 scan of one head of one sequence; a lane is an element of the head. One instance for
+/// each thread.
+///
+/// ```
+/// h[n, p] = exp(dt A) h[n, p] + (dt B[n]) x[p]
+/// y[p]    = D x[p] + sum_n C[n] h[n, p]
+/// ```
+///
+/// Accepted and direct tokens advance the committed state where it lies; windowed tokens a copy of
+/// the head's part. Their step sizes go to the window, but not x and B: other heads may still
+/// replay the row that they replace.
+@SuppressWarnings("NullAway.Init")
+final class SsdHead {
+  private static final int LANES = Lanes.COUNT;
+  private static final int VECTORS = 4;
+
+  private final SsdScanTask task;
+  private float[] copy = new float[0];
+  private int headDim;
+  private int states;
+  private int sequence;
+  private int head;
+
+  private float[] h;
+  private int hFrom;
+
+  SsdHead(SsdScanTask task) {
+    this.task = task;
+  }
+
+  /// Runs the step's tokens of a sequence for one head.
+  void scan(int sequence, int head) {
+    StepInputs step = task.step;
+    this.sequence = sequence;
+    this.head = head;
+    headDim = task.mixer.headDim();
+    states = task.mixer.stateDim();
+    h = HostBuffer.floats(task.cache.state());
+    hFrom = (step.stateSlot[sequence] * task.mixer.heads() + head) * states * headDim;
+    if (step.startsFresh(sequence)) {
+      Arrays.fill(h, hFrom, hFrom + states * headDim, 0);
+    }
+    int heldFrom = step.firstPosition[sequence] - step.heldTokens[sequence];
+    replay(heldFrom - step.foldTokens[sequence], step.foldTokens[sequence]);
+    int direct = step.directTokens[sequence];
+    for (int j = 0; j < step.tokenCount[sequence]; j++) {
+      if (j == direct) {
+        copyState();
+        replay(heldFrom, step.heldTokens[sequence]);
+      }
+      token(step.firstToken[sequence] + j, j >= direct, step.firstPosition[sequence] + j);
+    }
+  }
+
+  private void copyState() {
+    if (copy.length < states * headDim) {
+      copy = new float[states * headDim];
+    }
+    System.arraycopy(h, hFrom, copy, 0, states * headDim);
+    h = copy;
+    hFrom = 0;
+  }
+
+  private int xAt() {
+    return task.mixer.xHead(head) * headDim;
+  }
+
+  private int bAt() {
+    return task.mixer.xDim() + task.mixer.bGroup(head) * states;
+  }
+
+  private void replay(int firstPosition, int tokens) {
+    float[] window = HostBuffer.floats(task.cache.window());
+    for (int j = 0; j < tokens; j++) {
+      int from = task.windowFrom(sequence, firstPosition + j);
+      float dt = window[from + task.xAndBElements() + head];
+      advance(dt, window, from + xAt(), from + bAt());
+    }
+  }
+
+  private void token(int row, boolean windowed, int position) {
+    float[] xbc = HostRows.floats(task.xbc);
+    int from = HostRows.at(task.xbc, row);
+    float raw = HostRows.floats(task.timeStep)[HostRows.at(task.timeStep, row) + head];
+    float dt = VectorMath.softplus(raw + task.bias[head]);
+    if (windowed) {
+      float[] window = HostBuffer.floats(task.cache.window());
+      window[task.windowFrom(sequence, position) + task.xAndBElements() + head] = dt;
+    }
+    advance(dt, xbc, from + xAt(), from + bAt());
+    int cFrom = from + task.xAndBElements() + task.mixer.cGroup(head) * states;
+    output(row, xbc, from + xAt(), cFrom);
+  }
+
+  private void advance(float dt, float[] in, int xFrom, int bFrom) {
+    float[] h = this.h;
+    float decay = VectorMath.exp(dt * task.a[head]);
+    FloatVector decays = Lanes.broadcast(decay);
+    int whole = Lanes.whole(headDim);
+    for (int n = 0; n < states; n++) {
+      float scaled = dt * in[bFrom + n];
+      int at = hFrom + n * headDim;
+      for (int p = 0; p < whole; p += LANES) {
+        FloatVector grown = Lanes.load(in, xFrom + p).mul(scaled);
+        decays.fma(Lanes.load(h, at + p), grown).intoArray(h, at + p);
+      }
+      for (int p = whole; p < headDim; p++) {
+        h[at + p] = Math.fma(decay, h[at + p], scaled * in[xFrom + p]);
+      }
+    }
+  }
+
+  private void output(int row, float[] xbc, int xFrom, int cFrom) {
+    float[] out = HostRows.floats(task.dst);
+    int to = HostRows.at(task.dst, row) + head * headDim;
+    float skip = task.d[head];
+    int whole = Lanes.whole(headDim);
+    for (int p = 0; p < whole; p += VECTORS * LANES) {
+      outputVectors(out, to, xbc, xFrom, cFrom, p);
+    }
+    for (int p = whole; p < headDim; p++) {
+      float sum = skip * xbc[xFrom + p];
+      for (int n = 0; n < states; n++) {
+        sum = Math.fma(xbc[cFrom + n], h[hFrom + n * headDim + p], sum);
+      }
+      out[to + p] = sum;
+    }
+  }
+
+  /// Elements from `p` on, at most four vectors.
+  private void outputVectors(float[] out, int to, float[] xbc, int xFrom, int cFrom, int p) {
+    float[] h = this.h;
+    int headDim = this.headDim;
+    int lastVector = Lanes.whole(headDim) - LANES;
+    int p1 = Math.min(p + LANES, lastVector);
+    int p2 = Math.min(p + 2 * LANES, lastVector);
+    int p3 = Math.min(p + 3 * LANES, lastVector);
+    float skip = task.d[head];
+    FloatVector s0 = Lanes.load(xbc, xFrom + p).mul(skip);
+    FloatVector s1 = Lanes.load(xbc, xFrom + p1).mul(skip);
+    FloatVector s2 = Lanes.load(xbc, xFrom + p2).mul(skip);
+    FloatVector s3 = Lanes.load(xbc, xFrom + p3).mul(skip);
+    int from = hFrom;
+    for (int n = 0; n < states; n++) {
+      FloatVector c = Lanes.broadcast(xbc[cFrom + n]);
+      s0 = c.fma(Lanes.load(h, from + p), s0);
+      s1 = c.fma(Lanes.load(h, from + p1), s1);
+      s2 = c.fma(Lanes.load(h, from + p2), s2);
+      s3 = c.fma(Lanes.load(h, from + p3), s3);
+      from += headDim;
+    }
+    s0.intoArray(out, to + p);
+    s1.intoArray(out, to + p1);
+    s2.intoArray(out, to + p2);
+    s3.intoArray(out, to + p3);
+  }
+}

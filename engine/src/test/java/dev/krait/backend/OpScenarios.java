@@ -1,0 +1,211 @@
+package dev.krait.backend;
+
+import dev.krait.model.Norm;
+import dev.krait.model.Rope;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.Rows;
+import dev.krait.tensor.WeightMatrix;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// All operations in all shapes that matter: sizes 1, 2, odd, around a vector and around a tile,
+/// large; each a function of a backend.
+final class OpScenarios {
+  /// Half a unit in the last place of a float, relative.
+  private static final float EPSILON = 0x1p-24f;
+
+  /// The same operations in the same order: equal bits.
+  static final float EXACT = 0;
+
+  /// A few roundings and an exponential of about one unit in the last place each.
+  static final float ELEMENTWISE = 16 * EPSILON;
+
+  /// A sum of squares in stripes against one in double: at most width / 16 + 4 roundings.
+  static final float NORM = 64 * EPSILON;
+
+  /// Scores and weighted sums of up to 300 terms of order one, and their exponentials.
+  static final float ATTENTION = 512 * EPSILON;
+
+  /// A product of decays and a sum over the state for tens of tokens.
+  static final float SCAN = 512 * EPSILON;
+
+  /// One operation on one shape.
+  ///
+  /// @param name op and shape; the filter that reruns it
+  /// @param tolerance largest difference from the reference, relative to the larger of 1 and the
+  ///   value
+  /// @param body prepares inputs, runs the operation, collects outputs
+  record Scenario(String name, float tolerance, Consumer<OpBench> body) {
+    /// Everything it collects on a backend.
+    List<float[]> run(Backend backend) {
+      OpBench bench = new OpBench(backend, name.hashCode());
+      body.accept(bench);
+      return bench.results();
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  private OpScenarios() {}
+
+  static List<Scenario> all() {
+    List<Scenario> all = new ArrayList<>();
+    matmuls(all);
+    embeddings(all);
+    elements(all);
+    norms(all);
+    ropes(all);
+    AttentionScenarios.add(all);
+    RecurrentScenarios.add(all);
+    return all;
+  }
+
+  private static void matmuls(List<Scenario> all) {
+    for (DType dtype : List.of(DType.BF16, DType.F16, DType.F32, DType.F64)) {
+      for (int rows : new int[] {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 260}) {
+        all.add(matmul(3, rows, 40, dtype));
+        all.add(matmul(1, rows, 40, dtype));
+      }
+      for (int columns : new int[] {1, 2, 3, 255, 256, 257, 511, 513, 1100}) {
+        all.add(matmul(1, 40, columns, dtype));
+        all.add(matmul(9, 40, columns, dtype));
+      }
+      for (int tokens : new int[] {0, 2, 4, 5, 6, 7, 8, 11, 12, 13, 16, 31, 97, 200}) {
+        all.add(matmul(tokens, 40, 48, dtype));
+      }
+      all.add(matmul(1, 1500, 300, dtype));
+      all.add(matmul(110, 700, 530, dtype));
+      all.add(
+          new Scenario(
+              "matmul stacked " + dtype,
+              EXACT,
+              bench -> {
+                WeightMatrix weight = bench.stacked(new int[] {5, 16, 1, 30}, 20, dtype);
+                bench.ops().matmul(bench.output(3, 52), bench.rows(3, 20, 1), weight, 3);
+              }));
+    }
+  }
+
+  private static Scenario matmul(int tokens, int rows, int columns, DType dtype) {
+    String name = "matmul " + dtype + " [" + rows + ", " + columns + "] x " + tokens;
+    return new Scenario(
+        name,
+        EXACT,
+        bench -> {
+          WeightMatrix weight = bench.matrix(rows, columns, dtype);
+          Rows x = bench.rows(tokens, columns, 1);
+          bench.ops().matmul(bench.output(tokens, rows), x, weight, tokens);
+        });
+  }
+
+  private static void embeddings(List<Scenario> all) {
+    for (DType dtype : List.of(DType.BF16, DType.F16, DType.F32, DType.F64)) {
+      all.add(
+          new Scenario(
+              "embed " + dtype,
+              EXACT,
+              bench -> {
+                WeightMatrix weight = bench.matrix(77, 19, dtype);
+                StepInputs step = OpBench.step(77, 0);
+                for (int t = 0; t < 77; t++) {
+                  step.tokenIds[t] = 76 - t;
+                }
+                bench.ops().embed(bench.output(77, 19), weight, step);
+              }));
+    }
+  }
+
+  private static void elements(List<Scenario> all) {
+    for (int columns : new int[] {1, 2, 7, 8, 9, 16, 17, 511, 512, 513, 5000}) {
+      for (int rows : new int[] {0, 1, 3, 40}) {
+        String shape = " [" + rows + ", " + columns + "]";
+        all.add(
+            new Scenario(
+                "add" + shape,
+                EXACT,
+                bench -> {
+                  Rows residual = bench.collect(bench.rows(rows, columns, 1));
+                  bench.ops().add(residual, bench.rows(rows, columns, 1), rows);
+                }));
+        all.add(
+            new Scenario(
+                "siluMul" + shape,
+                ELEMENTWISE,
+                bench -> {
+                  Rows gate = bench.rows(rows, columns, 30);
+                  Rows up = bench.rows(rows, columns, 1);
+                  bench.ops().siluMul(bench.output(rows, columns), gate, up, rows);
+                }));
+      }
+    }
+    all.add(
+        new Scenario(
+            "gatherRows",
+            EXACT,
+            bench -> {
+              Rows x = bench.rows(9, 21, 1);
+              bench.ops().gatherRows(bench.output(4, 21), x, new int[] {8, 0, 3, 3}, 4);
+            }));
+  }
+
+  private static void norms(List<Scenario> all) {
+    for (int width : new int[] {1, 2, 7, 15, 16, 17, 31, 33, 384, 1000}) {
+      for (int rows : new int[] {0, 1, 3, 50}) {
+        String shape = " [" + rows + ", " + width + "]";
+        Norm norm = new Norm(width, 1e-5f);
+        all.add(
+            new Scenario(
+                "rmsNorm" + shape,
+                NORM,
+                bench -> {
+                  Rows x = bench.rows(rows, width, 2);
+                  Rows dst = bench.output(rows, width);
+                  bench.ops().rmsNorm(dst, x, bench.buffer(width, 1), norm, rows);
+                }));
+        all.add(
+            new Scenario(
+                "addRmsNorm" + shape,
+                NORM,
+                bench -> {
+                  Rows residual = bench.collect(bench.rows(rows, width, 2));
+                  Rows delta = bench.rows(rows, width, 2);
+                  Rows dst = bench.output(rows, width);
+                  bench.ops().addRmsNorm(dst, residual, delta, bench.buffer(width, 1), norm, rows);
+                }));
+        all.add(
+            new Scenario(
+                "gatedRmsNorm of 3 groups" + shape,
+                NORM,
+                bench -> {
+                  Rows y = bench.collect(bench.rows(rows, 3 * width, 2));
+                  Rows z = bench.rows(rows, 3 * width, 8);
+                  bench.ops().gatedRmsNorm(y, y, z, bench.buffer(3 * width, 1), 3, 1e-5f, rows);
+                }));
+      }
+    }
+  }
+
+  private static void ropes(List<Scenario> all) {
+    for (int headDim : new int[] {2, 6, 16, 34, 64, 128}) {
+      for (int rows : new int[] {1, 5, 70}) {
+        Rope rope = new Rope(headDim, 10_000, new Rope.Scaling.None());
+        all.add(
+            new Scenario(
+                "rope of 3 heads of " + headDim + ", rows " + rows,
+                EXACT,
+                bench -> {
+                  StepInputs step = OpBench.step(rows, 900);
+                  Rows cos = bench.output(rows, headDim / 2);
+                  Rows sin = bench.output(rows, headDim / 2);
+                  bench.ops().ropeAngles(cos, sin, rope, step);
+                  Rows x = bench.collect(bench.rows(rows, 3 * headDim, 1));
+                  bench.ops().rope(x, 3, cos, sin, step);
+                }));
+      }
+    }
+  }
+}

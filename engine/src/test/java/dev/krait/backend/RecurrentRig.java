@@ -1,0 +1,146 @@
+package dev.krait.backend;
+
+import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.model.Mixer;
+import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.Rows;
+import dev.krait.tensor.WeightMatrix;
+import java.util.List;
+import java.util.Optional;
+
+/// A convolution and a scan over slots of a pool that is larger than needed and permuted; the
+/// output is that of the scan.
+final class RecurrentRig extends SequenceRig {
+  /// Most tokens that can be in the window unverified or accepted.
+  static final int WINDOW = 6;
+
+  private final Mixer mixer;
+  private final StateCache cache;
+  private final Buffer taps;
+  private final Buffer convBias;
+  private final Buffer timeStepBias;
+  private final Buffer a;
+  private final Buffer d;
+  private final WeightMatrix none;
+  private final int channels;
+
+  RecurrentRig(OpBench bench, Mixer mixer, int sequences, int length) {
+    super(bench, sequences, length, outputColumns(mixer));
+    this.mixer = mixer;
+    none = bench.matrix(1, 1, DType.F32);
+    int slots = sequences + 2;
+    int decays;
+    int steps;
+    int sources;
+    int stateElements;
+    int inputElements;
+    switch (mixer) {
+      case Mamba1 m -> {
+        channels = m.innerDim();
+        sources = m.xDim();
+        decays = m.stateDim() * m.innerDim();
+        steps = m.innerDim();
+        stateElements = decays;
+        inputElements = m.inputElements();
+        addInput(m.xDim(), 2);
+        addInput(steps, 3);
+        addInput(m.bGroups() * m.stateDim(), 1);
+        addInput(m.cGroups() * m.stateDim(), 1);
+        addInput(m.innerDim(), 3);
+      }
+      case Mamba2 m -> {
+        channels = m.convChannels();
+        sources = channels;
+        decays = m.heads();
+        steps = m.heads();
+        stateElements = m.innerDim() * m.stateDim();
+        inputElements = m.inputElements();
+        addInput(m.convChannels(), 2);
+        addInput(steps, 3);
+      }
+      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
+      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
+    }
+    taps = bench.buffer(channels * width(), 1);
+    convBias = bench.buffer(channels, 1);
+    timeStepBias = bench.buffer(steps, 1);
+    d = bench.buffer(steps, 1);
+    float[] negative = bench.values(decays, 2);
+    for (int i = 0; i < decays; i++) {
+      negative[i] = -Math.abs(negative[i]);
+    }
+    a = bench.bufferOf(negative);
+    int ringTokens = width() - 1 + WINDOW;
+    cache =
+        new StateCache(
+            bench.buffer(slots * stateElements, 5),
+            bench.buffer(slots * ringTokens * sources, 5),
+            bench.buffer(slots * 2 * WINDOW * inputElements, 5),
+            ringTokens,
+            2 * WINDOW);
+  }
+
+  private static int outputColumns(Mixer mixer) {
+    return switch (mixer) {
+      case Mamba1 m -> m.innerDim();
+      case Mamba2 m -> m.innerDim();
+      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
+      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
+    };
+  }
+
+  private int width() {
+    return mixer instanceof Mamba1 m ? m.convWidth() : ((Mamba2) mixer).convWidth();
+  }
+
+  @Override
+  int maxBlocks() {
+    return 1;
+  }
+
+  @Override
+  void place(StepInputs step, int index, int sequence) {
+    step.stateSlot[index] = sequences - sequence;
+  }
+
+  @Override
+  void compute(Rows dst, List<Rows> in, StepInputs step) {
+    Rows convolved = bench.rows(step.tokens, channels, 0);
+    Ops ops = bench.ops();
+    switch (mixer) {
+      case Mamba1 m -> {
+        ops.causalConv(
+            convolved, in.get(0), taps, convBias, width(), m.groupWidth(), m.repeat(), cache, step);
+        Mamba1Weights weights =
+            new Mamba1Weights(
+                none, taps, convBias, Optional.empty(), none, timeStepBias, a, d, none);
+        Rows b = in.get(2);
+        ops.selectiveScan(
+            dst, convolved, in.get(1), b, in.get(3), in.get(4), m, weights, cache, step);
+      }
+      case Mamba2 m -> {
+        ops.causalConv(convolved, in.get(0), taps, convBias, width(), channels, 1, cache, step);
+        Mamba2Weights weights =
+            new Mamba2Weights(none, taps, convBias, timeStepBias, a, d, d, none);
+        ops.ssdScan(dst, convolved, in.get(1), m, weights, cache, step);
+      }
+      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
+      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
+    }
+  }
+
+  @Override
+  List<Buffer> memory() {
+    return List.of(cache.state());
+  }
+
+  /// Memory that also depends on what was in the window.
+  List<Buffer> allMemory() {
+    return List.of(cache.state(), cache.convRing(), cache.window());
+  }
+}

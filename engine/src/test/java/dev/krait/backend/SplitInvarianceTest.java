@@ -1,0 +1,159 @@
+package dev.krait.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.backend.SequenceRig.Span;
+import dev.krait.backend.cpu.CpuBackend;
+import dev.krait.model.Mixer;
+import dev.krait.model.Mixer.Attention;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The same tokens give the same bits and leave the same memory however they are split into steps
+/// and whoever shares a step.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SplitInvarianceTest {
+  private static final int SEQUENCES = 4;
+  private static final int LENGTH = 40;
+  private static final long SEED = 5;
+
+  private final CpuBackend backend = CpuBackend.open(2);
+
+  @AfterAll
+  void close() {
+    backend.close();
+  }
+
+  static Stream<Attention> attentions() {
+    return Stream.of(
+        AttentionScenarios.attention(4, 2, 32, 0),
+        AttentionScenarios.attention(3, 1, 18, 0),
+        AttentionScenarios.attention(2, 2, 64, 11));
+  }
+
+  static List<Mixer> scans() {
+    return RecurrentScenarios.mixers();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("attentions")
+  void attentionDoesNotDependOnChunksOrCompany(Attention attention) {
+    List<float[]> whole = whole(attend(attention));
+    for (long script = 0; script < 4; script++) {
+      SequenceRig rig = attend(attention);
+      runInChunks(rig, script);
+      OpConformanceTest.assertSameBits(rig.results(), whole);
+    }
+  }
+
+  private SequenceRig attend(Attention attention) {
+    return new AttentionRig(new OpBench(backend, SEED), attention, 16, SEQUENCES, LENGTH);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("scans")
+  void scansDoNotDependOnChunksOrCompany(Mixer mixer) {
+    List<float[]> whole = whole(scan(mixer));
+    for (long script = 0; script < 4; script++) {
+      SequenceRig rig = scan(mixer);
+      runInChunks(rig, script);
+      OpConformanceTest.assertSameBits(rig.results(), whole);
+    }
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("scans")
+  void speculationChangesNoBit(Mixer mixer) {
+    List<float[]> whole = whole(scan(mixer));
+    for (long script = 0; script < 8; script++) {
+      SequenceRig rig = scan(mixer);
+      speculate(rig, script);
+      OpConformanceTest.assertSameBits(rig.results(), whole);
+    }
+  }
+
+  private SequenceRig scan(Mixer mixer) {
+    return new RecurrentRig(new OpBench(backend, SEED), mixer, SEQUENCES, LENGTH);
+  }
+
+  private static List<float[]> whole(SequenceRig rig) {
+    for (int s = 0; s < SEQUENCES; s++) {
+      rig.step(List.of(Span.plain(s, 0, LENGTH)));
+    }
+    List<float[]> results = rig.results();
+    assertThat(results.getFirst()).doesNotContain(Float.NaN);
+    return results;
+  }
+
+  private static void runInChunks(SequenceRig rig, long script) {
+    SplittableRandom random = new SplittableRandom(script);
+    int[] done = new int[SEQUENCES];
+    while (!finished(done)) {
+      List<Span> spans = new ArrayList<>();
+      for (int s = SEQUENCES - 1; s >= 0; s--) {
+        int count = Math.min(LENGTH - done[s], random.nextInt(9));
+        if (count > 0) {
+          spans.add(Span.plain(s, done[s], count));
+          done[s] += count;
+        }
+      }
+      if (!spans.isEmpty()) {
+        rig.step(spans);
+      }
+    }
+  }
+
+  private static boolean finished(int[] done) {
+    for (int d : done) {
+      if (d < LENGTH) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Random rounds of replay, direct and windowed tokens, of which some suffix is rejected; a
+  /// rejected token has other inputs than the one that takes its place.
+  private static void speculate(SequenceRig rig, long script) {
+    SplittableRandom random = new SplittableRandom(script);
+    int[] committed = new int[SEQUENCES];
+    int[] known = new int[SEQUENCES];
+    while (!finished(committed)) {
+      List<Span> spans = new ArrayList<>();
+      for (int s = 0; s < SEQUENCES; s++) {
+        if (committed[s] < LENGTH && random.nextInt(3) > 0) {
+          round(spans, s, committed, known, random);
+        }
+      }
+      if (!spans.isEmpty()) {
+        rig.step(spans);
+      }
+    }
+  }
+
+  private static void round(
+      List<Span> spans, int s, int[] committed, int[] known, SplittableRandom random) {
+    int pending = known[s] - committed[s];
+    boolean flush = known[s] == LENGTH;
+    int fold = flush ? pending : random.nextInt(pending + 1);
+    int held = pending - fold;
+    int left = LENGTH - known[s];
+    int direct = held == 0 ? Math.min(left, random.nextInt(4)) : 0;
+    int room = RecurrentRig.WINDOW - held;
+    boolean rejected = random.nextBoolean();
+    int windowed = Math.min(left - direct, random.nextInt(room + 1));
+    if (direct > 0 && windowed > 0 && rejected) {
+      windowed = 0;
+    }
+    boolean wrong = rejected && direct == 0 && windowed > 0;
+    spans.add(new Span(s, known[s], direct + windowed, direct, fold, held, wrong));
+    committed[s] += fold + direct;
+    known[s] += direct + (wrong ? 0 : windowed);
+  }
+}

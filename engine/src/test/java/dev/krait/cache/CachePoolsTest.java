@@ -1,0 +1,164 @@
+package dev.krait.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.error.EngineException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class CachePoolsTest {
+  private final CachePools pools = pools(6, 2);
+
+  private static CachePools pools(int blocks, int slots) {
+    List<CacheSpec> specs = List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1));
+    return new CachePools(
+        new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 5), 0, blocks, slots));
+  }
+
+  @Test
+  void direct_tokens_take_blocks_and_leave_nothing_pending() {
+    SequenceMemory memory = open(pools);
+    assertThat(memory.reserve(9, 0)).isTrue();
+    assertThat(memory.blocks()).isEqualTo(3);
+    memory.commit(9);
+    assertThat(memory.committedTokens()).isEqualTo(9);
+    assertThat(memory.pendingTokens()).isZero();
+    assertThat(pools.blocksUsed()).isEqualTo(3);
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void accepted_windowed_tokens_are_pending_until_the_next_step_folds_them() {
+    SequenceMemory memory = open(pools);
+    commitDirect(memory, 4);
+    assertThat(memory.reserve(0, 5)).isTrue();
+    memory.commit(3);
+    assertThat(memory.committedTokens()).isEqualTo(7);
+    assertThat(memory.pendingTokens()).isEqualTo(3);
+    assertThat(memory.reserve(0, 5)).isTrue();
+    memory.commit(1);
+    assertThat(memory.pendingTokens()).isEqualTo(1);
+    commitDirect(memory, 1);
+    assertThat(memory.pendingTokens()).isZero();
+    assertThat(memory.committedTokens()).isEqualTo(9);
+  }
+
+  @Test
+  void a_flush_leaves_nothing_pending() {
+    SequenceMemory memory = open(pools);
+    assertThat(memory.reserve(0, 2)).isTrue();
+    memory.commit(2);
+    memory.markFlushed();
+    assertThat(memory.pendingTokens()).isZero();
+    assertThat(memory.committedTokens()).isEqualTo(2);
+  }
+
+  @Test
+  void blocks_of_rejected_tokens_go_back() {
+    SequenceMemory memory = open(pools);
+    commitDirect(memory, 4);
+    assertThat(memory.reserve(0, 5)).isTrue();
+    assertThat(memory.blocks()).isEqualTo(3);
+    memory.commit(1);
+    assertThat(memory.blocks()).isEqualTo(2);
+    assertThat(pools.blocksFree()).isEqualTo(4);
+  }
+
+  @Test
+  void a_reservation_that_does_not_fit_changes_nothing() {
+    SequenceMemory memory = open(pools);
+    commitDirect(memory, 10);
+    assertThat(memory.reserve(1, 0)).isTrue();
+    int before = pools.blocksUsed();
+    assertThat(memory.reserve(15, 0)).isFalse();
+    assertThat(pools.blocksUsed()).isEqualTo(before);
+    memory.commit(1);
+    assertThat(memory.committedTokens()).isEqualTo(11);
+  }
+
+  @Test
+  void a_later_reservation_replaces_an_earlier_one() {
+    SequenceMemory memory = open(pools);
+    assertThat(memory.reserve(1, 0)).isTrue();
+    assertThat(memory.reserve(0, 5)).isTrue();
+    memory.commit(2);
+    assertThat(memory.pendingTokens()).isEqualTo(2);
+    assertThat(memory.committedTokens()).isEqualTo(2);
+    assertThat(memory.blocks()).isEqualTo(1);
+  }
+
+  @Test
+  void when_slots_run_out_open_says_no_and_close_makes_room() {
+    SequenceMemory first = open(pools);
+    open(pools);
+    assertThat(pools.open()).isEmpty();
+    int slot = first.stateSlot();
+    commitDirect(first, 20);
+    first.close();
+    assertThat(pools.blocksUsed()).isZero();
+    assertThat(open(pools).stateSlot()).isEqualTo(slot);
+    assertThat(pools.slotsUsed()).isEqualTo(2);
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void two_sequences_never_share_a_block() {
+    SequenceMemory first = open(pools);
+    SequenceMemory second = open(pools);
+    commitDirect(first, 5);
+    commitDirect(second, 9);
+    commitDirect(first, 4);
+    pools.checkIntegrity();
+    assertThat(second.reserve(4, 0)).isFalse();
+    assertThat(pools.blocksFree()).isZero();
+  }
+
+  @Test
+  void broken_promises_are_errors() {
+    SequenceMemory memory = open(pools);
+    assertBroken(() -> memory.reserve(1, 1), "1 direct, 1 windowed");
+    assertBroken(() -> memory.reserve(0, 6), "windowed up to 5");
+    assertBroken(() -> memory.commit(1), "committed tokens: 1");
+    assertThat(memory.reserve(3, 0)).isTrue();
+    assertBroken(() -> memory.commit(2), "all of 3 direct");
+    assertThat(memory.reserve(0, 3)).isTrue();
+    assertBroken(() -> memory.commit(0), "1 to 3 windowed");
+    assertBroken(() -> memory.commit(4), "1 to 3 windowed");
+    memory.close();
+    assertBroken(memory::close, "closed (expected: open)");
+  }
+
+  @Test
+  void layers_of_one_kind_use_one_pool() {
+    CacheSpec state = new StateSpec(1, 1, 2, 1);
+    CachePools recurrent = new CachePools(layout(List.of(state), 0, 1));
+    SequenceMemory memory = open(recurrent);
+    commitDirect(memory, 60);
+    assertThat(memory.blocks()).isZero();
+    CachePools attention = new CachePools(layout(List.of(new KvCacheSpec(1, 1, 4)), 9, 0));
+    assertThat(open(attention).stateSlot()).isEqualTo(-1);
+    assertThat(attention.open()).isPresent();
+  }
+
+  private static CacheLayout layout(List<CacheSpec> specs, int blocks, int slots) {
+    return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0), 0, blocks, slots);
+  }
+
+  private static SequenceMemory open(CachePools from) {
+    return from.open().orElseThrow();
+  }
+
+  private static void commitDirect(SequenceMemory memory, int tokens) {
+    assertThat(memory.reserve(tokens, 0)).isTrue();
+    memory.commit(tokens);
+  }
+
+  private static void assertBroken(Runnable action, String message) {
+    assertThatThrownBy(action::run)
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining(message);
+  }
+}

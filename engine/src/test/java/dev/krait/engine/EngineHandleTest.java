@@ -1,0 +1,145 @@
+package dev.krait.engine;
+
+import static dev.krait.engine.Requests.read;
+import static dev.krait.engine.Requests.request;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.FinishReason;
+import dev.krait.generation.GenerationEvent.Failed;
+import dev.krait.generation.GenerationEvent.Finished;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.StopConditions;
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenStream;
+import dev.krait.testing.InMemoryEngine;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class EngineHandleTest {
+  private final InMemoryEngine engine =
+      InMemoryEngine.builder().maxSequences(2).maxWaiting(3).maxModelTokens(50).build();
+  private final EngineHandle handle = engine.handle();
+
+  @AfterEach
+  void close() {
+    engine.close();
+    assertThat(engine.pools().slotsUsed()).isZero();
+    assertThat(engine.pools().blocksUsed()).isZero();
+  }
+
+  @Test
+  void the_queue_is_bounded_at_the_door_and_refuses_with_the_numbers() {
+    for (int i = 0; i < 3; i++) {
+      handle.submit(request(4, 5));
+    }
+    assertThat(handle.status().waiting()).isEqualTo(3);
+    assertRefused(
+        request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, "waiting sequences: 3, with 0 running");
+    engine.step();
+    assertThat(handle.status().running()).isEqualTo(2);
+    assertThat(handle.status().waiting()).isEqualTo(1);
+    handle.submit(request(4, 5));
+    handle.submit(request(4, 5));
+    assertRefused(request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, "fewer than max-waiting 3");
+    engine.runUntilIdle();
+    assertThat(handle.status().waiting()).isZero();
+    handle.submit(request(4, 5));
+  }
+
+  @Test
+  void cancelled_and_preempted_sequences_give_their_place_in_the_queue_back_once() {
+    TokenStream first = handle.submit(request(4, 5));
+    handle.submit(request(4, 5));
+    TokenStream third = handle.submit(request(4, 5));
+    handle.cancel(third);
+    handle.cancel(third);
+    handle.cancel(first);
+    engine.step();
+    assertThat(handle.status().waiting()).isZero();
+    assertThat(handle.status().running()).isEqualTo(1);
+    assertThat(((Finished) read(third).end()).reason()).isEqualTo(FinishReason.CANCELLED);
+  }
+
+  @Test
+  void without_a_queue_free_seats_are_still_given() {
+    try (InMemoryEngine strict = InMemoryEngine.builder().maxSequences(2).maxWaiting(0).build()) {
+      strict.handle().submit(request(4, 5));
+      strict.handle().submit(request(4, 5));
+      strict.step();
+      assertThatThrownBy(() -> strict.handle().submit(request(4, 5)))
+          .hasMessageContaining("waiting sequences: 0, with 2 running");
+    }
+  }
+
+  @Test
+  void what_the_model_cannot_do_is_refused() {
+    assertRefused(
+        request(40, 11),
+        ErrorCode.INVALID_ARGUMENT,
+        "prompt tokens + max_tokens: 40 + 11 (expected: at most 50)");
+    assertRefused(request(1, Integer.MAX_VALUE), ErrorCode.INVALID_ARGUMENT, "1 + 2147483647");
+    assertRefused(prompt(3, 100), ErrorCode.INVALID_ARGUMENT, "prompt token id: 100");
+    assertRefused(
+        prompt(-1), ErrorCode.INVALID_ARGUMENT, "prompt token id: -1 (expected: 0 to 99)");
+    assertRefused(
+        request(1, new StopConditions(1, 0, TokenIds.of(5, 123))),
+        ErrorCode.INVALID_ARGUMENT,
+        "stop token id: 123");
+    SamplingParams biased = new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(100, 1f), -1, -1);
+    assertRefused(
+        GenerationRequest.of(
+            "r", TokenIds.of(1), biased, new StopConditions(1, 0, TokenIds.empty())),
+        ErrorCode.INVALID_ARGUMENT,
+        "logit_bias token id: 100");
+    assertThat(handle.status().waiting()).isZero();
+  }
+
+  @Test
+  void draining_refuses_new_requests_and_completes_when_the_others_have_ended() {
+    TokenStream stream = handle.submit(request(4, 5));
+    CompletableFuture<Void> drained = handle.drain();
+    assertThat(handle.status().draining()).isTrue();
+    assertRefused(request(4, 5), ErrorCode.UNAVAILABLE, "draining");
+    engine.step();
+    assertThat(drained).isNotDone();
+    engine.runUntilIdle();
+    assertThat(drained).isCompleted();
+    assertThat(read(stream).ids()).hasSize(5);
+    CompletableFuture<Void> again = handle.drain();
+    engine.step();
+    assertThat(again).isCompleted();
+  }
+
+  @Test
+  void closing_ends_everything_and_nothing_sent_later_waits_for_ever() {
+    TokenStream running = handle.submit(request(4, 20));
+    engine.step();
+    TokenStream queued = handle.submit(request(4, 20));
+    CompletableFuture<Void> drained = handle.drain();
+    engine.loop().close();
+    assertThat(((Failed) read(running).end()).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(((Failed) read(queued).end()).code()).isEqualTo(ErrorCode.UNAVAILABLE);
+    assertThat(drained).isCompleted();
+    assertRefused(request(4, 5), ErrorCode.UNAVAILABLE, "engine: closed");
+    assertThat(handle.drain()).isCompleted();
+    handle.cancel(running);
+  }
+
+  private static GenerationRequest prompt(int... ids) {
+    return GenerationRequest.of(
+        "r", TokenIds.of(ids), SamplingParams.greedy(), new StopConditions(1, 0, TokenIds.empty()));
+  }
+
+  private void assertRefused(GenerationRequest request, ErrorCode code, String message) {
+    assertThatThrownBy(() -> handle.submit(request))
+        .isInstanceOfSatisfying(
+            EngineException.class, failure -> assertThat(failure.code()).isEqualTo(code))
+        .hasMessageContaining(message);
+  }
+}

@@ -1,0 +1,187 @@
+package dev.krait.speculation;
+
+import dev.krait.backend.Backend;
+import dev.krait.cache.CacheDemand;
+import dev.krait.cache.CacheLayout;
+import dev.krait.cache.CachePlanner;
+import dev.krait.cache.CachePools;
+import dev.krait.cache.CacheSpec;
+import dev.krait.engine.EngineHandle;
+import dev.krait.engine.EngineLimits;
+import dev.krait.engine.EngineLoop;
+import dev.krait.engine.StepListener;
+import dev.krait.generation.GenerationEvent;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.TokenStream;
+import dev.krait.loading.LoadedModel;
+import dev.krait.loading.ModelLoader;
+import dev.krait.loading.StoredType;
+import dev.krait.runner.BackendModelRunner;
+import dev.krait.runner.Drafts;
+import dev.krait.runner.ForwardPass;
+import dev.krait.runner.ModelRunner;
+import dev.krait.scheduler.DraftLengths;
+import dev.krait.scheduler.Scheduler;
+import dev.krait.scheduler.SchedulerConfig;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/// A target with any drafter in a real engine loop, stepped by hand.
+final class SpeculationRig implements AutoCloseable {
+  private final List<AutoCloseable> resources = new ArrayList<>();
+  private final EngineLoop loop;
+  private final CachePools pools;
+
+  /// What a generation gave.
+  ///
+  /// @param ids generated tokens
+  /// @param logprobs log-probability of each token and of its first alternatives, as bits
+  /// @param end how it ended
+  record Answer(List<Integer> ids, List<Integer> logprobs, GenerationEvent.End end) {}
+
+  /// Sizes of a rig.
+  ///
+  /// @param draftTokens fixed draft length; 0 decodes plainly
+  /// @param maxSequences seats
+  /// @param maxModelTokens longest sequence
+  /// @param maxTokensPerStep tokens of a step
+  /// @param cacheShare share of the useful cache bytes that is granted
+  record Sizes(
+      int draftTokens,
+      int maxSequences,
+      int maxModelTokens,
+      int maxTokensPerStep,
+      double cacheShare) {}
+
+  /// A rig without a draft model.
+  static SpeculationRig of(
+      Path target, Backend backend, Sizes sizes, Function<Integer, Drafter> drafter) {
+    return new SpeculationRig(target, Optional.empty(), backend, sizes, drafter);
+  }
+
+  /// A rig with a draft model.
+  static SpeculationRig withModel(Path target, Path draft, Backend backend, Sizes sizes) {
+    return new SpeculationRig(
+        target, Optional.of(draft), backend, sizes, vocab -> new NgramDrafter(1, 3));
+  }
+
+  private SpeculationRig(
+      Path target,
+      Optional<Path> draft,
+      Backend backend,
+      Sizes sizes,
+      Function<Integer, Drafter> drafters) {
+    ModelLoader targetLoader = opened(ModelLoader.open(target));
+    Optional<ModelLoader> draftLoader = draft.map(path -> opened(ModelLoader.open(path)));
+    int window = sizes.draftTokens() == 0 ? 0 : sizes.draftTokens() + 1;
+    List<CacheSpec> draftSpecs =
+        draftLoader.map(loader -> loader.spec().cacheSpecs()).orElse(List.of());
+    CacheDemand demand =
+        new CacheDemand(
+            targetLoader.spec().cacheSpecs(),
+            draftSpecs,
+            CacheDemand.BLOCK_TOKENS,
+            sizes.maxSequences(),
+            sizes.maxModelTokens(),
+            window);
+    long budget = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
+    CacheLayout layout = CachePlanner.plan(demand, budget);
+    LoadedModel model = targetLoader.load(backend, StoredType.STORED);
+    int vocab = model.spec().vocabSize();
+    ForwardPass pass = new ForwardPass(model, demand.target(), layout, sizes.maxTokensPerStep());
+    BackendModelRunner plain =
+        new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens());
+    ModelRunner runner = plain;
+    DraftLengths lengths = DraftLengths.fixed(0);
+    if (sizes.draftTokens() > 0) {
+      Drafter drafter =
+          draftLoader
+              .map(loader -> {
+                ForwardPass own =
+                    new ForwardPass(
+                        loader.load(backend, StoredType.STORED),
+                        demand.draft(),
+                        layout,
+                        sizes.maxTokensPerStep());
+                return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
+              })
+              .orElseGet(() -> drafters.apply(vocab));
+      FixedDraftLength policy = new FixedDraftLength("test", sizes.draftTokens());
+      lengths = policy;
+      Drafts drafts = new Drafts(sizes.maxSequences(), sizes.draftTokens(), vocab);
+      runner = new SpeculativeRunner(plain, drafter, drafts, policy, () -> 0);
+    }
+    opened(runner);
+    pools = new CachePools(layout);
+    SchedulerConfig config =
+        new SchedulerConfig(
+            sizes.maxSequences(),
+            sizes.maxTokensPerStep(),
+            sizes.maxTokensPerStep(),
+            1,
+            sizes.draftTokens());
+    Scheduler scheduler = new Scheduler(config, pools, lengths, () -> 0);
+    EngineLimits limits =
+        new EngineLimits(vocab, sizes.maxModelTokens(), sizes.maxSequences(), 1000);
+    loop = new EngineLoop(runner, scheduler, pools, limits, () -> 0, StepListener.none());
+  }
+
+  private <T extends AutoCloseable> T opened(T resource) {
+    resources.add(resource);
+    return resource;
+  }
+
+  EngineHandle handle() {
+    return loop.handle();
+  }
+
+  /// Submits all requests and steps until the last has ended.
+  List<Answer> run(List<GenerationRequest> requests) {
+    List<TokenStream> streams = requests.stream().map(handle()::submit).toList();
+    do {
+      loop.doWork();
+    } while (!loop.isIdle());
+    pools.checkIntegrity();
+    return streams.stream().map(SpeculationRig::read).toList();
+  }
+
+  private static Answer read(TokenStream stream) {
+    List<Integer> ids = new ArrayList<>();
+    List<Integer> logprobs = new ArrayList<>();
+    while (true) {
+      switch (stream.next()) {
+        case GenerationEvent.Tokens tokens -> {
+          for (int i = 0; i < tokens.ids().size(); i++) {
+            ids.add(tokens.ids().at(i));
+          }
+          for (var token : tokens.logprobs()) {
+            logprobs.add(Float.floatToIntBits(token.logprob()));
+            for (int i = 0; i < token.topCount(); i++) {
+              logprobs.add(token.topId(i));
+              logprobs.add(Float.floatToIntBits(token.topLogprob(i)));
+            }
+          }
+        }
+        case GenerationEvent.PromptLogprobs prompt -> {}
+        case GenerationEvent.End end -> {
+          return new Answer(ids, logprobs, end);
+        }
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    loop.close();
+    for (AutoCloseable resource : resources.reversed()) {
+      try {
+        resource.close();
+      } catch (Exception failure) {
+        throw new IllegalStateException(failure);
+      }
+    }
+  }
+}

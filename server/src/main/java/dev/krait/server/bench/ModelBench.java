@@ -1,0 +1,212 @@
+package dev.krait.server.bench;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.cpu.MachineRates;
+import dev.krait.cache.CacheDemand;
+import dev.krait.cache.CacheLayout;
+import dev.krait.cache.CachePlanner;
+import dev.krait.cache.CachePools;
+import dev.krait.cache.CacheSpec;
+import dev.krait.cache.SequenceMemory;
+import dev.krait.loading.LoadedModel;
+import dev.krait.loading.ModelLoader;
+import dev.krait.loading.StoredType;
+import dev.krait.model.ModelWeights.AttentionWeights;
+import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.GatedMlpWeights;
+import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.runner.ForwardPass;
+import dev.krait.sampling.Sampler;
+import dev.krait.tensor.WeightMatrix;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// Times decode and prefill of one model on a backend, without scheduler or network.
+final class ModelBench implements AutoCloseable {
+  private static final int PREFILL_TOKENS = 512;
+  private static final int MAX_BATCH = 16;
+  private static final int MAX_TOKENS = 1024;
+  private static final int WARM_UP_STEPS = 12;
+  private static final long ROUND_NANOS = 700_000_000L;
+  private static final int ROUNDS = 5;
+
+  private final String name;
+  private final ModelLoader loader;
+  private final LoadedModel model;
+  private final ForwardPass pass;
+  private final CachePools pools;
+  private final Sampler sampler;
+  private final long matrixElements;
+  private final long headElements;
+  private final MachineRates rates;
+
+  ModelBench(String name, Path folder, Backend backend, MachineRates rates) {
+    this.name = name;
+    this.rates = rates;
+    loader = ModelLoader.open(folder);
+    model = loader.load(backend, StoredType.STORED);
+    CacheDemand demand =
+        new CacheDemand(
+            model.spec().cacheSpecs(),
+            List.of(),
+            CacheDemand.BLOCK_TOKENS,
+            MAX_BATCH,
+            Math.min(MAX_TOKENS, model.spec().maxTokens()),
+            0);
+    CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
+    pools = new CachePools(layout);
+    pass = new ForwardPass(model, demand.target(), layout, PREFILL_TOKENS);
+    sampler = new Sampler(model.spec().vocabSize());
+    matrixElements =
+        model.weights().layers().stream()
+            .flatMap(List::stream)
+            .flatMap(ModelBench::matrices)
+            .mapToLong(matrix -> (long) matrix.rows() * matrix.columns())
+            .sum();
+    headElements = (long) model.weights().head().rows() * model.weights().head().columns();
+  }
+
+  private static Stream<WeightMatrix> matrices(BranchWeights branch) {
+    return switch (branch.mixer()) {
+      case AttentionWeights own -> Stream.of(own.projection(), own.output());
+      case Mamba1Weights own ->
+          Stream.concat(
+              own.selection().stream(), Stream.of(own.projection(), own.timeStep(), own.output()));
+      case Mamba2Weights own -> Stream.of(own.projection(), own.output());
+      case GatedMlpWeights own -> Stream.of(own.gateUp(), own.down());
+    };
+  }
+
+  /// Decode of 1, 8 and 16 sequences, and prefill of 512 tokens.
+  List<BenchRow> run() {
+    List<BenchRow> rows = new ArrayList<>();
+    for (int batch : new int[] {1, 8, 16}) {
+      rows.add(decode(batch));
+    }
+    rows.add(prefill());
+    return rows;
+  }
+
+  private BenchRow decode(int batch) {
+    List<SequenceMemory> memories = new ArrayList<>();
+    int[] last = new int[batch];
+    for (int i = 0; i < batch; i++) {
+      memories.add(pools.open().orElseThrow());
+      last[i] = 1 + i;
+    }
+    for (int i = 0; i < WARM_UP_STEPS; i++) {
+      step(memories, last);
+    }
+    double[] seconds = new double[ROUNDS];
+    for (int round = 0; round < ROUNDS; round++) {
+      seconds[round] = secondsPerStep(memories, last);
+    }
+    int position = memories.getFirst().committedTokens();
+    memories.forEach(SequenceMemory::close);
+    long bytes = weightBytes() + batch * cacheBytes(position);
+    return row("decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
+  }
+
+  private double secondsPerStep(List<SequenceMemory> memories, int[] last) {
+    long start = System.nanoTime();
+    int steps = 0;
+    while (System.nanoTime() - start < ROUND_NANOS
+        && memories.getFirst().committedTokens() < MAX_TOKENS - 1) {
+      step(memories, last);
+      steps++;
+    }
+    return steps == 0 ? Double.NaN : (System.nanoTime() - start) * 1e-9 / steps;
+  }
+
+  private void step(List<SequenceMemory> memories, int[] last) {
+    pass.begin();
+    for (int i = 0; i < memories.size(); i++) {
+      SequenceMemory memory = memories.get(i);
+      reserve(memory, 1);
+      int row = pass.add(memory, memory.committedTokens(), 1, 1, 0, 0);
+      pass.setToken(row, last[i]);
+      pass.want(row);
+    }
+    pass.execute();
+    for (int i = 0; i < memories.size(); i++) {
+      memories.get(i).commit(1);
+      last[i] = sampler.argMax(pass.logits(i));
+    }
+  }
+
+  private BenchRow prefill() {
+    double[] seconds = new double[ROUNDS];
+    for (int round = -1; round < ROUNDS; round++) {
+      try (SequenceMemory memory = pools.open().orElseThrow()) {
+        reserve(memory, PREFILL_TOKENS);
+        long start = System.nanoTime();
+        pass.begin();
+        int row = pass.add(memory, 0, PREFILL_TOKENS, PREFILL_TOKENS, 0, 0);
+        for (int j = 0; j < PREFILL_TOKENS; j++) {
+          pass.setToken(row + j, (7 * j + 3) % model.spec().vocabSize());
+        }
+        pass.want(row + PREFILL_TOKENS - 1);
+        pass.execute();
+        sampler.argMax(pass.logits(0));
+        if (round >= 0) {
+          seconds[round] = (System.nanoTime() - start) * 1e-9;
+        }
+      }
+    }
+    long bytes = weightBytes() + cacheBytes(PREFILL_TOKENS);
+    long multiplyAdds = PREFILL_TOKENS * matrixElements + headElements;
+    return row("prefill", 1, PREFILL_TOKENS, median(seconds), bytes, multiplyAdds);
+  }
+
+  private static void reserve(SequenceMemory memory, int tokens) {
+    if (!memory.reserve(tokens, 0)) {
+      throw new IllegalStateException("bench: no room for " + tokens + " tokens");
+    }
+  }
+
+  private BenchRow row(
+      String what, int batch, int tokens, double seconds, long bytes, long multiplyAdds) {
+    return new BenchRow(
+        name,
+        what,
+        batch,
+        tokens / seconds,
+        bytes / 1e6,
+        bytes / seconds / rates.readBytesPerSecond(),
+        2.0 * multiplyAdds / seconds / rates.flopsPerSecond());
+  }
+
+  /// Bytes of all weights that a step reads: everything but an embedding that is not also the head.
+  private long weightBytes() {
+    long embedding = model.weights().embedding().bytes();
+    boolean tied = model.weights().embedding() == model.weights().head();
+    return model.weightBytes() - (tied ? 0 : embedding);
+  }
+
+  /// Bytes that one sequence's states and keys and values add to a step at a position.
+  private long cacheBytes(int position) {
+    long bytes = 0;
+    for (CacheSpec spec : model.spec().cacheSpecs()) {
+      bytes +=
+          switch (spec) {
+            case CacheSpec.KvCacheSpec kv -> kv.bytesPerToken() * position;
+            case CacheSpec.StateSpec state -> 2 * 4 * state.stateElements();
+          };
+    }
+    return bytes;
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = Arrays.stream(values).filter(v -> !Double.isNaN(v)).sorted().toArray();
+    return sorted[sorted.length / 2];
+  }
+
+  @Override
+  public void close() {
+    loader.close();
+  }
+}
