@@ -2,9 +2,8 @@ package dev.krait.text;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.text.jinja.Limits;
-import dev.krait.text.jinja.Template;
-import dev.krait.text.jinja.TemplateException;
+import dev.krait.text.template.PromptTemplate;
+import dev.krait.text.template.TemplateException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
@@ -12,49 +11,50 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// Turns a conversation into the prompt that a model was trained on, with the Jinja template of its
 /// checkpoint.
 ///
-/// Immutable; any thread may render, and a rendering takes far below a millisecond once warm.
-/// Opening compiles the template and tries it, which loads a few hundred classes: a server that
-/// wants to start fast calls [#open] on a background thread while the weights load, and joins it
-/// before it reports ready. Templates cannot reach Java, files or the network, and every rendering
-/// has a budget of work, depth and text.
+/// Any thread may render, and a rendering takes about a millisecond once warm. [#open] only reads
+/// files: the first rendering compiles the template, which loads some thousand classes and takes a
+/// good part of a second, so a server calls [#probe] on a background thread while the weights load.
+/// Templates cannot reach Java, files or the network, and every rendering has a budget of work,
+/// depth and text.
 public final class ChatTemplate {
   private static final String TAG = "CONTINUE_FINAL_MESSAGE_TAG ";
 
+  private final String origin;
   private final String source;
-  private final Template template;
+  private final Clock clock;
   private final Map<String, Object> tokens;
+  private volatile @Nullable PromptTemplate compiled;
 
-  private ChatTemplate(String source, Template template, Map<String, Object> tokens) {
+  private ChatTemplate(String origin, String source, Clock clock, Map<String, Object> tokens) {
+    this.origin = origin;
     this.source = source;
-    this.template = template;
+    this.clock = clock;
     this.tokens = tokens;
   }
 
   /// Opens the template of a model folder: `chat_template.jinja`, else `chat_template` of
-  /// `tokenizer_config.json`, where a list of templates gives the one named `default`.
+  /// `tokenizer_config.json`, where a list of templates gives the one named `default`. The template
+  /// itself is first looked at by [#probe] or the first rendering.
   ///
   /// @return empty when the folder has no template
-  /// @throws EngineException INVALID_CHECKPOINT for a broken file and for a template that cannot
-  ///   render even the simplest conversation
+  /// @throws EngineException INVALID_CHECKPOINT for a broken file
   public static Optional<ChatTemplate> open(Path modelFolder) {
     TokenizerConfig config = TokenizerConfig.read(modelFolder);
-    return config.chatTemplate().map(source -> open(modelFolder, source, config));
-  }
-
-  private static ChatTemplate open(Path modelFolder, String source, TokenizerConfig config) {
-    try {
-      ChatTemplate template = of(source, config.bosToken(), config.eosToken());
-      template.probe();
-      return template;
-    } catch (EngineException e) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, modelFolder + ": chat template: " + e.getMessage(), e);
-    }
+    return config
+        .chatTemplate()
+        .map(source ->
+            new ChatTemplate(
+                modelFolder + ": ",
+                source,
+                systemClock(),
+                tokens(config.bosToken(), config.eosToken())));
   }
 
   /// A template from its source.
@@ -63,20 +63,52 @@ public final class ChatTemplate {
   /// @param eos the end token's text, `eos_token` in the template
   /// @throws EngineException INVALID_ARGUMENT when the source is not a valid template
   public static ChatTemplate of(String source, Optional<String> bos, Optional<String> eos) {
-    return of(source, bos, eos, Clock.system(ZoneId.systemDefault()));
+    return of(source, bos, eos, systemClock());
   }
 
   /// A template from its source whose `strftime_now` reads a given clock.
   public static ChatTemplate of(
       String source, Optional<String> bos, Optional<String> eos, Clock clock) {
+    ChatTemplate template = new ChatTemplate("", source, clock, tokens(bos, eos));
+    template.compiled();
+    return template;
+  }
+
+  private static Clock systemClock() {
+    return Clock.system(ZoneId.systemDefault());
+  }
+
+  private static Map<String, Object> tokens(Optional<String> bos, Optional<String> eos) {
     Map<String, Object> tokens = new HashMap<>();
     bos.ifPresent(token -> tokens.put("bos_token", token));
     eos.ifPresent(token -> tokens.put("eos_token", token));
-    try {
-      return new ChatTemplate(source, Template.compile(source, Limits.DEFAULT, clock), tokens);
-    } catch (TemplateException e) {
-      throw invalid(e);
+    return tokens;
+  }
+
+  /// Compiles the template if that has not happened yet and renders small conversations until one
+  /// works: a warm-up, and the check that the template is any good.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT for a template that is not valid or cannot render
+  ///   even the simplest conversation
+  public void probe() {
+    Map<String, Object> user = Map.of("role", "user", "content", "Hello");
+    Map<String, Object> system = Map.of("role", "system", "content", "Hello");
+    Map<String, Object> parts =
+        Map.of("role", "user", "content", List.of(Map.of("type", "text", "text", "Hello")));
+    List<List<Map<String, Object>>> conversations =
+        List.of(List.of(user), List.of(system, user), List.of(parts));
+    List<EngineException> failures = new ArrayList<>();
+    for (List<Map<String, Object>> conversation : conversations) {
+      try {
+        render(conversation, true, false, Optional.empty(), Map.of());
+        return;
+      } catch (EngineException e) {
+        failures.add(e);
+      }
     }
+    EngineException first = failures.getFirst();
+    throw new EngineException(
+        ErrorCode.INVALID_CHECKPOINT, origin + "chat template: " + first.getMessage(), first);
   }
 
   /// Renders a conversation.
@@ -101,8 +133,10 @@ public final class ChatTemplate {
           true,
           "false with add_generation_prompt: a message is either continued or started");
     }
-    Map<String, Object> variables = new HashMap<>(tokens);
-    tools.ifPresent(list -> variables.put("tools", list));
+    // Transformers passes both always, so templates take None for "there are none".
+    Map<String, @Nullable Object> variables = new HashMap<>(tokens);
+    variables.put("tools", tools.orElse(null));
+    variables.put("documents", null);
     variables.putAll(kwargs);
     variables.put("add_generation_prompt", addGenerationPrompt);
     if (!continueFinalMessage) {
@@ -119,32 +153,29 @@ public final class ChatTemplate {
     return source;
   }
 
-  private String render(Map<String, Object> variables) {
+  private String render(Map<String, @Nullable Object> variables) {
     try {
-      return template.render(variables);
+      return compiled().render(variables);
     } catch (TemplateException e) {
       throw invalid(e);
     }
   }
 
-  /// Renders small conversations until one works.
-  private void probe() {
-    Map<String, Object> user = Map.of("role", "user", "content", "Hello");
-    Map<String, Object> system = Map.of("role", "system", "content", "Hello");
-    Map<String, Object> parts =
-        Map.of("role", "user", "content", List.of(Map.of("type", "text", "text", "Hello")));
-    List<List<Map<String, Object>>> conversations =
-        List.of(List.of(user), List.of(system, user), List.of(parts));
-    List<EngineException> failures = new ArrayList<>();
-    for (List<Map<String, Object>> conversation : conversations) {
-      try {
-        render(conversation, true, false, Optional.empty(), Map.of());
-        return;
-      } catch (EngineException e) {
-        failures.add(e);
-      }
+  private PromptTemplate compiled() {
+    PromptTemplate ready = compiled;
+    if (ready != null) {
+      return ready;
     }
-    throw failures.getFirst();
+    synchronized (this) {
+      if (compiled == null) {
+        try {
+          compiled = PromptTemplate.compile(source, clock);
+        } catch (TemplateException e) {
+          throw invalid(e);
+        }
+      }
+      return Objects.requireNonNull(compiled);
+    }
   }
 
   private static EngineException invalid(TemplateException e) {

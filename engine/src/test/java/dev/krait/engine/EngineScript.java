@@ -6,6 +6,7 @@ import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.testing.PrefixHashRunner.Drafting;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 
@@ -84,7 +85,7 @@ record EngineScript(Setting setting, List<Action> actions) {
         actions.add(new Cancel(step + random.nextInt(12), random.nextInt(name + 1)));
       }
     }
-    actions.sort((a, b) -> Integer.compare(a.step(), b.step()));
+    actions.sort(Comparator.comparingInt(Action::step));
     return new EngineScript(setting, List.copyOf(actions));
   }
 
@@ -103,7 +104,7 @@ record EngineScript(Setting setting, List<Action> actions) {
         multiple + random.nextInt(perStep),
         multiple,
         random.nextInt(5),
-        Drafting.values()[random.nextInt(3)],
+        List.of(Drafting.values()).get(random.nextInt(3)),
         random.nextLong());
   }
 

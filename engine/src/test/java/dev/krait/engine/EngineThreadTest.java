@@ -120,7 +120,7 @@ class EngineThreadTest {
   private static void awaitParked(Thread thread) {
     while (thread.getState() != Thread.State.WAITING) {
       assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
-      Thread.yield();
+      Thread.onSpinWait();
     }
   }
 

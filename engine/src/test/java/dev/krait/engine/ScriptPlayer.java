@@ -33,7 +33,7 @@ final class ScriptPlayer {
   private final PrefixHash model;
   private final InMemoryEngine engine;
   private final Map<Integer, Reader> readers = new HashMap<>();
-  private PrefixHashRunner runner;
+  private final List<PrefixHashRunner> runners = new ArrayList<>();
   private int preemptions;
   private int accepted;
   private int drafted;
@@ -54,8 +54,9 @@ final class ScriptPlayer {
             .listener(this::count);
     model = builder.model();
     builder.runner(layout -> {
-      runner =
+      var runner =
           new PrefixHashRunner(layout, model, setting.drafting(), setting.draftSeed(), mistake);
+      runners.add(runner);
       return new PlanChecker(runner);
     });
     engine = builder.build();
@@ -132,7 +133,7 @@ final class ScriptPlayer {
     readers.values().forEach(Reader::checkEnd);
     assertThat(engine.pools().blocksUsed()).as("blocks in use").isZero();
     assertThat(engine.pools().slotsUsed()).as("slots in use").isZero();
-    assertThat(runner.known()).as("sequences known to the runner").isZero();
+    assertThat(runners.getFirst().known()).as("sequences known to the runner").isZero();
     EngineStatus status = engine.handle().status();
     assertThat(status.running()).as("running").isZero();
     assertThat(status.waiting()).as("waiting").isZero();

@@ -15,6 +15,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -133,7 +134,7 @@ class TokenStreamTest {
       CompletableFuture<Integer> reader = new CompletableFuture<>();
       Thread.ofVirtual().start(() -> complete(reader, stream));
       if (round % 3 == 0) {
-        Thread.yield();
+        LockSupport.parkNanos(1);
       }
       produce(stream, tokens, 1 + round % 5);
       assertThat(reader.get(30, TimeUnit.SECONDS)).isEqualTo(tokens);

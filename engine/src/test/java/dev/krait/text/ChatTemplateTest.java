@@ -63,7 +63,7 @@ class ChatTemplateTest {
   }
 
   @Test
-  void aBrokenTemplateOrFileIsAnErrorWhenOpened() throws IOException {
+  void aBrokenTemplateOrFileIsAnErrorWhenOpenedAndProbed() throws IOException {
     for (String broken :
         List.of(
             "{\"chat_template\": \"{% for %}\"}",
@@ -73,7 +73,7 @@ class ChatTemplateTest {
             "[]",
             "{")) {
       config(broken);
-      assertThatThrownBy(() -> ChatTemplate.open(folder))
+      assertThatThrownBy(() -> ChatTemplate.open(folder).ifPresent(ChatTemplate::probe))
           .as(broken)
           .isInstanceOfSatisfying(
               EngineException.class,
@@ -83,17 +83,27 @@ class ChatTemplateTest {
   }
 
   @Test
-  void aTemplateThatWantsASystemMessageOrPartsOpens() throws IOException {
+  void aTemplateThatWantsASystemMessageOrPartsPassesTheProbe() throws IOException {
     config(
         """
         {"chat_template": "{% if messages[0].role != 'system' %}{{ raise_exception('system first') }}{% endif %}ok"}
         """);
-    assertThat(ChatTemplate.open(folder)).isPresent();
+    open().probe();
     config(
         """
         {"chat_template": "{% for part in messages[0].content %}{{ '<' + part['text'] + '>' }}{% endfor %}"}
         """);
-    assertThat(ChatTemplate.open(folder)).isPresent();
+    open().probe();
+  }
+
+  @Test
+  void toolsThatAreNotGivenAreNoneAsInTransformers() {
+    ChatTemplate template =
+        ChatTemplate.of(
+            "{{ tools is none }} {{ documents is defined }} {{ other is defined }}",
+            Optional.empty(),
+            Optional.empty());
+    assertThat(render(template, "hi")).isEqualTo("True True False");
   }
 
   @Test

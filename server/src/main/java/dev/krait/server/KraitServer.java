@@ -101,7 +101,7 @@ public final class KraitServer implements AutoCloseable {
     CompletableFuture<Tokenizer> tokenizerOpening =
         CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), KraitServer::background);
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
-        CompletableFuture.supplyAsync(() -> ChatTemplate.open(folder), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openTemplate(folder), KraitServer::background);
     String name = config.names().getFirst();
     CompletableFuture<EngineException> failure = new CompletableFuture<>();
     CompletableFuture<Metrics> metricsOpening =
@@ -266,6 +266,21 @@ public final class KraitServer implements AutoCloseable {
       return future.join();
     } catch (CompletionException e) {
       throw e.getCause() instanceof RuntimeException cause ? cause : e;
+    }
+  }
+
+  /// Opens the template and compiles it behind the start; a first chat that comes sooner waits.
+  private static Optional<ChatTemplate> openTemplate(Path folder) {
+    Optional<ChatTemplate> template = ChatTemplate.open(folder);
+    template.ifPresent(opened -> background(() -> probe(opened)));
+    return template;
+  }
+
+  private static void probe(ChatTemplate template) {
+    try {
+      template.probe();
+    } catch (EngineException e) {
+      LOG.warn("chats will fail: {}", e.getMessage());
     }
   }
 

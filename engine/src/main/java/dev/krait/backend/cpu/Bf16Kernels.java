@@ -17,7 +17,7 @@ final class Bf16Kernels {
 
   private Bf16Kernels() {}
 
-  private static IntVector load(MemorySegment w, long at) {
+  private static IntVector load(MemorySegment w, int at) {
     return IntVector.fromMemorySegment(Lanes.INTS, w, at, ByteOrder.nativeOrder());
   }
 
@@ -30,11 +30,11 @@ final class Bf16Kernels {
   }
 
   /// One token by four tiles: `out[tile, tile rows]` over all columns.
-  static void token1(MemorySegment w, long[] from, float[] x, int xFrom, int columns, float[] out) {
-    long from0 = from[0];
-    long from1 = from[1];
-    long from2 = from[2];
-    long from3 = from[3];
+  static void token1(MemorySegment w, int[] from, float[] x, int xFrom, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    int from2 = from[2];
+    int from3 = from[3];
     FloatVector a0 = Lanes.zero();
     FloatVector b0 = Lanes.zero();
     FloatVector a1 = Lanes.zero();
@@ -45,7 +45,7 @@ final class Bf16Kernels {
     FloatVector b3 = Lanes.zero();
     for (int k = 0; k < columns; k++) {
       FloatVector xk = Lanes.broadcast(x[xFrom + k]);
-      long at = (long) k * Lanes.BYTES;
+      int at = k * Lanes.BYTES;
       IntVector pair0 = load(w, from0 + at);
       IntVector pair1 = load(w, from1 + at);
       IntVector pair2 = load(w, from2 + at);
@@ -71,13 +71,13 @@ final class Bf16Kernels {
 
   /// 2 tokens by one tile: adds `count` columns to `acc[2, tile rows]`.
   static void tokens2(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
     FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
     for (int k = 0; k < count; k++) {
-      IntVector pair = load(w, from + (long) k * Lanes.BYTES);
+      IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 2;
@@ -96,7 +96,7 @@ final class Bf16Kernels {
 
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
   static void tokens4(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
@@ -106,7 +106,7 @@ final class Bf16Kernels {
     FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
     FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
     for (int k = 0; k < count; k++) {
-      IntVector pair = load(w, from + (long) k * Lanes.BYTES);
+      IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 4;
@@ -135,7 +135,7 @@ final class Bf16Kernels {
 
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
   static void tokens6(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
@@ -149,7 +149,7 @@ final class Bf16Kernels {
     FloatVector a5 = Lanes.load(acc, to + 10 * LANES);
     FloatVector b5 = Lanes.load(acc, to + 11 * LANES);
     for (int k = 0; k < count; k++) {
-      IntVector pair = load(w, from + (long) k * Lanes.BYTES);
+      IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 6;

@@ -2,8 +2,11 @@ package dev.krait.backend.cpu;
 
 import dev.krait.tensor.DType;
 import dev.krait.tensor.WeightMatrix;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 
 /// Weights in tiles of `2 * lanes` rows; one step along the columns finds the tile's rows side by
 /// side. Rows after the last are zero.
@@ -17,23 +20,34 @@ import java.lang.foreign.ValueLayout;
 /// The 16-bit order widens without moving between lanes: a shift gives the first half of the rows,
 /// a mask the second.
 ///
-/// @param data the tiles, off-heap, in native byte order
+/// @param pieces the tiles, off-heap, in native byte order; each piece holds [#pieceTiles] of them,
+///   the last the rest, so that places within a piece fit an int
 /// @param rows output width
 /// @param columns input width
 /// @param dtype BF16, F16 or F32
-record CpuMatrix(MemorySegment data, int rows, int columns, DType dtype) implements WeightMatrix {
+record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
+    implements WeightMatrix {
   /// Rows of a tile.
   static final int TILE_ROWS = 2 * Lanes.COUNT;
 
+  private static final int ALIGNMENT_BYTES = 64;
+  private static final long MOST_PIECE_BYTES = 1L << 30;
   private static final int HALF_BITS = 16;
   private static final int HIGH_HALF = 0xffff0000;
 
-  static int tiles(int rows) {
-    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+  /// A matrix of zeros.
+  static CpuMatrix allocate(Arena arena, int rows, int columns, DType dtype) {
+    CpuMatrix shape = new CpuMatrix(List.of(), rows, columns, dtype);
+    List<MemorySegment> pieces = new ArrayList<>();
+    for (int tile = 0; tile < shape.tiles(); tile += shape.pieceTiles()) {
+      long tiles = Math.min(shape.pieceTiles(), shape.tiles() - tile);
+      pieces.add(arena.allocate(tiles * shape.tileBytes(), ALIGNMENT_BYTES));
+    }
+    return new CpuMatrix(List.copyOf(pieces), rows, columns, dtype);
   }
 
   int tiles() {
-    return tiles(rows);
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
   }
 
   /// Bytes of one column of a tile.
@@ -41,25 +55,41 @@ record CpuMatrix(MemorySegment data, int rows, int columns, DType dtype) impleme
     return TILE_ROWS * dtype.bytes();
   }
 
-  long tileBytes() {
-    return (long) columns * columnBytes();
+  int tileBytes() {
+    return Math.multiplyExact(columns, columnBytes());
+  }
+
+  /// Tiles of a piece.
+  int pieceTiles() {
+    return (int) Math.max(1, MOST_PIECE_BYTES / Math.max(1, tileBytes()));
+  }
+
+  /// The piece of a tile.
+  MemorySegment piece(int tile) {
+    return pieces.get(tile / pieceTiles());
+  }
+
+  /// First byte of a tile within its piece.
+  int tileFrom(int tile) {
+    return tile % pieceTiles() * tileBytes();
   }
 
   @Override
   public long bytes() {
-    return data.byteSize();
+    return (long) tiles() * tileBytes();
   }
 
   /// Widens one row into `target[to, to + columns)`.
   void readRow(int row, float[] target, int to) {
     int lane = row % TILE_ROWS % Lanes.COUNT;
     boolean second = row % TILE_ROWS >= Lanes.COUNT;
-    long from = row / TILE_ROWS * tileBytes() + (long) lane * Integer.BYTES;
+    MemorySegment piece = piece(row / TILE_ROWS);
+    long from = tileFrom(row / TILE_ROWS) + (long) lane * Integer.BYTES;
     if (dtype == DType.F32 && second) {
       from += Lanes.BYTES;
     }
     for (int k = 0; k < columns; k++) {
-      int bits = data.get(ValueLayout.JAVA_INT, from + (long) k * columnBytes());
+      int bits = piece.get(ValueLayout.JAVA_INT, from + (long) k * columnBytes());
       target[to + k] =
           switch (dtype) {
             case BF16 -> Float.intBitsToFloat(second ? bits & HIGH_HALF : bits << HALF_BITS);

@@ -40,7 +40,7 @@ final class CpuOps implements Ops {
     elements = new ElementTask(pool);
     rope = new RopeTask(pool);
     attend = new AttendTask(pool, scratch);
-    conv = new ConvTask(pool, scratch);
+    conv = new ConvTask(pool);
     selectiveScan = new SelectiveScanTask(pool);
     ssdScan = new SsdScanTask(pool);
   }

@@ -93,4 +93,15 @@ final class ElementTask {
       out[to + i] = VectorMath.silu(gate[gateFrom + i]) * up[upFrom + i];
     }
   }
+
+  /// `values = silu(values)`.
+  static void silu(float[] values, int from, int count) {
+    int whole = Lanes.whole(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      VectorMath.silu(Lanes.load(values, from + i)).intoArray(values, from + i);
+    }
+    for (int i = whole; i < count; i++) {
+      values[from + i] = VectorMath.silu(values[from + i]);
+    }
+  }
 }

@@ -26,7 +26,7 @@ final class F16Kernels {
 
   private F16Kernels() {}
 
-  private static IntVector load(MemorySegment w, long at) {
+  private static IntVector load(MemorySegment w, int at) {
     return IntVector.fromMemorySegment(Lanes.INTS, w, at, ByteOrder.nativeOrder());
   }
 
@@ -53,21 +53,21 @@ final class F16Kernels {
   }
 
   /// Widens `count` columns of a tile.
-  static void widenColumns(MemorySegment w, long from, int count, MemorySegment floats) {
+  static void widenColumns(MemorySegment w, int from, int count, MemorySegment floats) {
     for (int k = 0; k < count; k++) {
-      IntVector pair = load(w, from + (long) k * Lanes.BYTES);
-      long to = (long) k * COLUMN_BYTES;
+      IntVector pair = load(w, from + k * Lanes.BYTES);
+      int to = k * COLUMN_BYTES;
       first(pair).intoMemorySegment(floats, to, ByteOrder.nativeOrder());
       second(pair).intoMemorySegment(floats, to + Lanes.BYTES, ByteOrder.nativeOrder());
     }
   }
 
   /// One token by four tiles: `out[tile, tile rows]` over all columns.
-  static void token1(MemorySegment w, long[] from, float[] x, int xFrom, int columns, float[] out) {
-    long from0 = from[0];
-    long from1 = from[1];
-    long from2 = from[2];
-    long from3 = from[3];
+  static void token1(MemorySegment w, int[] from, float[] x, int xFrom, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    int from2 = from[2];
+    int from3 = from[3];
     FloatVector a0 = Lanes.zero();
     FloatVector b0 = Lanes.zero();
     FloatVector a1 = Lanes.zero();
@@ -78,7 +78,7 @@ final class F16Kernels {
     FloatVector b3 = Lanes.zero();
     for (int k = 0; k < columns; k++) {
       FloatVector xk = Lanes.broadcast(x[xFrom + k]);
-      long at = (long) k * Lanes.BYTES;
+      int at = k * Lanes.BYTES;
       IntVector pair0 = load(w, from0 + at);
       IntVector pair1 = load(w, from1 + at);
       IntVector pair2 = load(w, from2 + at);

@@ -11,16 +11,16 @@ final class F32Kernels {
 
   private F32Kernels() {}
 
-  private static FloatVector load(MemorySegment w, long at) {
+  private static FloatVector load(MemorySegment w, int at) {
     return FloatVector.fromMemorySegment(Lanes.FLOATS, w, at, ByteOrder.nativeOrder());
   }
 
   /// One token by four tiles: `out[tile, tile rows]` over all columns.
-  static void token1(MemorySegment w, long[] from, float[] x, int xFrom, int columns, float[] out) {
-    long from0 = from[0];
-    long from1 = from[1];
-    long from2 = from[2];
-    long from3 = from[3];
+  static void token1(MemorySegment w, int[] from, float[] x, int xFrom, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    int from2 = from[2];
+    int from3 = from[3];
     FloatVector a0 = Lanes.zero();
     FloatVector b0 = Lanes.zero();
     FloatVector a1 = Lanes.zero();
@@ -31,7 +31,7 @@ final class F32Kernels {
     FloatVector b3 = Lanes.zero();
     for (int k = 0; k < columns; k++) {
       FloatVector xk = Lanes.broadcast(x[xFrom + k]);
-      long at = (long) k * COLUMN_BYTES;
+      int at = k * COLUMN_BYTES;
       a0 = load(w, from0 + at).fma(xk, a0);
       b0 = load(w, from0 + at + Lanes.BYTES).fma(xk, b0);
       a1 = load(w, from1 + at).fma(xk, a1);
@@ -53,14 +53,14 @@ final class F32Kernels {
 
   /// 2 tokens by one tile: adds `count` columns to `acc[2, tile rows]`.
   static void tokens2(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
     FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
     for (int k = 0; k < count; k++) {
-      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
-      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      FloatVector first = load(w, from + k * COLUMN_BYTES);
+      FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
       int at = xFrom + k * 2;
       FloatVector x0 = Lanes.broadcast(x[at]);
       a0 = first.fma(x0, a0);
@@ -77,7 +77,7 @@ final class F32Kernels {
 
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
   static void tokens4(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
@@ -87,8 +87,8 @@ final class F32Kernels {
     FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
     FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
     for (int k = 0; k < count; k++) {
-      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
-      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      FloatVector first = load(w, from + k * COLUMN_BYTES);
+      FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
       int at = xFrom + k * 4;
       FloatVector x0 = Lanes.broadcast(x[at]);
       a0 = first.fma(x0, a0);
@@ -115,7 +115,7 @@ final class F32Kernels {
 
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
   static void tokens6(
-      MemorySegment w, long from, float[] x, int xFrom, int count, float[] acc, int to) {
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
     FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
     FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
     FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
@@ -129,8 +129,8 @@ final class F32Kernels {
     FloatVector a5 = Lanes.load(acc, to + 10 * LANES);
     FloatVector b5 = Lanes.load(acc, to + 11 * LANES);
     for (int k = 0; k < count; k++) {
-      FloatVector first = load(w, from + (long) k * COLUMN_BYTES);
-      FloatVector second = load(w, from + (long) k * COLUMN_BYTES + Lanes.BYTES);
+      FloatVector first = load(w, from + k * COLUMN_BYTES);
+      FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
       int at = xFrom + k * 6;
       FloatVector x0 = Lanes.broadcast(x[at]);
       a0 = first.fma(x0, a0);

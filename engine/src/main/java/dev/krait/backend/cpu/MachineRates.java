@@ -51,6 +51,7 @@ public record MachineRates(double readBytesPerSecond, double flopsPerSecond) {
     private final MemorySegment memory;
 
     /// Keeps the results from being optimised away.
+    @SuppressWarnings("UnusedVariable")
     private volatile float sink;
 
     Probe(MemorySegment memory) {
@@ -71,8 +72,8 @@ public record MachineRates(double readBytesPerSecond, double flopsPerSecond) {
       for (int i = 0; i < READ_CHUNK_BYTES; i += 4 * Lanes.BYTES) {
         a = a.add(load(from + i));
         b = b.add(load(from + i + Lanes.BYTES));
-        c = c.add(load(from + i + 2 * Lanes.BYTES));
-        d = d.add(load(from + i + 3 * Lanes.BYTES));
+        c = c.add(load(from + i + 2L * Lanes.BYTES));
+        d = d.add(load(from + i + 3L * Lanes.BYTES));
       }
       return a.add(b).add(c.add(d)).lane(0);
     }

@@ -28,6 +28,9 @@ final class MatmulTask {
   /// Multiply-adds worth waking a thread for, one token and several.
   private static final int GRAIN_ONE = 32 * 1024;
 
+  /// A range that is long enough for its streams to run at full speed.
+  private static final int STREAMED_BYTES = 2 << 20;
+
   private static final int GRAIN_MANY = 128 * 1024;
   private static final int GRAIN_PACK = 32 * 1024;
 
@@ -45,7 +48,6 @@ final class MatmulTask {
   private int inFrom;
   private int inStride;
   private int tokens;
-  private int unitTiles;
 
   /// Groups of tokens, each `[columns, group tokens]`.
   private float[] packed = new float[0];
@@ -70,9 +72,10 @@ final class MatmulTask {
     long tileWork = Math.max(1L, (long) weight.columns() * TILE_ROWS);
     int tiles = weight.tiles();
     if (rows == 1) {
-      unitTiles = tiles >= 2 * TILES_IN_FLIGHT * pool.threads() ? TILES_IN_FLIGHT : 1;
-      int units = (tiles + unitTiles - 1) / unitTiles;
-      pool.parallelFor(oneToken, units, grain(GRAIN_ONE, tileWork * unitTiles));
+      int least = grain(GRAIN_ONE, tileWork);
+      int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
+      int share = (tiles + pool.threads() - 1) / pool.threads();
+      pool.parallelFor(oneToken, tiles, Math.max(least, Math.min(most, share)));
     } else if (rows > 1) {
       layOut();
       pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * weight.columns()));
@@ -85,23 +88,36 @@ final class MatmulTask {
   }
 
   private void runOneToken(int worker, int first, int end) {
-    Scratch own = scratch[worker];
+    int pieceTiles = matrix.pieceTiles();
+    for (int tile = first; tile < end; ) {
+      int endOfPiece = Math.min(end, (tile / pieceTiles + 1) * pieceTiles);
+      multiplyOne(scratch[worker], tile, endOfPiece);
+      tile = endOfPiece;
+    }
+  }
+
+  /// Four streams that each run through a quarter of the range: long streams keep the memory's
+  /// prefetchers ahead, which four neighbouring tiles at a time do not. Quarters that are shorter
+  /// repeat their last tile.
+  private void multiplyOne(Scratch own, int first, int end) {
     float[] sums = own.floats(TILES_IN_FLIGHT * TILE_ROWS);
-    int lastTile = Math.min(end * unitTiles, matrix.tiles()) - 1;
-    for (int tile = first * unitTiles; tile <= lastTile; tile += TILES_IN_FLIGHT) {
-      for (int i = 0; i < TILES_IN_FLIGHT; i++) {
-        own.tileFrom[i] = Math.min(tile + i, lastTile) * matrix.tileBytes();
+    MemorySegment piece = matrix.piece(first);
+    int quarter = (end - first + TILES_IN_FLIGHT - 1) / TILES_IN_FLIGHT;
+    for (int i = 0; i < quarter; i++) {
+      for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {
+        own.tileFrom[stream] = matrix.tileFrom(Math.min(first + stream * quarter + i, end - 1));
       }
       int columns = matrix.columns();
       switch (matrix.dtype()) {
-        case BF16 -> Bf16Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
-        case F16 -> F16Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
-        default -> F32Kernels.token1(matrix.data(), own.tileFrom, in, inFrom, columns, sums);
+        case BF16 -> Bf16Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        case F16 -> F16Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        default -> F32Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
       }
-      int row = tile * TILE_ROWS;
-      int endRow =
-          Math.min((Math.min(tile + TILES_IN_FLIGHT - 1, lastTile) + 1) * TILE_ROWS, matrix.rows());
-      System.arraycopy(sums, 0, out, outFrom + row, endRow - row);
+      for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {
+        int row = Math.min(first + stream * quarter + i, end - 1) * TILE_ROWS;
+        int rows = Math.min(TILE_ROWS, matrix.rows() - row);
+        System.arraycopy(sums, stream * TILE_ROWS, out, outFrom + row, rows);
+      }
     }
   }
 
@@ -155,13 +171,12 @@ final class MatmulTask {
 
   private void multiply(Scratch own, int tile, int group, int endGroup, float[] sums) {
     int columns = matrix.columns();
-    long tileFrom = tile * matrix.tileBytes();
     boolean widens = matrix.dtype() == DType.F16;
     int block = widens ? Scratch.WIDENED_COLUMNS : endGroup - group == 1 ? columns : BLOCK_COLUMNS;
     for (int k = 0; k < columns; k += block) {
       int count = Math.min(block, columns - k);
-      MemorySegment weights = matrix.data();
-      long from = tileFrom + (long) k * matrix.columnBytes();
+      MemorySegment weights = matrix.piece(tile);
+      int from = matrix.tileFrom(tile) + k * matrix.columnBytes();
       if (widens) {
         F16Kernels.widenColumns(weights, from, count, own.widened);
         weights = own.widened;

@@ -12,7 +12,6 @@ import java.util.List;
 final class MatrixPacker implements WorkerPool.Task {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-  private static final int ALIGNMENT_BYTES = 64;
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int LANES = Lanes.COUNT;
 
@@ -34,11 +33,8 @@ final class MatrixPacker implements WorkerPool.Task {
     }
     int columns = Math.toIntExact(first.shape().dim(1));
     DType dtype = first.dtype() == DType.F64 ? DType.F32 : first.dtype();
-    int tiles = CpuMatrix.tiles(Math.toIntExact(rows));
-    long bytes = (long) tiles * TILE_ROWS * columns * dtype.bytes();
-    MemorySegment data = arena.allocate(bytes, ALIGNMENT_BYTES);
-    CpuMatrix matrix = new CpuMatrix(data, (int) rows, columns, dtype);
-    pool.parallelFor(new MatrixPacker(blocks, matrix), tiles, 1);
+    CpuMatrix matrix = CpuMatrix.allocate(arena, Math.toIntExact(rows), columns, dtype);
+    pool.parallelFor(new MatrixPacker(blocks, matrix), matrix.tiles(), 1);
     return matrix;
   }
 
@@ -83,7 +79,12 @@ final class MatrixPacker implements WorkerPool.Task {
         }
       }
       MemorySegment.copy(
-          packed, 0, matrix.data(), ValueLayout.JAVA_INT, tile * matrix.tileBytes(), packed.length);
+          packed,
+          0,
+          matrix.piece(tile),
+          ValueLayout.JAVA_INT,
+          matrix.tileFrom(tile),
+          packed.length);
     }
   }
 
@@ -116,9 +117,9 @@ final class MatrixPacker implements WorkerPool.Task {
       MemorySegment.copy(
           packed,
           0,
-          matrix.data(),
+          matrix.piece(tile),
           ValueLayout.JAVA_FLOAT,
-          tile * matrix.tileBytes(),
+          matrix.tileFrom(tile),
           packed.length);
     }
   }

@@ -14,8 +14,8 @@ final class Scratch {
   /// Partial sums of a norm.
   final float[] partials = new float[RowNorm.STRIPES];
 
-  /// Byte offsets of the tiles in flight.
-  final long[] tileFrom = new long[MatmulTask.TILES_IN_FLIGHT];
+  /// Byte offsets of the tiles in flight, within their piece.
+  final int[] tileFrom = new int[MatmulTask.TILES_IN_FLIGHT];
 
   /// A part of a tile, widened to floats.
   final MemorySegment widened;

@@ -114,6 +114,10 @@ final class SelectiveStrip {
       int cFrom = HostRows.at(task.c, row) + task.mixer.cGroup(channel + i) * states;
       evaluate(i, runEnd(i), x, xFrom, row, bFrom, cFrom);
     }
+    float[] out = HostRows.floats(task.dst);
+    int to = HostRows.at(task.dst, row) + channel;
+    int zFrom = HostRows.at(task.z, row) + channel;
+    ElementTask.siluMul(out, to, HostRows.floats(task.z), zFrom, out, to, count);
   }
 
   private void loadSteps(int row) {
@@ -131,72 +135,85 @@ final class SelectiveStrip {
 
   /// Advances channels `[first, end)` of the strip over the token at hand.
   private void advance(int first, int end, float[] x, int xFrom, float[] b, int bFrom) {
-    float[] h = this.h;
-    float[] a = task.a;
-    int aFrom = channel;
     int whole = first + Lanes.whole(end - first);
-    for (int i = first; i < whole; i += LANES) {
-      FloatVector dt = Lanes.load(steps, i);
-      FloatVector dtx = dt.mul(Lanes.load(x, xFrom + i));
-      for (int n = 0; n < states; n++) {
-        int at = hFrom + n * hStride + i;
-        FloatVector decay = VectorMath.exp(dt.mul(Lanes.load(a, aFrom + n * inner + i)));
-        decay.fma(Lanes.load(h, at), dtx.mul(b[bFrom + n])).intoArray(h, at);
-      }
-    }
+    advanceVectors(first, whole, x, xFrom, b, bFrom);
     for (int i = whole; i < end; i++) {
-      float dt = steps[i];
-      float dtx = dt * x[xFrom + i];
+      float dtx = steps[i] * x[xFrom + i];
       for (int n = 0; n < states; n++) {
-        int at = hFrom + n * hStride + i;
-        float decay = VectorMath.exp(dt * a[aFrom + n * inner + i]);
-        h[at] = Math.fma(decay, h[at], dtx * b[bFrom + n]);
+        advanceState(i, n, dtx * b[bFrom + n]);
       }
     }
   }
 
-  /// [#advance] with output to `row`.
-  private void evaluate(int first, int end, float[] x, int xFrom, int row, int bFrom, int cFrom) {
+  private float advanceState(int i, int n, float input) {
+    int at = hFrom + n * hStride + i;
+    float decay = VectorMath.decay(steps[i] * task.a[n * inner + channel + i]);
+    h[at] = Math.fma(decay, h[at], input);
+    return h[at];
+  }
+
+  private void advanceVectors(int first, int end, float[] x, int xFrom, float[] b, int bFrom) {
     float[] h = this.h;
-    int hFrom = this.hFrom;
+    float[] a = task.a;
     int hStride = this.hStride;
-    int states = this.states;
     int inner = this.inner;
+    for (int i = first; i < end; i += LANES) {
+      FloatVector dt = Lanes.load(steps, i);
+      FloatVector dtx = dt.mul(Lanes.load(x, xFrom + i));
+      int at = hFrom + i;
+      int aAt = channel + i;
+      for (int n = 0; n < states; n++) {
+        FloatVector decay = VectorMath.decay(dt.mul(Lanes.load(a, aAt)));
+        decay.fma(Lanes.load(h, at), dtx.mul(b[bFrom + n])).intoArray(h, at);
+        at += hStride;
+        aAt += inner;
+      }
+    }
+  }
+
+  /// [#advance] with output to `row`, before the gate.
+  private void evaluate(int first, int end, float[] x, int xFrom, int row, int bFrom, int cFrom) {
+    int whole = first + Lanes.whole(end - first);
+    int to = HostRows.at(task.dst, row) + channel;
+    evaluateVectors(first, whole, x, xFrom, to, bFrom, cFrom);
+    float[] b = HostRows.floats(task.b);
+    float[] c = HostRows.floats(task.c);
+    for (int i = whole; i < end; i++) {
+      float xi = x[xFrom + i];
+      float dtx = steps[i] * xi;
+      float sum = task.d[channel + i] * xi;
+      for (int n = 0; n < states; n++) {
+        sum = Math.fma(c[cFrom + n], advanceState(i, n, dtx * b[bFrom + n]), sum);
+      }
+      HostRows.floats(task.dst)[to + i] = sum;
+    }
+  }
+
+  private void evaluateVectors(
+      int first, int end, float[] x, int xFrom, int to, int bFrom, int cFrom) {
+    float[] h = this.h;
     float[] a = task.a;
     float[] b = HostRows.floats(task.b);
     float[] c = HostRows.floats(task.c);
-    float[] d = task.d;
-    float[] z = HostRows.floats(task.z);
     float[] out = HostRows.floats(task.dst);
-    int zFrom = HostRows.at(task.z, row) + channel;
-    int to = HostRows.at(task.dst, row) + channel;
-    int whole = first + Lanes.whole(end - first);
-    for (int i = first; i < whole; i += LANES) {
+    int hStride = this.hStride;
+    int inner = this.inner;
+    for (int i = first; i < end; i += LANES) {
       FloatVector xi = Lanes.load(x, xFrom + i);
       FloatVector dt = Lanes.load(steps, i);
       FloatVector dtx = dt.mul(xi);
-      FloatVector sum = Lanes.load(d, channel + i).mul(xi);
+      FloatVector sum = Lanes.load(task.d, channel + i).mul(xi);
+      int at = hFrom + i;
+      int aAt = channel + i;
       for (int n = 0; n < states; n++) {
-        int at = hFrom + n * hStride + i;
-        FloatVector decay = VectorMath.exp(dt.mul(Lanes.load(a, channel + n * inner + i)));
+        FloatVector decay = VectorMath.decay(dt.mul(Lanes.load(a, aAt)));
         FloatVector hn = decay.fma(Lanes.load(h, at), dtx.mul(b[bFrom + n]));
         hn.intoArray(h, at);
         sum = hn.fma(Lanes.broadcast(c[cFrom + n]), sum);
+        at += hStride;
+        aAt += inner;
       }
-      sum.mul(VectorMath.silu(Lanes.load(z, zFrom + i))).intoArray(out, to + i);
-    }
-    for (int i = whole; i < end; i++) {
-      float xi = x[xFrom + i];
-      float dt = steps[i];
-      float dtx = dt * xi;
-      float sum = d[channel + i] * xi;
-      for (int n = 0; n < states; n++) {
-        int at = hFrom + n * hStride + i;
-        float decay = VectorMath.exp(dt * a[channel + n * inner + i]);
-        h[at] = Math.fma(decay, h[at], dtx * b[bFrom + n]);
-        sum = Math.fma(c[cFrom + n], h[at], sum);
-      }
-      out[to + i] = sum * VectorMath.silu(z[zFrom + i]);
+      sum.intoArray(out, to + i);
     }
   }
 }

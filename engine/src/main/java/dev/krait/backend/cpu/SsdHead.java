@@ -101,7 +101,7 @@ final class SsdHead {
 
   private void advance(float dt, float[] in, int xFrom, int bFrom) {
     float[] h = this.h;
-    float decay = VectorMath.exp(dt * task.a[head]);
+    float decay = VectorMath.decay(dt * task.a[head]);
     FloatVector decays = Lanes.broadcast(decay);
     int whole = Lanes.whole(headDim);
     for (int n = 0; n < states; n++) {

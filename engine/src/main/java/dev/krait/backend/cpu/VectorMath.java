@@ -50,34 +50,42 @@ final class VectorMath {
   private VectorMath() {}
 
   static FloatVector exp(FloatVector x) {
-    FloatVector rounded = x.fma(Lanes.broadcast(LOG2_E), Lanes.broadcast(ROUNDING));
-    FloatVector n = rounded.sub(ROUNDING);
-    FloatVector r = n.fma(Lanes.broadcast(-LN2_HIGH), x);
-    r = n.fma(Lanes.broadcast(-LN2_LOW), r);
-    FloatVector p = Lanes.broadcast(EXP_0);
-    p = p.fma(r, Lanes.broadcast(EXP_1));
-    p = p.fma(r, Lanes.broadcast(EXP_2));
-    p = p.fma(r, Lanes.broadcast(EXP_3));
-    p = p.fma(r, Lanes.broadcast(EXP_4));
-    p = p.fma(r, Lanes.broadcast(EXP_5));
-    FloatVector y = p.fma(r.mul(r), r).add(1f);
-    IntVector scale = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, MANTISSA_BITS);
-    FloatVector result = y.reinterpretAsInts().add(scale).reinterpretAsFloats();
-    return result
-        .blend(0f, x.compare(VectorOperators.LT, EXP_LOW))
+    return decay(x)
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, EXP_HIGH))
         .blend(x, x.compare(VectorOperators.NE, x));
   }
 
+  /// exp of numbers that are not above 0, such as a step size times a negative rate.
+  static FloatVector decay(FloatVector x) {
+    FloatVector rounded =
+        x.fma(
+            FloatVector.broadcast(Lanes.FLOATS, LOG2_E),
+            FloatVector.broadcast(Lanes.FLOATS, ROUNDING));
+    FloatVector n = rounded.sub(ROUNDING);
+    FloatVector r = n.fma(FloatVector.broadcast(Lanes.FLOATS, -LN2_HIGH), x);
+    r = n.fma(FloatVector.broadcast(Lanes.FLOATS, -LN2_LOW), r);
+    FloatVector p = FloatVector.broadcast(Lanes.FLOATS, EXP_0);
+    p = p.fma(r, FloatVector.broadcast(Lanes.FLOATS, EXP_1));
+    p = p.fma(r, FloatVector.broadcast(Lanes.FLOATS, EXP_2));
+    p = p.fma(r, FloatVector.broadcast(Lanes.FLOATS, EXP_3));
+    p = p.fma(r, FloatVector.broadcast(Lanes.FLOATS, EXP_4));
+    p = p.fma(r, FloatVector.broadcast(Lanes.FLOATS, EXP_5));
+    FloatVector y = p.fma(r.mul(r), r).add(1f);
+    IntVector scale = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, MANTISSA_BITS);
+    FloatVector result = y.reinterpretAsInts().add(scale).reinterpretAsFloats();
+    return result.blend(0f, x.compare(VectorOperators.LT, EXP_LOW));
+  }
+
   static float exp(float x) {
-    if (x < EXP_LOW) {
-      return 0;
-    }
     if (x > EXP_HIGH) {
       return Float.POSITIVE_INFINITY;
     }
-    if (Float.isNaN(x)) {
-      return x;
+    return Float.isNaN(x) ? x : decay(x);
+  }
+
+  static float decay(float x) {
+    if (x < EXP_LOW) {
+      return 0;
     }
     float rounded = Math.fma(x, LOG2_E, ROUNDING);
     float n = rounded - ROUNDING;
@@ -130,19 +138,19 @@ final class VectorMath {
             .reinterpretAsFloats()
             .sub(1f);
     FloatVector z = f.mul(f);
-    FloatVector p = Lanes.broadcast(LOG_0);
-    p = p.fma(f, Lanes.broadcast(LOG_1));
-    p = p.fma(f, Lanes.broadcast(LOG_2));
-    p = p.fma(f, Lanes.broadcast(LOG_3));
-    p = p.fma(f, Lanes.broadcast(LOG_4));
-    p = p.fma(f, Lanes.broadcast(LOG_5));
-    p = p.fma(f, Lanes.broadcast(LOG_6));
-    p = p.fma(f, Lanes.broadcast(LOG_7));
-    p = p.fma(f, Lanes.broadcast(LOG_8));
+    FloatVector p = FloatVector.broadcast(Lanes.FLOATS, LOG_0);
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_1));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_2));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_3));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_4));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_5));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_6));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_7));
+    p = p.fma(f, FloatVector.broadcast(Lanes.FLOATS, LOG_8));
     FloatVector y = p.mul(f).mul(z);
-    y = n.fma(Lanes.broadcast(LN2_LOW), y);
-    y = z.fma(Lanes.broadcast(-0.5f), y);
-    return n.fma(Lanes.broadcast(LN2_HIGH), f.add(y));
+    y = n.fma(FloatVector.broadcast(Lanes.FLOATS, LN2_LOW), y);
+    y = z.fma(FloatVector.broadcast(Lanes.FLOATS, -0.5f), y);
+    return n.fma(FloatVector.broadcast(Lanes.FLOATS, LN2_HIGH), f.add(y));
   }
 
   private static float logAboveOne(float u) {

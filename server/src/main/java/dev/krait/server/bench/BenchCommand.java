@@ -117,8 +117,7 @@ public final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private static void write(
-      Path file, MachineRates rates, String backend, List<BenchRow> rows) {
+  private static void write(Path file, MachineRates rates, String backend, List<BenchRow> rows) {
     Map<String, Object> root = new LinkedHashMap<>();
     root.put("time", Instant.now().toString());
     root.put("backend", backend);

@@ -108,7 +108,8 @@ final class ModelBench implements AutoCloseable {
     int position = memories.getFirst().committedTokens();
     memories.forEach(SequenceMemory::close);
     long bytes = weightBytes() + batch * cacheBytes(position);
-    return row("decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
+    return row(
+        "decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
   }
 
   private double secondsPerStep(List<SequenceMemory> memories, int[] last) {

@@ -1,4 +1,5 @@
-/// `krait bench`: how fast a model runs on this machine, and how near that is to what the machine can do.
+/// `krait bench`: how fast a model runs on this machine, and how near that is to what the machine
+/// can do.
 ///
 /// Read [BenchCommand], then [ModelBench]. Command line only.
 @NullMarked

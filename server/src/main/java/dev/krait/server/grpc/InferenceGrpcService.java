@@ -149,7 +149,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
     if (ProtoResponses.wantsPrompt(job.report())) {
       whole.setPrompt(job.responses().prompt(job.part(), job.report()));
     }
-    out.send(whole.setText(text.toString()).build());
+    out.send(whole.setText(job.part().stream().wholeText(text.toString())).build());
   }
 
   private static Duration left(Deadline deadline) {

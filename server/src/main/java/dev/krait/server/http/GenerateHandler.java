@@ -79,7 +79,7 @@ public final class GenerateHandler implements HttpHandler {
     return new Choice(
         part.index(),
         new Choice.PromptView(part.promptIds(), part.echo(), part.stream().promptLogprobs()),
-        text.toString(),
+        part.stream().wholeText(text.toString()),
         TokenIds.of(ids.build().toArray()),
         logprobs,
         finish.orElseThrow(

@@ -8,7 +8,6 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
-import dev.krait.text.IncrementalDecoder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -112,10 +111,8 @@ public final class GenerationService {
         engine.submit(
             new GenerationRequest(
                 request.id(), ids, sampling, conditions, request.priority(), deadline));
-    IncrementalDecoder decoder =
-        new IncrementalDecoder(
-            model.tokenizer(), ids.toArray(), request.output().skipSpecialTokens());
-    return new TextStream(engine, tokens, decoder, stop, listener);
+    boolean skipSpecialTokens = request.output().skipSpecialTokens();
+    return new TextStream(engine, tokens, model.tokenizer(), skipSpecialTokens, stop, listener);
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

@@ -16,11 +16,13 @@ import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
 import dev.krait.text.IncrementalDecoder;
 import dev.krait.text.StopMatcher;
+import dev.krait.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.IntStream;
 
 /// One sequence as text: decodes tokens, finds stop strings, and ends the engine's work when one
 /// appears.
@@ -30,7 +32,10 @@ public final class TextStream {
   private final EngineHandle engine;
   private final TokenStream tokens;
   private final IncrementalDecoder decoder;
+  private final Tokenizer tokenizer;
+  private final boolean skipSpecialTokens;
   private final StopMatcher matcher;
+  private final IntStream.Builder shown = IntStream.builder();
   private final StopRequest stop;
   private final GenerationListener listener;
   private final List<TokenLogprobs> promptLogprobs = new ArrayList<>();
@@ -45,12 +50,15 @@ public final class TextStream {
   TextStream(
       EngineHandle engine,
       TokenStream tokens,
-      IncrementalDecoder decoder,
+      Tokenizer tokenizer,
+      boolean skipSpecialTokens,
       StopRequest stop,
       GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
-    this.decoder = decoder;
+    this.tokenizer = tokenizer;
+    this.skipSpecialTokens = skipSpecialTokens;
+    this.decoder = new IncrementalDecoder(tokenizer, new int[0], skipSpecialTokens);
     this.matcher = new StopMatcher(stop.strings(), stop.includeString());
     this.stop = stop;
     this.listener = listener;
@@ -82,6 +90,21 @@ public final class TextStream {
     return promptLogprobs;
   }
 
+  /// The text of the whole answer, once it is over: all tokens decoded together, or the chunks'
+  /// text where a stop string cut it.
+  ///
+  /// The two differ only where a run of byte tokens is no valid UTF-8: a stream cannot take back
+  /// the part of the run that was.
+  ///
+  /// @param streamed the chunks' text, joined
+  public String wholeText(String streamed) {
+    if (matcher.matched().isPresent()) {
+      return streamed;
+    }
+    int[] ids = shown.build().toArray();
+    return tokenizer.decode(ids, 0, ids.length, skipSpecialTokens);
+  }
+
   /// Counts so far; drafts are counted when the sequence is over.
   public Usage usage() {
     return usage;
@@ -106,6 +129,7 @@ public final class TextStream {
       generated++;
       boolean hidden = burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
       if (!hidden) {
+        shown.add(ids.at(i));
         emit(decoder.push(ids.at(i)), text);
       }
       if (matcher.matched().isPresent()) {

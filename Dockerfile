@@ -1,0 +1,34 @@
+# The server on a CPU, with the small model pair inside:
+#   docker build -t krait . && docker run --rm -p 8000:8000 -p 50051:50051 krait
+# Another model: docker run -v /path/to/checkpoint:/model:ro ... krait serve --model /model
+# Both images have glibc 2.39; the tokenizer library needs 2.34, so there is no Alpine variant.
+
+FROM maven:3.9-eclipse-temurin-25-noble AS build
+WORKDIR /src
+COPY . .
+# Error Prone and the tests have their place in .ci/run.
+RUN --mount=type=cache,target=/root/.m2 \
+    mvn -B -ntp -Dfast -DskipTests -pl server -am package \
+ && mkdir /dist \
+ && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/
+RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.unsupported,jdk.zipfs \
+      --strip-debug --no-header-files --no-man-pages --generate-cds-archive --output /jre
+
+FROM ubuntu:24.04
+RUN useradd --system --uid 10001 --create-home krait
+COPY --from=build /jre /opt/java
+COPY --from=build /dist /opt/krait/lib
+COPY models /opt/krait/models
+USER 10001
+WORKDIR /home/krait
+# Every option of `serve` has such a variable: --max-sequences is KRAIT_MAX_SEQUENCES.
+ENV KRAIT_HOST=0.0.0.0 PATH=/opt/java/bin:$PATH
+EXPOSE 8000 50051
+# 503 while the model loads and while the server drains. bash speaks the few bytes of HTTP itself.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bash", "-c", \
+  "exec 3<>/dev/tcp/127.0.0.1/${KRAIT_PORT:-8000} && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+# The server is process 1: SIGTERM lets running requests finish, up to --drain-timeout.
+ENTRYPOINT ["java", "--add-modules", "jdk.incubator.vector", \
+  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-Dkrait.home=/opt/krait", \
+  "-cp", "/opt/krait/lib/*", "dev.krait.server.ServerMain"]
+CMD ["serve"]

@@ -1,0 +1,84 @@
+package dev.krait.text.template;
+
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
+import com.hubspot.jinjava.lib.exptest.ExpTest;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The tests after `is`, which replace those of Jinjava: they tell None from undefined.
+final class Tests {
+  private static final Map<String, Body> BODIES =
+      Map.ofEntries(
+          Map.entry("defined", (value, arg) -> value != null),
+          Map.entry("undefined", (value, arg) -> value == null),
+          Map.entry("none", (value, arg) -> value == None.NONE),
+          Map.entry("string", (value, arg) -> value instanceof String),
+          Map.entry("mapping", (value, arg) -> value instanceof Map),
+          Map.entry("iterable", (value, arg) -> isIterable(value) || value == null),
+          Map.entry("sequence", (value, arg) -> isIterable(value) || value == null),
+          Map.entry("number", (value, arg) -> Values.isNumeric(value)),
+          Map.entry("integer", (value, arg) -> Values.isInteger(value)),
+          Map.entry("float", (value, arg) -> value instanceof Double),
+          Map.entry("boolean", (value, arg) -> value instanceof Boolean),
+          Map.entry("true", (value, arg) -> Boolean.TRUE.equals(value)),
+          Map.entry("false", (value, arg) -> Boolean.FALSE.equals(value)),
+          Map.entry("odd", (value, arg) -> Math.floorMod(Values.integer(value), 2) == 1),
+          Map.entry("even", (value, arg) -> Math.floorMod(Values.integer(value), 2) == 0),
+          Map.entry("divisibleby", (a, b) -> Values.integer(a) % Values.integer(b) == 0),
+          Map.entry("in", (value, arg) -> Values.contains(arg, value)),
+          Map.entry("equalto", Values::equal),
+          Map.entry("eq", Values::equal),
+          Map.entry("==", Values::equal),
+          Map.entry("lt", (a, b) -> Values.compare(a, b) < 0),
+          Map.entry("le", (a, b) -> Values.compare(a, b) <= 0),
+          Map.entry("gt", (a, b) -> Values.compare(a, b) > 0),
+          Map.entry("ge", (a, b) -> Values.compare(a, b) >= 0),
+          Map.entry("ne", (a, b) -> !Values.equal(a, b)),
+          Map.entry("!=", (a, b) -> !Values.equal(a, b)));
+
+  private Tests() {}
+
+  @FunctionalInterface
+  private interface Body {
+    boolean test(@Nullable Object value, @Nullable Object argument);
+  }
+
+  static boolean has(String name) {
+    return BODIES.containsKey(name);
+  }
+
+  static List<ExpTest> all() {
+    List<ExpTest> tests = new ArrayList<>();
+    BODIES.keySet().forEach(name -> tests.add(new Named(name)));
+    return tests;
+  }
+
+  static boolean passes(String name, @Nullable Object value, List<@Nullable Object> args) {
+    Budget.current().work(1);
+    Body body = BODIES.get(name);
+    if (body == null) {
+      throw TemplateException.evaluation("test " + name + " is not known here");
+    }
+    return body.test(value, args.isEmpty() ? null : args.getFirst());
+  }
+
+  private static boolean isIterable(@Nullable Object value) {
+    return value instanceof Collection || value instanceof Map || value instanceof String;
+  }
+
+  private record Named(String name) implements ExpTest {
+    @Override
+    public String getName() {
+      return name;
+    }
+
+    @Override
+    public boolean evaluate(
+        @Nullable Object value, JinjavaInterpreter interpreter, Object... args) {
+      return passes(name, value, Methods.list(args));
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package dev.krait.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Other vector widths and compilers give the same bits: JVMs of their own run the scenarios and
+/// print hashes.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class VectorWidthTest {
+  /// A prime, so that the scenarios of every operation are met in all their sizes.
+  private static final String EVERY = "7";
+
+  private List<String> expected = List.of();
+
+  @BeforeAll
+  void runAtOneWidth() throws IOException, InterruptedException {
+    expected = digest("-Dkrait.vector-bits=128");
+    assertThat(expected).hasSizeGreaterThan(50);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"64", "256", "512"})
+  void everyWidthGivesTheSameBits(String bits) throws IOException, InterruptedException {
+    List<String> actual = digest("-Dkrait.vector-bits=" + bits);
+    assertThat(actual.getFirst()).contains(bits + "-bit");
+    assertSame(actual);
+  }
+
+  @Test
+  void theFirstCompilerAloneGivesTheSameBits() throws IOException, InterruptedException {
+    assertSame(digest("-XX:TieredStopAtLevel=1"));
+  }
+
+  @Test
+  void eagerCompilationGivesTheSameBits() throws IOException, InterruptedException {
+    assertSame(digest("-XX:-TieredCompilation"));
+  }
+
+  private void assertSame(List<String> actual) {
+    assertThat(actual.subList(1, actual.size())).isEqualTo(expected.subList(1, expected.size()));
+  }
+
+  private static List<String> digest(String option) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("--add-modules", "jdk.incubator.vector", "-Xmx512m", option));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(ScenarioDigest.class.getName(), EVERY));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    List<String> lines = process.inputReader().lines().toList();
+    assertThat(process.waitFor(5, TimeUnit.MINUTES)).isTrue();
+    assertThat(process.exitValue()).isZero();
+    return lines;
+  }
+}

@@ -1,0 +1,81 @@
+package dev.krait.text.template;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.json.JsonMapper;
+
+class TemplateDialectTest {
+  @SuppressWarnings("unchecked")
+  private static Map<String, Object> document() throws IOException {
+    try (InputStream stream =
+        TemplateDialectTest.class.getResourceAsStream("/chat_templates/dialect.json")) {
+      return JsonMapper.builder().build().readValue(Objects.requireNonNull(stream), Map.class);
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  static Stream<Arguments> cases() throws IOException {
+    Map<String, Object> document = document();
+    return ((List<Map<String, Object>>) Objects.requireNonNull(document.get("cases")))
+        .stream()
+            .map(given -> Arguments.of(given.get("template"), given, document.get("variables")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void everySnippetDoesWhatItDoesInPythonOrIsRefused(
+      String template, Map<String, Object> given, Map<String, Object> variables) {
+    boolean supported = !given.containsKey("unsupported");
+    if (given.containsKey("rendered") && supported) {
+      assertThat(render(template, variables)).isEqualTo(given.get("rendered"));
+    } else {
+      assertThatThrownBy(() -> render(template, variables)).isInstanceOf(TemplateException.class);
+    }
+  }
+
+  @Test
+  void numbersOfAnySizeGoThroughJson() {
+    Map<String, Object> variables =
+        Map.of(
+            "big", new BigInteger("123456789012345678901234567890"),
+            "decimal", new BigDecimal("1.50"),
+            "float", 2.5f);
+    assertThat(render("{{ big }} {{ decimal }} {{ float }} {{ big | tojson }}", variables))
+        .isEqualTo("123456789012345678901234567890 1.5 2.5 123456789012345678901234567890");
+  }
+
+  @Test
+  void anIntegerAboveItsRangeIsAnErrorNotAnotherNumber() {
+    assertThatThrownBy(() -> render("{{ long + 1 }}", Map.of("long", Long.MAX_VALUE)))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("overflow");
+  }
+
+  @Test
+  void errorsNameTheExpressionAndWhatIsWrong() {
+    assertThatThrownBy(() -> render("a\nb\n{{ 1 + 'x' }}", Map.of()))
+        .hasMessage("int + str (expected: two numbers) in {{ 1 + 'x' }}");
+    assertThatThrownBy(() -> render("a\n{{ x | nope }}", Map.of()))
+        .hasMessage("filter nope is not known here");
+    assertThatThrownBy(() -> render("{{ raise_exception('100% no') }}", Map.of()))
+        .hasMessage("100% no");
+  }
+
+  private static String render(String template, Map<String, Object> variables) {
+    return PromptTemplate.compile(template, Clock.systemUTC()).render(variables);
+  }
+}
