@@ -83,7 +83,7 @@ public final class KraitServer implements AutoCloseable {
       grpc = joined(grpcOpening);
       grpc.ifPresent(server -> server.serve(loaded.service()));
       http.serve(loaded.routes());
-      loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
+      var _ = loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
       return new KraitServer(http, grpc, loaded, resources);
     } catch (RuntimeException e) {
       closeAll(resources);

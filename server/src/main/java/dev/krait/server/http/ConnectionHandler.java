@@ -100,8 +100,9 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     head = request;
     body = new ByteArrayOutputStream();
     if (HttpUtil.is100ContinueExpected(request) && current == null) {
-      context.writeAndFlush(
-          new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE));
+      var _ =
+          context.writeAndFlush(
+              new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE));
     }
   }
 
@@ -173,7 +174,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
       answered = exchange.isComplete();
     } finally {
       if (!answered) {
-        context.close();
+        var _ = context.close();
       }
     }
   }
@@ -190,23 +191,28 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     if (keepAlive) {
       next(context);
     } else {
-      context.close();
+      var _ = context.close();
     }
   }
 
   /// Answers, then reads on for a moment: a client that is still sending would otherwise see a
   /// reset instead of the answer.
   private static void sendAndLinger(ChannelHandlerContext context, ErrorBody error) {
-    context
-        .writeAndFlush(HttpExchange.closingResponse(error))
-        .addListener(
-            (ChannelFutureListener)
-                sent -> {
-                  if (sent.channel() instanceof DuplexChannel duplex) {
-                    duplex.shutdownOutput();
-                  }
-                });
-    context.executor().schedule(() -> context.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+    var _ =
+        context
+            .writeAndFlush(HttpExchange.closingResponse(error))
+            .addListener(
+                (ChannelFutureListener)
+                    sent -> {
+                      if (sent.channel() instanceof DuplexChannel duplex) {
+                        var _ = duplex.shutdownOutput();
+                      }
+                    });
+    Runnable close =
+        () -> {
+          var _ = context.close();
+        };
+    var _ = context.executor().schedule(close, LINGER_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   @Override
@@ -239,7 +245,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
     LOG.debug("connection {} failed", context.channel(), cause);
-    context.close();
+    var _ = context.close();
   }
 
   private ErrorBody tooLarge() {

@@ -136,7 +136,7 @@ public final class HttpExchange {
       out.set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
     }
     addCommonHeaders(out);
-    channel.write(response);
+    var _ = channel.write(response);
     return new SseWriter(this);
   }
 
@@ -194,7 +194,7 @@ public final class HttpExchange {
       if (gone) {
         throw new EngineException(ErrorCode.CANCELLED, "client: gone");
       }
-      channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(bytes)));
+      var _ = channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(bytes)));
     } finally {
       lock.unlock();
     }
@@ -275,9 +275,11 @@ public final class HttpExchange {
         last instanceof LastHttpContent
             && !(last instanceof FullHttpResponse)
             && request.protocolVersion().equals(HttpVersion.HTTP_1_0);
-    channel
-        .writeAndFlush(last)
-        .addListener(sent -> completion.answered(keepAlive && !streamToOld && sent.isSuccess()));
+    var _ =
+        channel
+            .writeAndFlush(last)
+            .addListener(
+                sent -> completion.answered(keepAlive && !streamToOld && sent.isSuccess()));
   }
 
   /// UTF-8 bytes of a text.

@@ -8,6 +8,7 @@ import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,6 +19,8 @@ import org.slf4j.LoggerFactory;
 public final class HttpRouter {
   private static final Logger LOG = LoggerFactory.getLogger(HttpRouter.class);
   private static final String NO_ROUTE = "none";
+  private static final Set<String> METHODS =
+      Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH");
 
   private final Map<String, Map<String, HttpHandler>> routes;
   private final Optional<String> apiKey;
@@ -75,7 +78,9 @@ public final class HttpRouter {
       return new QueryStringDecoder(exchange.target()).path();
     } catch (IllegalArgumentException e) {
       throw new EngineException(
-          ErrorCode.INVALID_ARGUMENT, "path: malformed escape (expected: %XX)", e);
+          ErrorCode.INVALID_ARGUMENT,
+          "path: malformed escape (expected: a percent sign and two hex digits)",
+          e);
     }
   }
 
@@ -95,7 +100,8 @@ public final class HttpRouter {
         exchange.respond(ErrorBody.internal());
       }
     } finally {
-      listener.finished(route, exchange.method(), exchange.status(), System.nanoTime() - start);
+      String method = METHODS.contains(exchange.method()) ? exchange.method() : "other";
+      listener.finished(route, method, exchange.status(), System.nanoTime() - start);
     }
   }
 

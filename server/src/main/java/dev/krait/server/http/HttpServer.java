@@ -78,7 +78,7 @@ public final class HttpServer implements AutoCloseable {
             .bind(new InetSocketAddress(config.host(), config.port()))
             .awaitUninterruptibly();
     if (!bound.isSuccess()) {
-      loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+      var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
       handlers.close();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
@@ -109,10 +109,10 @@ public final class HttpServer implements AutoCloseable {
   /// Stops listening, closes every connection, and waits for handlers to notice.
   @Override
   public void close() {
-    listener.close().awaitUninterruptibly();
-    connections.close().awaitUninterruptibly();
+    var _ = listener.close().awaitUninterruptibly();
+    var _ = connections.close().awaitUninterruptibly();
     handlers.shutdown();
-    loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly();
+    var _ = loops.shutdownGracefully(0, 2, TimeUnit.SECONDS).awaitUninterruptibly();
   }
 
   /// Builds the pipeline of each connection.

@@ -66,7 +66,12 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   }
 
   private void startIdle(ChannelHandlerContext context) {
-    restart(context, idleTimeout, context::close);
+    restart(
+        context,
+        idleTimeout,
+        () -> {
+          var _ = context.close();
+        });
   }
 
   private void restart(ChannelHandlerContext context, Duration delay, Runnable action) {

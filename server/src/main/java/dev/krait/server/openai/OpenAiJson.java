@@ -109,7 +109,9 @@ public final class OpenAiJson {
       }
     } else if (node.isArray()) {
       for (int i = 0; i < node.size(); i++) {
-        check(node.get(i), path + "[" + i + "]");
+        if (!node.get(i).isIntegralNumber()) {
+          check(node.get(i), path + "[" + i + "]");
+        }
       }
     } else if (node.isObject()) {
       for (Map.Entry<String, JsonNode> entry : node.properties()) {
@@ -121,26 +123,16 @@ public final class OpenAiJson {
   }
 
   private static void checkText(String text, String path) {
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      boolean paired =
-          Character.isHighSurrogate(c)
-              && i + 1 < text.length()
-              && Character.isLowSurrogate(text.charAt(i + 1));
-      if (!paired) {
+    int at = 0;
+    while (at < text.length()) {
+      int point = text.codePointAt(at);
+      if (point <= Character.MAX_VALUE && Character.isSurrogate((char) point)) {
+        String hex = Integer.toHexString(point);
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
-            "body: lone surrogate \\u"
-                + Integer.toHexString(c)
-                + " at "
-                + path
-                + ", character "
-                + i);
+            "body: lone surrogate \\u" + hex + " at " + path + ", character " + at);
       }
-      i++;
+      at += Character.charCount(point);
     }
   }
 

@@ -76,7 +76,7 @@ public final class GenerationService {
     for (Prompt prompt : request.prompts()) {
       promptIds.add(encoder.encodeToContinue(prompt, request.keepLastPromptTokens(), asked));
     }
-    long key = request.sampling().seed().orElseGet(seeds::getAsLong);
+    long key = request.sampling().seed().orElseGet(seeds);
     long deadline =
         request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
     List<Generation.Part> parts = new ArrayList<>();

@@ -34,8 +34,10 @@ import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -74,7 +76,7 @@ class GrpcTest {
   }
 
   private List<GenerateResponse> generate(GenerateRequest request) {
-    List<GenerateResponse> events = new java.util.ArrayList<>();
+    List<GenerateResponse> events = new ArrayList<>();
     stub.generate(request).forEachRemaining(events::add);
     return events;
   }
@@ -185,8 +187,7 @@ class GrpcTest {
   void carriesItsOwnCodeInTheDetail() {
     assertThatThrownBy(() -> generate(LONG.toBuilder().setModel("gpt").build()))
         .satisfies(e -> {
-          com.google.rpc.Status status = StatusProto.fromThrowable(e);
-          assertThat(status).isNotNull();
+          com.google.rpc.Status status = Objects.requireNonNull(StatusProto.fromThrowable(e));
           assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
               .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
         });

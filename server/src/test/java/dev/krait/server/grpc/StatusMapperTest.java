@@ -10,6 +10,7 @@ import dev.krait.proto.inference.v1.ErrorDetail;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -31,9 +32,8 @@ class StatusMapperTest {
   void everyCodeHasItsStatusAndTravelsInTheDetail(ErrorCode code)
       throws InvalidProtocolBufferException {
     StatusRuntimeException failure = StatusMapper.of(new EngineException(code, "what was wrong"));
-    com.google.rpc.Status status = StatusProto.fromThrowable(failure);
-    assertThat(status).isNotNull();
-    assertThat(status.getCode()).isEqualTo(STATUSES.get(code).getNumber());
+    com.google.rpc.Status status = Objects.requireNonNull(StatusProto.fromThrowable(failure));
+    assertThat(Code.forNumber(status.getCode())).isEqualTo(STATUSES.get(code));
     ErrorDetail detail = status.getDetails(0).unpack(ErrorDetail.class);
     assertThat(detail.getCode().name()).isEqualTo("ERROR_CODE_" + code.name());
     assertThat(detail.getMessage()).isEqualTo("what was wrong");

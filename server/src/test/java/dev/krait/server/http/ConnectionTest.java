@@ -173,11 +173,17 @@ class ConnectionTest {
   @Test
   void continuesWhenTheClientAsks() {
     try (HttpCalls.Raw raw = http.raw()) {
-      raw.send(
-          "POST /detokenize HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n"
-              + "Content-Length: 14\r\nConnection: close\r\n\r\n");
+      String head =
+          String.join(
+              "\r\n",
+              "POST /detokenize HTTP/1.1",
+              "Host: t",
+              "Expect: 100-continue",
+              "Content-Length: 14",
+              "Connection: close");
+      raw.send(head + "\r\n\r\n");
       assertThat(raw.readUntil("\r\n\r\n")).startsWith("HTTP/1.1 100");
-      raw.send("{\"tokens\":[9]}");
+      raw.send("{'tokens':[9]}".replace('\'', '"'));
       assertThat(raw.readAll()).startsWith("HTTP/1.1 200");
     }
   }

@@ -160,6 +160,15 @@ class OperationsTest {
   }
 
   @Test
+  void doesNotMakeASeriesOfEveryMethodOrPath() {
+    http.call("BREW", "/pot", "");
+    assertThat(http.get("/metrics").text())
+        .contains("http_requests_total{handler=\"none\",method=\"other\",status=\"4xx\"}")
+        .doesNotContain("BREW")
+        .doesNotContain("/pot");
+  }
+
+  @Test
   void speaksOpenMetricsWhenAsked() {
     HttpCalls.Reply reply = http.get("/metrics", "accept", "application/openmetrics-text");
     assertThat(reply.header("content-type")).startsWith("application/openmetrics-text");
@@ -167,7 +176,7 @@ class OperationsTest {
   }
 
   private static double sample(String name) {
-    for (String line : http.get("/metrics").text().split("\n")) {
+    for (String line : http.get("/metrics").text().lines().toList()) {
       if (line.startsWith(name + "{")) {
         return Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1));
       }

@@ -9,6 +9,7 @@ import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.service.ServedModel;
 import dev.krait.testing.InMemoryEngine;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Path;
@@ -131,6 +132,24 @@ public final class TestServer implements AutoCloseable {
     return new RecitingEngine(engine, runner);
   }
 
+  private static ModelInfo info() {
+    ModelInfo.SamplingDefaults none =
+        new ModelInfo.SamplingDefaults(
+            OptionalDouble.empty(),
+            OptionalInt.empty(),
+            OptionalDouble.empty(),
+            OptionalDouble.empty(),
+            OptionalDouble.empty());
+    return new ModelInfo(
+        "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "recites a text");
+  }
+
+  /// A model for services that are made without a server.
+  public static ServedModel served(Tokenizer tokenizer) {
+    return new ServedModel(
+        List.of("krait-tiny"), modelFolder(), info(), tokenizer, Optional.empty());
+  }
+
   private record RecitingEngine(InMemoryEngine engine, RecitingRunner runner)
       implements ServedEngine {
     @Override
@@ -140,15 +159,7 @@ public final class TestServer implements AutoCloseable {
 
     @Override
     public ModelInfo model() {
-      ModelInfo.SamplingDefaults none =
-          new ModelInfo.SamplingDefaults(
-              OptionalDouble.empty(),
-              OptionalInt.empty(),
-              OptionalDouble.empty(),
-              OptionalDouble.empty(),
-              OptionalDouble.empty());
-      return new ModelInfo(
-          "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "recites a text");
+      return info();
     }
 
     @Override

@@ -1,0 +1,80 @@
+package dev.krait.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// The server as a process of its own.
+class ProcessTest {
+  private static final Pattern READY = Pattern.compile("ready in .* on http://127.0.0.1:(\\d+),");
+
+  private Process process;
+  private BufferedReader output;
+  private HttpCalls http;
+
+  @BeforeEach
+  void start() throws IOException {
+    process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules",
+                "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "dev.krait.server.ServerMain",
+                "serve",
+                "--model",
+                TestServer.modelFolder().toString(),
+                "--speculation",
+                "off",
+                "--port",
+                "0",
+                "--grpc-port",
+                "0")
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    output = process.inputReader();
+    String line = output.readLine();
+    while (line != null) {
+      Matcher ready = READY.matcher(line);
+      if (ready.find()) {
+        http = new HttpCalls(Integer.parseInt(ready.group(1)));
+        return;
+      }
+      line = output.readLine();
+    }
+    throw new AssertionError("the server did not start");
+  }
+
+  @AfterEach
+  void stop() {
+    process.destroyForcibly();
+  }
+
+  @Test
+  void finishesStreamsBeforeItEnds() throws Exception {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post(
+          "/v1/completions",
+          "{'prompt': 'Once', 'max_tokens': 60, 'ignore_eos': true, 'stream': true}");
+      raw.readUntil("}\n\n\r\n");
+      process.destroy();
+      Waiting.until(() -> http.get("/health").status() == 503);
+      assertThat(raw.readUntil("0\r\n\r\n")).contains("[DONE]");
+    }
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(Exit.OK);
+  }
+}

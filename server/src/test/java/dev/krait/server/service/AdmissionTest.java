@@ -1,0 +1,43 @@
+package dev.krait.server.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import org.junit.jupiter.api.Test;
+
+class AdmissionTest {
+  private final Admission door = new Admission(4);
+
+  private static void assertRefused(Admission door, int sequences, ErrorCode code) {
+    assertThatThrownBy(() -> door.admit(sequences))
+        .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(code));
+  }
+
+  @Test
+  void admitsUpToItsLimitAndAgainAfterwards() {
+    Admission.Ticket three = door.admit(3);
+    assertRefused(door, 2, ErrorCode.RESOURCE_EXHAUSTED);
+    Admission.Ticket one = door.admit(1);
+    assertThat(door.requests()).isEqualTo(2);
+    three.close();
+    three.close();
+    assertThat(door.requests()).isEqualTo(1);
+    assertRefused(door, 4, ErrorCode.RESOURCE_EXHAUSTED);
+    door.admit(3).close();
+    one.close();
+    assertThat(door.requests()).isZero();
+  }
+
+  @Test
+  void admitsNobodyWhileItDrains() {
+    Admission.Ticket ticket = door.admit(1);
+    door.drain();
+    assertThat(door.isDraining()).isTrue();
+    assertRefused(door, 1, ErrorCode.UNAVAILABLE);
+    assertThat(door.awaitEmpty(1)).isFalse();
+    ticket.close();
+    assertThat(door.awaitEmpty(1)).isTrue();
+  }
+}

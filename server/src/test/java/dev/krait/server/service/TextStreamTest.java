@@ -1,0 +1,121 @@
+package dev.krait.server.service;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.generation.TokenIds;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.server.testing.TestServer;
+import dev.krait.testing.InMemoryEngine;
+import dev.krait.testing.ScriptedRunner;
+import dev.krait.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class TextStreamTest {
+  private static Tokenizer tokenizer;
+
+  @BeforeAll
+  static void open() {
+    tokenizer = Tokenizer.open(TestServer.modelFolder());
+  }
+
+  @AfterAll
+  static void close() {
+    tokenizer.close();
+  }
+
+  private static List<TextChunk> read(String recited, StopRequest stop, boolean skipSpecial) {
+    int[] ids = tokenizer.encode(recited, false);
+    try (InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(tokenizer.vocabSize())
+            .runner(_ -> new ScriptedRunner(8, ScriptedRunner.saying(ids)))
+            .build()) {
+      engine.start();
+      ServedModel model = TestServer.served(tokenizer);
+      GenerationService service =
+          new GenerationService(
+              model, engine.handle(), new Admission(1), GenerationListener.none(), () -> 1);
+      PromptRequest request =
+          new PromptRequest(
+              "test",
+              Optional.empty(),
+              List.of(new Prompt.Text("a", true)),
+              1,
+              SamplingRequest.defaults(),
+              stop,
+              new OutputOptions(-1, -1, false, skipSpecial),
+              OptionalInt.empty(),
+              0,
+              Optional.empty());
+      List<TextChunk> chunks = new ArrayList<>();
+      try (Generation generation = service.start(request)) {
+        do {
+          chunks.add(generation.parts().getFirst().stream().next());
+        } while (chunks.getLast().finish().isEmpty());
+      }
+      return chunks;
+    }
+  }
+
+  private static String text(List<TextChunk> chunks) {
+    StringBuilder text = new StringBuilder();
+    chunks.forEach(chunk -> text.append(chunk.text()));
+    return text.toString();
+  }
+
+  private static StopRequest stop(int maxTokens, boolean ignoreEnd, String... strings) {
+    return new StopRequest(
+        OptionalInt.of(maxTokens), 0, List.of(strings), false, TokenIds.empty(), ignoreEnd);
+  }
+
+  @Test
+  void endTokensLeaveNoText() {
+    List<TextChunk> chunks = read("A snake.<|end|>", stop(30, false), false);
+    assertThat(text(chunks)).isEqualTo("A snake.");
+    assertThat(chunks.getLast().finish()).contains(Finish.endToken());
+  }
+
+  @Test
+  void specialTokensLeaveTextOnlyWhenKept() {
+    int tokens = tokenizer.encode("A<|user|>b", false).length;
+    assertThat(text(read("A<|user|>b", stop(tokens, true), true))).isEqualTo("Ab");
+    assertThat(text(read("A<|user|>b", stop(tokens, true), false))).isEqualTo("A<|user|>b");
+  }
+
+  @Test
+  void neverBreaksACharacter() {
+    String recited = "snakes \uD83D\uDC0D and \u4E16\u754C.";
+    int tokens = tokenizer.encode(recited, false).length;
+    List<TextChunk> chunks = read(recited, stop(tokens, true), true);
+    assertThat(text(chunks)).isEqualTo(recited);
+    assertThat(chunks).allSatisfy(chunk -> assertThat(chunk.text()).doesNotContain("\uFFFD"));
+  }
+
+  @Test
+  void findsAStopStringAcrossTokens() {
+    List<TextChunk> chunks = read("one two three four", stop(30, true, "wo thr"), true);
+    assertThat(text(chunks)).isEqualTo("one t");
+    assertThat(chunks.getLast().finish()).contains(Finish.stopString("wo thr"));
+  }
+
+  @Test
+  void givesOutWhatOnlyLookedLikeAStopString() {
+    int tokens = tokenizer.encode("one two thr", false).length;
+    List<TextChunk> chunks = read("one two thr", stop(tokens, true, "three"), true);
+    assertThat(text(chunks)).isEqualTo("one two thr");
+    assertThat(chunks.getLast().finish()).contains(Finish.length());
+  }
+
+  @Test
+  void logprobsAreLeftOutUnlessAskedFor() {
+    List<TokenLogprobs> none =
+        read("one", stop(1, true), true).stream().flatMap(c -> c.logprobs().stream()).toList();
+    assertThat(none).isEmpty();
+  }
+}
