@@ -182,6 +182,7 @@ final class ModelBench implements AutoCloseable {
   }
 
   /// Bytes of all weights that a step reads: everything but an embedding that is not also the head.
+  @SuppressWarnings("ReferenceEquality") // tied means one matrix, not two equal ones
   private long weightBytes() {
     long embedding = model.weights().embedding().bytes();
     boolean tied = model.weights().embedding() == model.weights().head();
