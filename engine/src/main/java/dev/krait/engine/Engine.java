@@ -11,6 +11,7 @@ import dev.krait.runner.BackendModelRunner;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.ModelRunner;
+import dev.krait.runner.WarmUp;
 import dev.krait.scheduler.DraftLengths;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.SchedulerConfig;
@@ -38,6 +39,7 @@ import java.util.function.Consumer;
 public final class Engine implements AutoCloseable {
   private static final int SHORTEST_NGRAM = 1;
   private static final int LONGEST_NGRAM = 4;
+  private static final long WARM_UP_NANOS = 300_000_000;
 
   private final List<AutoCloseable> resources;
   private final EngineHandle handle;
@@ -102,6 +104,7 @@ public final class Engine implements AutoCloseable {
     LoadedModel model = target.load(backend, config.weights());
     ForwardPass pass = new ForwardPass(model, layout.demand().target(), layout, maxTokens);
     int maxDrafts = layout.demand().window() == 0 ? 0 : layout.demand().window() - 1;
+    WarmUp.run(pass, maxDrafts, WARM_UP_NANOS, System::nanoTime);
     int capacity = config.maxSequences();
     BackendModelRunner plain = new BackendModelRunner(pass, capacity, maxDrafts);
     Optional<Drafter> drafter = drafter(config, draft, backend, layout, maxDrafts);
@@ -158,6 +161,7 @@ public final class Engine implements AutoCloseable {
         LoadedModel model = draft.orElseThrow().load(backend, config.weights());
         ForwardPass pass =
             new ForwardPass(model, layout.demand().draft(), layout, config.maxTokensPerStep());
+        WarmUp.run(pass, 0, WARM_UP_NANOS / 2, System::nanoTime);
         yield Optional.of(new ModelDrafter(pass, config.maxSequences(), maxDrafts));
       }
     };

@@ -148,8 +148,18 @@ public final class ForwardPass {
     return row;
   }
 
-  /// Tokens of one key/value block.
-  public int blockTokens() {
-    return blockTokens;
+  /// Most rows of a step.
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  /// Longest sequence, in whole blocks.
+  int maxPositions() {
+    return inputs.maxBlocks * blockTokens;
+  }
+
+  /// Key/value blocks of so many tokens, at most those of the longest sequence.
+  int blocksFor(int tokens) {
+    return Math.min(Math.ceilDiv(tokens, blockTokens), inputs.maxBlocks);
   }
 }

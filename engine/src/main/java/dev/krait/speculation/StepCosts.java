@@ -39,7 +39,8 @@ final class StepCosts {
     measuredAt[tokens] = steps;
   }
 
-  /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most its own size.
+  /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most
+  /// its own size.
   private double clip(int tokens, double stepNanos) {
     return Math.clamp(stepNanos - nanos[tokens], -nanos[tokens], nanos[tokens]);
   }

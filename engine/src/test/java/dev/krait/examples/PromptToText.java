@@ -23,7 +23,8 @@ import java.util.function.Consumer;
 public final class PromptToText {
   private PromptToText() {}
 
-  /// Prints an answer of the shipped model. The first argument is the folder with `krait-tiny` and `krait-tiny-draft`.
+  /// Prints an answer of the shipped model. The first argument is the folder with `krait-tiny` and
+  /// `krait-tiny-draft`.
   public static void main(String[] arguments) {
     answer(Path.of(arguments[0]), "Tell me a story about a snake.", System.out::print);
     System.out.println();

@@ -1,0 +1,89 @@
+package dev.krait.runner;
+
+import dev.krait.cache.SequenceMemory;
+import java.util.function.LongSupplier;
+
+/// Runs steps of every common size on a fresh [ForwardPass], so that the code of its operations is
+/// compiled before somebody waits for it. Leaves no trace: sequences start from position 0,
+/// whatever their slot and blocks hold.
+public final class WarmUp {
+  private static final int PROMPT_TOKENS = 24;
+  private static final int POSITIONS = 64;
+
+  private WarmUp() {}
+
+  /// Runs steps until the time is up.
+  ///
+  /// @param maxDraftTokens verify steps of up to this many drafts are among them
+  /// @param nanos how long
+  public static void run(ForwardPass pass, int maxDraftTokens, long nanos, LongSupplier nanoClock) {
+    long end = nanoClock.getAsLong() + nanos;
+    int positions = Math.min(POSITIONS, pass.maxPositions());
+    int prompt = Math.min(Math.min(PROMPT_TOKENS, positions), pass.maxTokens());
+    SequenceMemory memory = new FirstOfAll(pass.blocksFor(positions));
+    int position = 0;
+    while (nanoClock.getAsLong() < end) {
+      if (position == 0) {
+        position = step(pass, memory, 0, prompt, false);
+      }
+      for (int drafts = 0; drafts <= maxDraftTokens && nanoClock.getAsLong() < end; drafts++) {
+        if (position + 1 + drafts > positions || 1 + drafts > pass.maxTokens()) {
+          position = 0;
+          break;
+        }
+        step(pass, memory, position, 1 + drafts, drafts > 0);
+        position++;
+      }
+    }
+  }
+
+  private static int step(
+      ForwardPass pass, SequenceMemory memory, int position, int tokens, boolean windowed) {
+    pass.begin();
+    int row = pass.add(memory, position, tokens, windowed ? 0 : tokens, 0, 0);
+    for (int j = 0; j < tokens; j++) {
+      pass.setToken(row + j, (position + j) % pass.model().spec().vocabSize());
+    }
+    int output = pass.want(row + tokens - 1);
+    pass.execute();
+    pass.logits(output);
+    return position + tokens;
+  }
+
+  /// The first slot and the first blocks, before any sequence has them.
+  private record FirstOfAll(int blocks) implements SequenceMemory {
+    @Override
+    public boolean reserve(int directTokens, int windowedTokens) {
+      return true;
+    }
+
+    @Override
+    public void commit(int tokens) {}
+
+    @Override
+    public int committedTokens() {
+      return 0;
+    }
+
+    @Override
+    public int pendingTokens() {
+      return 0;
+    }
+
+    @Override
+    public void markFlushed() {}
+
+    @Override
+    public int stateSlot() {
+      return 0;
+    }
+
+    @Override
+    public int block(int index) {
+      return index;
+    }
+
+    @Override
+    public void close() {}
+  }
+}
