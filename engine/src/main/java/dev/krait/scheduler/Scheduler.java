@@ -92,9 +92,7 @@ public final class Scheduler {
     long now = nanoClock.getAsLong();
     finishExpired(now);
     planRunning();
-    if (tally.preemptions == 0) {
-      admit(now);
-    }
+    admit(now);
     if (config.maxDraftTokens() > 0) {
       planDrafts();
     }

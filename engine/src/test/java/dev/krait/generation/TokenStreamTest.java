@@ -15,11 +15,13 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(30)
 class TokenStreamTest {
   private static final int STOP = 7;
 
@@ -138,6 +140,39 @@ class TokenStreamTest {
       }
       produce(stream, tokens, 1 + round % 5);
       assertThat(reader.get(30, TimeUnit.SECONDS)).isEqualTo(tokens);
+    }
+  }
+
+  @Test
+  void the_end_wakes_a_reader_that_is_just_about_to_wait() throws Exception {
+    int rounds = 40_000;
+    AtomicInteger reading = new AtomicInteger(-1);
+    List<TokenStream> streams = Stream.generate(() -> stream(0, -1, -1)).limit(rounds).toList();
+    CompletableFuture<Integer> reader = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          for (int i = 0; i < rounds; i++) {
+            reading.set(i);
+            spin(i % 37);
+            streams.get(i).next();
+          }
+          reader.complete(rounds);
+        });
+    End end = finished(FinishReason.LENGTH, 0);
+    for (int i = 0; i < rounds; i++) {
+      while (reading.get() < i) {
+        assertThat(Thread.currentThread().isInterrupted()).as("the reader hangs").isFalse();
+      }
+      spin(i % 40);
+      streams.get(i).end(end);
+    }
+    assertThat(reader.get(30, TimeUnit.SECONDS)).isEqualTo(rounds);
+  }
+
+  private static void spin(int times) {
+    for (int i = 0; i < times; i++) {
+      Thread.onSpinWait();
     }
   }
 
