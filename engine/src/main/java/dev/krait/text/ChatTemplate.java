@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /// Turns a conversation into the prompt that a model was trained on, with the Jinja template of its
@@ -30,6 +31,7 @@ public final class ChatTemplate {
   private final String source;
   private final Clock clock;
   private final Map<String, Object> tokens;
+  private final ReentrantLock compiling = new ReentrantLock();
   private volatile @Nullable PromptTemplate compiled;
 
   private ChatTemplate(String origin, String source, Clock clock, Map<String, Object> tokens) {
@@ -166,15 +168,16 @@ public final class ChatTemplate {
     if (ready != null) {
       return ready;
     }
-    synchronized (this) {
+    compiling.lock();
+    try {
       if (compiled == null) {
-        try {
-          compiled = PromptTemplate.compile(source, clock);
-        } catch (TemplateException e) {
-          throw invalid(e);
-        }
+        compiled = PromptTemplate.compile(source, clock);
       }
       return Objects.requireNonNull(compiled);
+    } catch (TemplateException e) {
+      throw invalid(e);
+    } finally {
+      compiling.unlock();
     }
   }
 
