@@ -1,144 +1,73 @@
 package dev.krait.checkpoint;
 
-import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.tensor.Tensor;
-import java.io.IOException;
 import java.lang.foreign.Arena;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import tools.jackson.databind.JsonNode;
 
-/// The tensors of a folder, as views of mapped files; owns the mappings.
+/// The tensors of a model folder, mapped in place; owns the mappings.
+///
+/// Opening reads headers only, whatever the size of the files. Tensors are views that live until
+/// [#close]. Immutable; usable from any thread.
 public final class Checkpoint implements AutoCloseable {
-  private static final long MAX_INDEX_BYTES = 64L << 20;
+  private static final int NEAREST_NAMES = 3;
 
-  private final Arena arena;
+  private final Path file;
+  private final int shards;
   private final SortedMap<String, Tensor> tensors;
-  private final String files;
+  private final Arena arena;
 
-  private Checkpoint(Arena arena, SortedMap<String, Tensor> tensors, String files) {
-    this.arena = arena;
+  private Checkpoint(Path file, int shards, SortedMap<String, Tensor> tensors, Arena arena) {
+    this.file = file;
+    this.shards = shards;
     this.tensors = tensors;
-    this.files = files;
+    this.arena = arena;
   }
 
-  /// Maps `model.safetensors`, the shards of `model.safetensors.index.json`, `pytorch_model.bin` or
-  /// the shards of its index, whichever is there first in this order.
+  /// Maps the weights of a folder: the first of `model.safetensors`, `model.safetensors.index.json`
+  /// with its shards, `pytorch_model.bin`, `pytorch_model.bin.index.json` with its shards, or else
+  /// the only `*.safetensors`.
   ///
-  /// @throws EngineException NOT_FOUND when none is there, INVALID_CHECKPOINT naming what is broken
-  @SuppressWarnings("MustBeClosedChecker") // closed by the checkpoint, or here when opening fails
+  /// @throws dev.krait.error.EngineException NOT_FOUND when there are none, INVALID_CHECKPOINT
+  ///   naming file, tensor, value and expectation when they are broken
+  @SuppressWarnings("MustBeClosedChecker") // The checkpoint closes the arena.
   public static Checkpoint open(Path folder) {
+    CheckpointLayout layout = CheckpointLayout.find(folder);
     Arena arena = Arena.ofShared();
     try {
-      return open(folder, arena);
+      return layout.isIndex()
+          ? openShards(layout.file(), arena)
+          : new Checkpoint(layout.file(), 1, map(layout.file(), arena), arena);
     } catch (RuntimeException failure) {
       arena.close();
       throw failure;
     }
   }
 
-  private static Checkpoint open(Path folder, Arena arena) {
-    for (String name : List.of("model.safetensors", "pytorch_model.bin")) {
-      Path whole = folder.resolve(name);
-      if (Files.isRegularFile(whole)) {
-        return new Checkpoint(arena, new TreeMap<>(map(whole, arena)), name);
-      }
-      Path index = folder.resolve(name + ".index.json");
-      if (Files.isRegularFile(index)) {
-        return sharded(folder, index, arena);
-      }
-    }
-    throw new EngineException(
-        ErrorCode.NOT_FOUND,
-        folder
-            + ": no weights among "
-            + listing(folder)
-            + " (expected: model.safetensors, pytorch_model.bin, or either with .index.json)");
-  }
-
-  private static Map<String, Tensor> map(Path file, Arena arena) {
-    return file.getFileName().toString().endsWith(".safetensors")
-        ? SafetensorsFile.map(file, arena).tensors()
-        : TorchZipFile.map(file, arena).tensors();
-  }
-
-  private static Checkpoint sharded(Path folder, Path index, Arena arena) {
-    Map<String, String> shardOf = readIndex(index);
+  private static Checkpoint openShards(Path file, Arena arena) {
+    ShardIndex index = ShardIndex.read(file);
     SortedMap<String, Tensor> tensors = new TreeMap<>();
-    SortedSet<String> shards = new TreeSet<>(shardOf.values());
-    for (String shard : shards) {
-      if (shard.contains("/") || shard.contains("\\") || shard.startsWith(".")) {
-        throw broken(index, "shard " + shard, "a file name in the same folder");
-      }
-      Path file = folder.resolve(shard);
-      if (!Files.isRegularFile(file)) {
-        throw broken(index, "shard " + shard + " is missing", "every shard of the index");
-      }
-      for (Map.Entry<String, Tensor> entry : map(file, arena).entrySet()) {
-        if (!shard.equals(shardOf.get(entry.getKey()))) {
-          throw broken(
-              index,
-              "tensor " + entry.getKey() + " of shard " + shard,
-              "in the shard that the index names: " + shardOf.get(entry.getKey()));
-        }
-        tensors.put(entry.getKey(), entry.getValue());
-      }
+    for (String shard : index.shards()) {
+      SortedMap<String, Tensor> mapped = map(file.resolveSibling(shard), arena);
+      index.requireAgreement(shard, mapped);
+      tensors.putAll(mapped);
     }
-    for (Map.Entry<String, String> entry : shardOf.entrySet()) {
-      if (!tensors.containsKey(entry.getKey())) {
-        throw broken(index, "tensor " + entry.getKey(), "in shard " + entry.getValue());
-      }
-    }
-    return new Checkpoint(arena, tensors, shards.size() + " shards");
+    return new Checkpoint(file, index.shards().size(), tensors, arena);
   }
 
-  private static Map<String, String> readIndex(Path index) {
-    try {
-      if (Files.size(index) > MAX_INDEX_BYTES) {
-        throw broken(index, Files.size(index) + " bytes", "at most " + MAX_INDEX_BYTES);
-      }
-      JsonNode map =
-          CheckpointConfig.Json.read(index.toString(), Files.readAllBytes(index), 8)
-              .path("weight_map");
-      if (!map.isObject()) {
-        throw broken(index, "weight_map: " + map.getNodeType(), "an object");
-      }
-      Map<String, String> shardOf = new TreeMap<>();
-      for (Map.Entry<String, JsonNode> entry : map.properties()) {
-        if (!entry.getValue().isString()) {
-          throw broken(index, entry.getKey() + ": " + entry.getValue(), "a file name");
-        }
-        shardOf.put(entry.getKey(), entry.getValue().asString());
-      }
-      return shardOf;
-    } catch (IOException failure) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, index + ": cannot be read: " + failure, failure);
-    }
-  }
-
-  private static EngineException broken(Path index, String what, String expected) {
-    return EngineException.invalidCheckpoint(index + ": " + what + " (expected: " + expected + ")");
-  }
-
-  private static String listing(Path folder) {
-    try (var files = Files.list(folder)) {
-      List<String> names =
-          files.map(file -> file.getFileName().toString()).sorted().limit(20).toList();
-      return names.toString();
-    } catch (IOException failure) {
-      return "(unreadable: " + failure + ")";
-    }
+  private static SortedMap<String, Tensor> map(Path file, Arena arena) {
+    return file.toString().endsWith(".bin")
+        ? TorchZipFile.map(file, arena).tensors()
+        : SafetensorsFile.map(file, arena).tensors();
   }
 
   /// Names of all tensors.
@@ -146,44 +75,61 @@ public final class Checkpoint implements AutoCloseable {
     return Collections.unmodifiableSortedSet(new TreeSet<>(tensors.keySet()));
   }
 
-  /// A tensor, mapped; empty when the checkpoint has none of the name.
+  /// A tensor as a row-major view of mapped memory; empty when there is none of that name.
   public Optional<Tensor> find(String name) {
     return Optional.ofNullable(tensors.get(name));
   }
 
-  /// A tensor that must be there.
+  /// A tensor as a row-major view of mapped memory.
   ///
-  /// @throws EngineException INVALID_CHECKPOINT naming it and its neighbours
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming it and the nearest names
+  ///   that exist
   public Tensor require(String name) {
-    Tensor tensor = tensors.get(name);
-    if (tensor == null) {
-      List<String> near = tensors.tailMap(name).keySet().stream().limit(3).toList();
-      throw EngineException.invalidCheckpoint(
-          "tensor "
-              + name
-              + ": missing (expected: in "
-              + files
-              + ", whose next names are "
-              + near
-              + ")");
-    }
-    return tensor;
+    return find(name)
+        .orElseThrow(() ->
+            InvalidFile.of(file, "tensor " + InvalidFile.excerpt(name), "missing", nearest(name)));
   }
 
-  /// Bytes of all tensors.
+  private String nearest(String name) {
+    List<String> names =
+        NearestNames.of(name, tensors.keySet(), NEAREST_NAMES).stream()
+            .map(InvalidFile::excerpt)
+            .toList();
+    return names.isEmpty()
+        ? "a tensor of that name"
+        : "one of that name; nearest: " + String.join(", ", names);
+  }
+
+  /// Bytes of all tensors; names of the same memory count once.
   public long bytes() {
-    return tensors.values().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+    record Range(long address, long bytes) {}
+    Set<Range> ranges = new HashSet<>();
+    for (Tensor tensor : tensors.values()) {
+      ranges.add(new Range(tensor.data().address(), tensor.data().byteSize()));
+    }
+    return ranges.stream().mapToLong(Range::bytes).sum();
   }
 
-  /// Such as `model.safetensors, 75 tensors, 30.2 MB`.
+  /// For people: `model.safetensors, 75 tensors, 30.2 MB`.
   public String describe() {
-    return String.format(
-        Locale.ROOT, "%s, %d tensors, %.1f MB", files, tensors.size(), bytes() / 1e6);
+    String files = shards == 1 ? "" : " (" + shards + " files)";
+    return file.getFileName() + files + ", " + tensors.size() + " tensors, " + size(bytes());
   }
 
-  /// Unmaps everything; tensors must not be used any more.
+  private static String size(long bytes) {
+    if (bytes < 1_000_000) {
+      return String.format(Locale.ROOT, "%.1f kB", bytes / 1e3);
+    }
+    return bytes < 1_000_000_000
+        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  }
+
+  /// Unmaps the files; tensors must not be read any more. Closing twice is allowed.
   @Override
   public void close() {
-    arena.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

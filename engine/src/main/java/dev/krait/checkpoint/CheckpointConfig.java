@@ -1,251 +1,181 @@
 package dev.krait.checkpoint;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadConstraints;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.core.json.JsonFactory;
-import tools.jackson.core.json.JsonReadFeature;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
-/// A typed reader over the object in a configuration file. A null value counts as absent.
+/// Typed values of a JSON object: config.json, mamba_config.json, generation_config.json.
 ///
-/// Every missing or odd value is an INVALID_CHECKPOINT error that names file, key, value and
-/// expectation.
+/// Values are never converted: a string is no number, `4.0` is no integer. A key that is absent and
+/// one that is null are the same. Every error about content is INVALID_CHECKPOINT and names file,
+/// key path, value and expectation. Immutable.
 public final class CheckpointConfig {
-  private static final long MAX_BYTES = 16L << 20;
-  private static final int MAX_DEPTH = 64;
+  private static final int MAX_BYTES = 16 << 20;
 
-  private final String file;
+  private final Path file;
   private final String path;
-  private final JsonNode object;
+  private final ObjectNode root;
 
-  private CheckpointConfig(String file, String path, JsonNode object) {
+  private CheckpointConfig(Path file, String path, ObjectNode root) {
     this.file = file;
     this.path = path;
-    this.object = object;
+    this.root = root;
   }
 
-  /// Reads a file; `Infinity` and `NaN`, which real files hold, are numbers.
+  /// Reads a file of at most 16 MiB that holds one JSON object.
   ///
-  /// @throws EngineException NOT_FOUND when there is none, INVALID_CHECKPOINT when it is not a JSON
-  ///   object
+  /// @throws EngineException NOT_FOUND when there is none
   public static CheckpointConfig read(Path file) {
-    return readIfPresent(file)
-        .orElseThrow(() ->
-            new EngineException(
-                ErrorCode.NOT_FOUND, file + ": no such file (expected: a checkpoint folder)"));
+    return new CheckpointConfig(file, "", StrictJson.read(file, MAX_BYTES));
   }
 
-  /// Reads a file if it is there.
+  /// Reads a file; empty when there is none.
   public static Optional<CheckpointConfig> readIfPresent(Path file) {
-    if (!Files.isRegularFile(file)) {
-      return Optional.empty();
-    }
-    try {
-      long bytes = Files.size(file);
-      if (bytes > MAX_BYTES) {
-        throw EngineException.invalidCheckpoint(
-            file + ": " + bytes + " bytes (expected: at most " + MAX_BYTES + ")");
-      }
-      return Optional.of(parse(file.toString(), Files.readAllBytes(file)));
-    } catch (IOException failure) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, file + ": cannot be read: " + failure, failure);
-    }
+    return Files.exists(file) ? Optional.of(read(file)) : Optional.empty();
   }
 
-  private static CheckpointConfig parse(String file, byte[] bytes) {
-    JsonNode root = Json.read(file, bytes, MAX_DEPTH);
-    if (!root.isObject()) {
-      throw EngineException.invalidCheckpoint(
-          file + ": " + root.getNodeType() + " (expected: a JSON object)");
-    }
-    return new CheckpointConfig(file, "", root);
-  }
-
-  /// Bounded, lenient JSON reading, shared with the headers of tensor files.
-  static final class Json {
-    private Json() {}
-
-    static JsonNode read(String file, byte[] bytes, int maxDepth) {
-      StreamReadConstraints limits =
-          StreamReadConstraints.builder().maxNestingDepth(maxDepth).maxNumberLength(64).build();
-      JsonFactory factory = JsonFactory.builder().streamReadConstraints(limits).build();
-      JsonMapper mapper =
-          JsonMapper.builder(factory)
-              .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-              .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-              .build();
-      try {
-        return mapper.readTree(bytes);
-      } catch (JacksonException failure) {
-        var at = failure.getLocation();
-        throw new EngineException(
-            ErrorCode.INVALID_CHECKPOINT,
-            file
-                + ": line "
-                + at.getLineNr()
-                + ", column "
-                + at.getColumnNr()
-                + ": "
-                + failure.getOriginalMessage()
-                + " (expected: JSON)",
-            failure);
-      }
-    }
-  }
-
-  /// The file that the values come from.
+  /// The file that was read, for messages.
   public String file() {
-    return file;
+    return file.toString();
   }
 
   /// True when the key is there and not null.
   public boolean has(String key) {
-    JsonNode value = object.get(key);
-    return value != null && !value.isNull();
+    return root.hasNonNull(key);
   }
 
-  /// True when the value is a string.
+  /// True when the key holds a string.
   public boolean isText(String key) {
-    return has(key) && value(key).isString();
+    return root.path(key).isString();
   }
 
-  private JsonNode value(String key) {
-    if (!has(key)) {
-      throw EngineException.invalidCheckpoint(file + ": " + path + key + " is missing");
-    }
-    return object.get(key);
-  }
-
-  private EngineException odd(String key, String expected) {
-    return EngineException.invalidCheckpoint(
-        file + ": " + path + key + ": " + value(key) + " (expected: " + expected + ")");
-  }
-
-  /// A whole number above 0.
+  /// An integer of at least 1.
   public int positiveInt(String key) {
-    JsonNode value = value(key);
-    if (!value.isIntegralNumber() || !value.canConvertToInt() || value.asInt() <= 0) {
-      throw odd(key, "a whole number from 1 to " + Integer.MAX_VALUE);
-    }
-    return value.asInt();
+    return required(key, "a positive integer", this::asPositiveInt);
   }
 
-  /// The same; empty when absent.
-  public OptionalInt optionalPositiveInt(String key) {
-    return has(key) ? OptionalInt.of(positiveInt(key)) : OptionalInt.empty();
-  }
-
-  /// The same; a fallback when absent.
+  /// An integer of at least 1, or the fallback for an absent key.
   public int positiveInt(String key, int fallback) {
-    return has(key) ? positiveInt(key) : fallback;
+    return optional(key, "a positive integer", this::asPositiveInt).orElse(fallback);
   }
 
-  /// A number, which may be infinite; a fallback when absent.
+  /// An integer of at least 1; empty for an absent key.
+  public OptionalInt optionalPositiveInt(String key) {
+    return optional(key, "a positive integer", this::asPositiveInt)
+        .map(OptionalInt::of)
+        .orElseGet(OptionalInt::empty);
+  }
+
+  /// A number, which may be `NaN` or infinite, or the fallback for an absent key.
   public double number(String key, double fallback) {
-    if (!has(key)) {
-      return fallback;
-    }
-    if (!value(key).isNumber()) {
-      throw odd(key, "a number");
-    }
-    return value(key).asDouble();
+    return optional(key, "a number", this::asNumber).orElse(fallback);
   }
 
-  /// True or false; a fallback when absent.
+  /// A boolean, or the fallback for an absent key.
   public boolean flag(String key, boolean fallback) {
-    if (!has(key)) {
-      return fallback;
-    }
-    if (!value(key).isBoolean()) {
-      throw odd(key, "true or false");
-    }
-    return value(key).asBoolean();
+    return optional(key, "true or false", this::asFlag).orElse(fallback);
   }
 
-  /// A string; empty when absent.
+  /// A string.
+  public String text(String key) {
+    return required(key, "a string", this::asText);
+  }
+
+  /// A string; empty for an absent key.
   public Optional<String> optionalText(String key) {
-    if (!has(key)) {
-      return Optional.empty();
-    }
-    if (!isText(key)) {
-      throw odd(key, "a string");
-    }
-    return Optional.of(value(key).asString());
+    return optional(key, "a string", this::asText);
   }
 
-  /// A list of whole numbers; none when absent.
+  /// Integers of a list; none for an absent key.
   public List<Integer> ints(String key) {
-    List<Integer> values = new ArrayList<>();
-    if (has(key)) {
-      if (!value(key).isArray()) {
-        throw odd(key, "a list of whole numbers");
-      }
-      for (JsonNode element : value(key)) {
-        if (!element.isIntegralNumber() || !element.canConvertToInt()) {
-          throw odd(key, "a list of whole numbers");
-        }
-        values.add(element.asInt());
-      }
-    }
-    return values;
+    return optional(key, "a list of integers", node -> asList(node, this::asInt)).orElse(List.of());
   }
 
-  /// One whole number or a list of them; none when absent.
+  /// Integers of a list, or a single one as a list; none for an absent key.
   public List<Integer> intOrInts(String key) {
-    if (has(key) && value(key).isIntegralNumber() && value(key).canConvertToInt()) {
-      return List.of(value(key).asInt());
-    }
-    return ints(key);
+    return optional(
+            key,
+            "an integer or a list of integers",
+            node -> node.isArray() ? asList(node, this::asInt) : asInt(node).map(List::of))
+        .orElse(List.of());
   }
 
-  /// A list of numbers, which may be infinite; none when absent.
-  public List<Double> numbers(String key) {
-    List<Double> values = new ArrayList<>();
-    if (has(key)) {
-      for (JsonNode element : value(key)) {
-        if (!element.isNumber()) {
-          throw odd(key, "a list of numbers");
-        }
-        values.add(element.asDouble());
-      }
-    }
-    return values;
-  }
-
-  /// A list of strings; none when absent.
+  /// Strings of a list; none for an absent key.
   public List<String> texts(String key) {
-    List<String> values = new ArrayList<>();
-    if (has(key)) {
-      for (JsonNode element : value(key)) {
-        if (!element.isString()) {
-          throw odd(key, "a list of strings");
-        }
-        values.add(element.asString());
-      }
-    }
-    return values;
+    return optional(key, "a list of strings", node -> asList(node, this::asText)).orElse(List.of());
   }
 
-  /// A nested object; empty when absent.
+  /// A nested object, whose errors name the whole path; empty for an absent key.
   public Optional<CheckpointConfig> object(String key) {
-    if (!has(key)) {
+    return optional(
+        key,
+        "an object",
+        node ->
+            node instanceof ObjectNode object
+                ? Optional.of(new CheckpointConfig(file, path + key + ".", object))
+                : Optional.empty());
+  }
+
+  private <T> T required(String key, String expected, Function<JsonNode, Optional<T>> read) {
+    return optional(key, expected, read)
+        .orElseThrow(() -> invalid(key, root.has(key) ? "null" : "missing", expected));
+  }
+
+  private <T> Optional<T> optional(
+      String key, String expected, Function<JsonNode, Optional<T>> read) {
+    JsonNode node = root.path(key);
+    if (node.isMissingNode() || node.isNull()) {
       return Optional.empty();
     }
-    if (!value(key).isObject()) {
-      throw odd(key, "an object");
+    return Optional.of(read.apply(node).orElseThrow(() -> invalid(key, node, expected)));
+  }
+
+  private EngineException invalid(String key, Object value, String expected) {
+    return InvalidFile.of(file, path + key, value, expected);
+  }
+
+  private Optional<Integer> asInt(JsonNode node) {
+    return node.isIntegralNumber() && node.canConvertToInt()
+        ? Optional.of(node.intValue())
+        : Optional.empty();
+  }
+
+  private Optional<Integer> asPositiveInt(JsonNode node) {
+    return asInt(node).filter(value -> value > 0);
+  }
+
+  private Optional<Double> asNumber(JsonNode node) {
+    if (node.isIntegralNumber() || node.isBigDecimal()) {
+      double value = node.decimalValue().doubleValue();
+      return Double.isInfinite(value) ? Optional.empty() : Optional.of(value);
     }
-    return Optional.of(new CheckpointConfig(file, path + key + ".", value(key)));
+    // What is left of the floating numbers are the words NaN and Infinity.
+    return node.isNumber() ? Optional.of(node.doubleValue()) : Optional.empty();
+  }
+
+  private Optional<Boolean> asFlag(JsonNode node) {
+    return node.isBoolean() ? Optional.of(node.booleanValue()) : Optional.empty();
+  }
+
+  private Optional<String> asText(JsonNode node) {
+    return node.isString() ? Optional.of(node.stringValue()) : Optional.empty();
+  }
+
+  private static <T> Optional<List<T>> asList(
+      JsonNode node, Function<JsonNode, Optional<T>> element) {
+    List<T> values = new ArrayList<>();
+    for (JsonNode item : node) {
+      element.apply(item).ifPresent(values::add);
+    }
+    return node.isArray() && values.size() == node.size()
+        ? Optional.of(List.copyOf(values))
+        : Optional.empty();
   }
 }

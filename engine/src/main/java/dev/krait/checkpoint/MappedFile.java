@@ -1,31 +1,38 @@
 package dev.krait.checkpoint;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 
-/// A read-only mapped file with bounds-checked little-endian reads; its length does not matter.
-record MappedFile(String name, MemorySegment bytes) {
-  private static final ValueLayout.OfLong LONG =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfInt INT =
-      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+/// A whole file as read-only memory of an arena, and its little-endian numbers.
+///
+/// @param path the file
+/// @param bytes its content; of any length
+record MappedFile(Path path, MemorySegment bytes) {
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt INT =
+      ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+  /// Maps a regular file or a link to one.
   static MappedFile map(Path path, Arena arena) {
-    try (FileChannel channel = FileChannel.open(path)) {
-      MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new MappedFile(path.toString(), bytes);
+    if (!Files.isRegularFile(path)) {
+      throw InvalidFile.of(path, "file", Files.exists(path) ? "not a file" : "missing", "a file");
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return new MappedFile(path, channel.map(MapMode.READ_ONLY, 0, channel.size(), arena));
     } catch (IOException failure) {
-      throw new EngineException(
-          ErrorCode.INVALID_CHECKPOINT, path + ": cannot be mapped: " + failure, failure);
+      throw InvalidFile.unreadable(path, failure);
     }
   }
 
@@ -33,32 +40,22 @@ record MappedFile(String name, MemorySegment bytes) {
     return bytes.byteSize();
   }
 
-  EngineException broken(String what) {
-    return EngineException.invalidCheckpoint(name + ": " + what);
+  /// Unsigned, 16 bits.
+  int u16(long offset) {
+    return Short.toUnsignedInt(bytes.get(SHORT, offset));
   }
 
-  /// A view that lies within the file.
-  MemorySegment slice(long offset, long length, String what) {
-    if (offset < 0 || length < 0 || offset > size() - length) {
-      throw broken(
-          what + ": bytes " + offset + " + " + length + " (expected: within " + size() + ")");
-    }
-    return bytes.asSlice(offset, length);
+  /// Unsigned, 32 bits.
+  long u32(long offset) {
+    return Integer.toUnsignedLong(bytes.get(INT, offset));
   }
 
-  byte[] read(long offset, long length, String what) {
-    return slice(offset, length, what).toArray(ValueLayout.JAVA_BYTE);
+  /// 64 bits; negative when an unsigned value would not fit.
+  long i64(long offset) {
+    return bytes.get(LONG, offset);
   }
 
-  long int64(long offset, String what) {
-    return slice(offset, 8, what).get(LONG, 0);
-  }
-
-  long uint32(long offset, String what) {
-    return slice(offset, 4, what).get(INT, 0) & 0xFFFFFFFFL;
-  }
-
-  int uint16(long offset, String what) {
-    return slice(offset, 2, what).get(SHORT, 0) & 0xFFFF;
+  EngineException invalid(String thing, Object value, String expected) {
+    return InvalidFile.of(path, thing, value, expected);
   }
 }

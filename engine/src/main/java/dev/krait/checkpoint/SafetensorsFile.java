@@ -1,144 +1,116 @@
 package dev.krait.checkpoint;
 
-import dev.krait.error.EngineException;
-import dev.krait.tensor.DType;
-import dev.krait.tensor.Shape;
+import dev.krait.checkpoint.SafetensorsHeader.Entry;
 import dev.krait.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
-import tools.jackson.databind.JsonNode;
 
-/// A mapped safetensors file: an 8-byte header length, a JSON header, then the tensors' bytes
-/// without gap or overlap.
+/// The tensors of one safetensors file, mapped in place.
+///
+/// ```
+/// | header bytes (u64) | header: JSON, padded with spaces | tensor | tensor | ... |
+/// 0                    8                                  data                    end of file
+/// ```
+///
+/// The format leaves no room between tensors: each byte after the header belongs to exactly one.
 public final class SafetensorsFile {
+  private static final int PREFIX_BYTES = 8;
   private static final long MAX_HEADER_BYTES = 100_000_000;
-  private static final int MAX_DEPTH = 8;
 
-  private final Map<String, Tensor> tensors;
+  private final SortedMap<String, Tensor> tensors;
 
-  private SafetensorsFile(Map<String, Tensor> tensors) {
-    this.tensors = tensors;
+  private SafetensorsFile(SortedMap<String, Tensor> tensors) {
+    this.tensors = Collections.unmodifiableSortedMap(tensors);
   }
 
-  private record Span(String name, long begin, long end) {}
-
-  /// Maps a file and checks its header.
+  /// Maps a file and checks its header; tensor data is not read.
   ///
-  /// @throws EngineException INVALID_CHECKPOINT naming file, tensor, value and expectation
+  /// @param arena owns the mapping
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming file, tensor and what is
+  ///   wrong with it
   public static SafetensorsFile map(Path path, Arena arena) {
     MappedFile file = MappedFile.map(path, arena);
-    long headerBytes = file.int64(0, "header length");
-    if (headerBytes < 2 || headerBytes > MAX_HEADER_BYTES || headerBytes > file.size() - 8) {
-      throw file.broken(
-          "header length: "
-              + headerBytes
-              + " (expected: 2 to "
-              + Math.min(MAX_HEADER_BYTES, file.size() - 8)
-              + ")");
+    if (file.size() < PREFIX_BYTES) {
+      throw file.invalid("file", file.size() + " bytes", PREFIX_BYTES + " bytes or more");
     }
-    byte[] header = file.read(8, headerBytes, "header");
-    JsonNode root = CheckpointConfig.Json.read(file.name(), header, MAX_DEPTH);
-    if (!root.isObject()) {
-      throw file.broken("header: " + root.getNodeType() + " (expected: a JSON object)");
+    long headerBytes = file.i64(0);
+    long limit = Math.min(MAX_HEADER_BYTES, file.size() - PREFIX_BYTES);
+    if (headerBytes < 0 || headerBytes > limit) {
+      throw file.invalid(
+          "header",
+          Long.toUnsignedString(headerBytes) + " bytes",
+          "at most " + limit + " of the " + file.size() + " in the file");
     }
-    long dataBytes = file.size() - 8 - headerBytes;
-    MemorySegment data = file.slice(8 + headerBytes, dataBytes, "data");
-    Map<String, Tensor> tensors = new TreeMap<>();
-    List<Span> spans = new ArrayList<>();
-    for (Map.Entry<String, JsonNode> entry : root.properties()) {
-      if (!entry.getKey().equals("__metadata__")) {
-        tensors.put(entry.getKey(), tensor(file, entry.getKey(), entry.getValue(), data, spans));
-      }
-    }
-    requireNoGap(file, spans, dataBytes);
-    return new SafetensorsFile(tensors);
+    MemorySegment header = file.bytes().asSlice(PREFIX_BYTES, headerBytes);
+    MemorySegment data = file.bytes().asSlice(PREFIX_BYTES + headerBytes);
+    return new SafetensorsFile(views(file, SafetensorsHeader.read(path, header), data));
   }
 
-  private static Tensor tensor(
-      MappedFile file, String name, JsonNode entry, MemorySegment data, List<Span> spans) {
-    String what = "tensor " + name;
-    DType dtype = dtype(file, what, entry.path("dtype"));
-    Shape shape = shape(file, what, entry.path("shape"));
-    JsonNode offsets = entry.path("data_offsets");
-    if (offsets.size() != 2
-        || !offsets.path(0).canConvertToLong()
-        || !offsets.path(1).canConvertToLong()) {
-      throw file.broken(what + ": data_offsets: " + offsets + " (expected: two whole numbers)");
-    }
-    long begin = offsets.path(0).asLong();
-    long end = offsets.path(1).asLong();
-    if (begin < 0 || end < begin || end > data.byteSize()) {
-      throw file.broken(
-          what + ": data_offsets: " + offsets + " (expected: within 0 to " + data.byteSize() + ")");
-    }
-    long expected = Tensors.bytes(file, what, dtype, shape);
-    if (end - begin != expected) {
-      throw file.broken(
-          what
-              + ": "
-              + (end - begin)
-              + " bytes (expected: "
-              + expected
-              + " for "
-              + dtype
-              + shape
-              + ")");
-    }
-    spans.add(new Span(name, begin, end));
-    return new Tensor(dtype, shape, data.asSlice(begin, end - begin));
-  }
-
-  private static DType dtype(MappedFile file, String what, JsonNode node) {
-    if (node.isString()) {
-      for (DType dtype : DType.values()) {
-        if (dtype.name().equals(node.asString())) {
-          return dtype;
-        }
-      }
-    }
-    throw file.broken(
-        what + ": dtype: " + node + " (expected: F32, F16, BF16, F64 or an integer type)");
-  }
-
-  private static Shape shape(MappedFile file, String what, JsonNode node) {
-    if (!node.isArray() || node.size() > Tensors.MAX_RANK) {
-      throw file.broken(what + ": shape: " + node + " (expected: a list of whole numbers)");
-    }
-    long[] dims = new long[node.size()];
-    for (int i = 0; i < dims.length; i++) {
-      JsonNode dim = node.get(i);
-      if (!dim.isIntegralNumber() || !dim.canConvertToLong()) {
-        throw file.broken(what + ": shape: " + node + " (expected: a list of whole numbers)");
-      }
-      dims[i] = dim.asLong();
-    }
-    return Tensors.shape(file, what, dims);
-  }
-
-  private static void requireNoGap(MappedFile file, List<Span> spans, long dataBytes) {
-    spans.sort(Comparator.comparingLong(Span::begin).thenComparingLong(Span::end));
-    long at = 0;
-    for (Span span : spans) {
-      if (span.begin() != at) {
-        throw file.broken(
-            "tensor " + span.name() + ": begins at " + span.begin() + " (expected: " + at + ")");
-      }
-      at = span.end();
-    }
-    if (at != dataBytes) {
-      throw file.broken(
-          "tensors end at " + at + " (expected: the end of the data " + dataBytes + ")");
-    }
-  }
-
-  /// All tensors by name.
-  public Map<String, Tensor> tensors() {
+  /// The tensors by name; views that live as long as the arena.
+  public SortedMap<String, Tensor> tensors() {
     return tensors;
+  }
+
+  private static SortedMap<String, Tensor> views(
+      MappedFile file, List<Entry> entries, MemorySegment data) {
+    List<Entry> byOffset =
+        entries.stream()
+            .sorted(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end))
+            .toList();
+    SortedMap<String, Tensor> tensors = new TreeMap<>();
+    long position = 0;
+    String previous = "the header";
+    for (Entry entry : byOffset) {
+      requireWithin(file, entry, data.byteSize());
+      if (entry.begin() != position) {
+        throw file.invalid(
+            tensor(entry) + ": data_offsets",
+            offsets(entry),
+            "to begin at "
+                + position
+                + ", where "
+                + previous
+                + " ends; tensors leave no gap and do not overlap");
+      }
+      MemorySegment bytes = data.asSlice(entry.begin(), entry.end() - entry.begin());
+      tensors.put(entry.name(), new Tensor(entry.dtype(), entry.shape(), bytes));
+      position = entry.end();
+      previous = tensor(entry);
+    }
+    if (position != data.byteSize()) {
+      throw file.invalid(
+          "data", data.byteSize() + " bytes", position + " bytes, where " + previous + " ends");
+    }
+    return tensors;
+  }
+
+  private static void requireWithin(MappedFile file, Entry entry, long dataBytes) {
+    if (entry.begin() < 0 || entry.end() < entry.begin() || entry.end() > dataBytes) {
+      throw file.invalid(
+          tensor(entry) + ": data_offsets",
+          offsets(entry),
+          "a range within the " + dataBytes + " bytes of data");
+    }
+    long expected = entry.shape().elements() * entry.dtype().bytes();
+    if (entry.end() - entry.begin() != expected) {
+      throw file.invalid(
+          tensor(entry) + ": data_offsets",
+          offsets(entry),
+          expected + " bytes for " + entry.dtype() + " " + entry.shape());
+    }
+  }
+
+  private static String tensor(Entry entry) {
+    return "tensor " + InvalidFile.excerpt(entry.name());
+  }
+
+  private static String offsets(Entry entry) {
+    return "[" + entry.begin() + ", " + entry.end() + "]";
   }
 }
