@@ -22,7 +22,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Hidden states after every layer and the caches of every layer after 17 tokens; the first one that differs is named.
+/// Hidden states after every layer and the caches of every layer after 17 tokens; the first one
+/// that differs is named.
 class GoldenLayersTest {
   private static final double TOLERANCE = 1e-4;
   private static final int TOKENS = 17;
@@ -83,8 +84,7 @@ class GoldenLayersTest {
         for (int d = 0; d < headDim; d++) {
           int to = (t * mixer.kvHeads() + h) * headDim + d;
           keys[to] = HostBuffer.floats(cache.keys())[(base * headDim + d) * block + t % block];
-          values[to] =
-              HostBuffer.floats(cache.values())[(base * block + t % block) * headDim + d];
+          values[to] = HostBuffer.floats(cache.values())[(base * block + t % block) * headDim + d];
         }
       }
     }
@@ -106,8 +106,7 @@ class GoldenLayersTest {
     int from = memory.stateSlot() * state.length;
     for (int n = 0; n < mixer.stateDim(); n++) {
       for (int c = 0; c < inner; c++) {
-        state[c * mixer.stateDim() + n] =
-            HostBuffer.floats(cache.state())[from + n * inner + c];
+        state[c * mixer.stateDim() + n] = HostBuffer.floats(cache.state())[from + n * inner + c];
       }
     }
     compare(golden, "state.ssm." + layer, state);

@@ -20,7 +20,8 @@ import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Operations of a CPU backend that keep the residual stream after the embedding and after every branch, and the last norm.
+/// Operations of a CPU backend that keep the residual stream after the embedding and after every
+/// branch, and the last norm.
 public final class TracingOps implements Ops {
   private final Ops ops;
   private final List<float[]> residuals = new ArrayList<>();
@@ -98,8 +99,7 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void addRmsNorm(
-      Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
+  public void addRmsNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
     ops.addRmsNorm(dst, residual, delta, weight, norm, rows);
     residuals.add(copy(residual, rows));
   }
@@ -142,14 +142,12 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void writeKv(
-      KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
+  public void writeKv(KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
     ops.writeKv(cache, keys, values, attention, step);
   }
 
   @Override
-  public void attend(
-      Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
+  public void attend(Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
     ops.attend(dst, queries, cache, attention, step);
   }
 
