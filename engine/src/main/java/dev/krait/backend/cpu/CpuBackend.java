@@ -49,6 +49,7 @@ public final class CpuBackend implements Backend {
     return pool.threads();
   }
 
+  /// Threads and vector width, such as `cpu: 2 threads, 256-bit vectors`.
   @Override
   public String describe() {
     return "cpu: "

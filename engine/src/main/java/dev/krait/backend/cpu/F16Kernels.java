@@ -20,7 +20,11 @@ final class F16Kernels {
   private static final int SIGN = 0x80000000;
   private static final int MAGNITUDE = 0x7fff0000;
   private static final int EXPONENT_SHIFT = 3;
-  private static final int LARGEST_FINITE = 0x0f7fe000;
+  private static final int SIGN_SHIFT = 31;
+
+  /// Infinity's 15 bits in place: only from there on does adding the rest to the sign bit reach it.
+  private static final int INFINITY = 0x0f800000;
+
   private static final int ALL_ONES_EXPONENT = 0x7f800000;
   private static final float REBIAS = 0x1p112f;
 
@@ -45,9 +49,13 @@ final class F16Kernels {
             .lanewise(VectorOperators.AND, MAGNITUDE)
             .lanewise(VectorOperators.LSHR, EXPONENT_SHIFT);
     IntVector rebiased = magnitude.reinterpretAsFloats().mul(REBIAS).reinterpretAsInts();
-    IntVector special = rebiased.lanewise(VectorOperators.OR, ALL_ONES_EXPONENT);
+    IntVector special =
+        magnitude
+            .add(SIGN - INFINITY)
+            .lanewise(VectorOperators.ASHR, SIGN_SHIFT)
+            .lanewise(VectorOperators.AND, ALL_ONES_EXPONENT);
     return rebiased
-        .blend(special, magnitude.compare(VectorOperators.GT, LARGEST_FINITE))
+        .lanewise(VectorOperators.OR, special)
         .lanewise(VectorOperators.OR, halves.lanewise(VectorOperators.AND, SIGN))
         .reinterpretAsFloats();
   }
@@ -62,43 +70,19 @@ final class F16Kernels {
     }
   }
 
-  /// One token by four tiles: `out[tile, tile rows]` over all columns.
-  static void token1(MemorySegment w, int[] from, float[] x, int xFrom, int columns, float[] out) {
-    int from0 = from[0];
-    int from1 = from[1];
-    int from2 = from[2];
-    int from3 = from[3];
-    FloatVector a0 = Lanes.zero();
-    FloatVector b0 = Lanes.zero();
-    FloatVector a1 = Lanes.zero();
-    FloatVector b1 = Lanes.zero();
-    FloatVector a2 = Lanes.zero();
-    FloatVector b2 = Lanes.zero();
-    FloatVector a3 = Lanes.zero();
-    FloatVector b3 = Lanes.zero();
+  /// One token by one tile: `out[to, to + tile rows)` over all columns. One tile at a time, because
+  /// widening more outgrows what the compiler inlines.
+  static void token1(
+      MemorySegment w, int from, float[] x, int xFrom, int columns, float[] out, int to) {
+    FloatVector a = Lanes.zero();
+    FloatVector b = Lanes.zero();
     for (int k = 0; k < columns; k++) {
       FloatVector xk = Lanes.broadcast(x[xFrom + k]);
-      int at = k * Lanes.BYTES;
-      IntVector pair0 = load(w, from0 + at);
-      IntVector pair1 = load(w, from1 + at);
-      IntVector pair2 = load(w, from2 + at);
-      IntVector pair3 = load(w, from3 + at);
-      a0 = first(pair0).fma(xk, a0);
-      b0 = second(pair0).fma(xk, b0);
-      a1 = first(pair1).fma(xk, a1);
-      b1 = second(pair1).fma(xk, b1);
-      a2 = first(pair2).fma(xk, a2);
-      b2 = second(pair2).fma(xk, b2);
-      a3 = first(pair3).fma(xk, a3);
-      b3 = second(pair3).fma(xk, b3);
+      IntVector pair = load(w, from + k * Lanes.BYTES);
+      a = first(pair).fma(xk, a);
+      b = second(pair).fma(xk, b);
     }
-    a0.intoArray(out, 0 * LANES);
-    b0.intoArray(out, 1 * LANES);
-    a1.intoArray(out, 2 * LANES);
-    b1.intoArray(out, 3 * LANES);
-    a2.intoArray(out, 4 * LANES);
-    b2.intoArray(out, 5 * LANES);
-    a3.intoArray(out, 6 * LANES);
-    b3.intoArray(out, 7 * LANES);
+    a.intoArray(out, to);
+    b.intoArray(out, to + LANES);
   }
 }

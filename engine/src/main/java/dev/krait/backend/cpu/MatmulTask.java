@@ -74,7 +74,7 @@ final class MatmulTask {
     if (rows == 1) {
       int least = grain(GRAIN_ONE, tileWork);
       int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
-      int share = (tiles + pool.threads() - 1) / pool.threads();
+      int share = tiles / pool.threads();
       pool.parallelFor(oneToken, tiles, Math.max(least, Math.min(most, share)));
     } else if (rows > 1) {
       layOut();
@@ -110,7 +110,12 @@ final class MatmulTask {
       int columns = matrix.columns();
       switch (matrix.dtype()) {
         case BF16 -> Bf16Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
-        case F16 -> F16Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        case F16 -> {
+          for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {
+            int to = stream * TILE_ROWS;
+            F16Kernels.token1(piece, own.tileFrom[stream], in, inFrom, columns, sums, to);
+          }
+        }
         default -> F32Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
       }
       for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {

@@ -27,11 +27,10 @@ class CpuMatrixTest {
         matrix.readRow(i, row, 0);
         assertSame(row[0], halves[i]);
       }
-      float[] sums = new float[MatmulTask.TILES_IN_FLIGHT * CpuMatrix.TILE_ROWS];
-      int[] from = new int[MatmulTask.TILES_IN_FLIGHT];
+      float[] sums = new float[CpuMatrix.TILE_ROWS];
       for (int tile = 0; tile < matrix.tiles(); tile++) {
-        java.util.Arrays.fill(from, matrix.tileFrom(tile));
-        F16Kernels.token1(matrix.piece(tile), from, new float[] {1}, 0, 1, sums);
+        F16Kernels.token1(
+            matrix.piece(tile), matrix.tileFrom(tile), new float[] {1}, 0, 1, sums, 0);
         for (int r = 0; r < CpuMatrix.TILE_ROWS; r++) {
           assertSame(sums[r], halves[tile * CpuMatrix.TILE_ROWS + r]);
         }
