@@ -26,6 +26,7 @@ import dev.krait.speculation.SpeculativeRunner;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /// A model that serves generations in this process: loader, backend, pools, scheduler, runner and
@@ -39,7 +40,7 @@ import java.util.function.Consumer;
 public final class Engine implements AutoCloseable {
   private static final int SHORTEST_NGRAM = 1;
   private static final int LONGEST_NGRAM = 4;
-  private static final long WARM_UP_NANOS = 300_000_000;
+  private static final long WARM_UP_NANOS = 1_000_000_000;
 
   private final List<AutoCloseable> resources;
   private final EngineHandle handle;
@@ -104,7 +105,6 @@ public final class Engine implements AutoCloseable {
     LoadedModel model = target.load(backend, config.weights());
     ForwardPass pass = new ForwardPass(model, layout.demand().target(), layout, maxTokens);
     int maxDrafts = layout.demand().window() == 0 ? 0 : layout.demand().window() - 1;
-    WarmUp.run(pass, maxDrafts, WARM_UP_NANOS, System::nanoTime);
     int capacity = config.maxSequences();
     BackendModelRunner plain = new BackendModelRunner(pass, capacity, maxDrafts);
     Optional<Drafter> drafter = drafter(config, draft, backend, layout, maxDrafts);
@@ -119,9 +119,20 @@ public final class Engine implements AutoCloseable {
     opened(runner, resources);
     ModelInfo info = ModelFacts.of(target, model, layout.demand().maxModelTokens());
     EngineLoop loop = loop(config, layout, runner, policy, info, maxDrafts, listener);
-    opened(EngineThread.start(loop), resources);
+    opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)), resources);
     String description = backend.describe() + " (" + selected.reason() + ")";
     return new Engine(resources, loop.handle(), info, description, layout, policy);
+  }
+
+  /// Compiles what decoding needs, until the first request comes or the time is up.
+  private static void warmUp(
+      ForwardPass pass, Optional<Drafter> drafter, int maxDrafts, BooleanSupplier enough) {
+    long end = System.nanoTime() + WARM_UP_NANOS;
+    WarmUp.run(pass, maxDrafts, () -> enough.getAsBoolean() || System.nanoTime() > end);
+    if (drafter.isPresent() && drafter.get() instanceof ModelDrafter own) {
+      long later = System.nanoTime() + WARM_UP_NANOS / 4;
+      own.warmUp(() -> enough.getAsBoolean() || System.nanoTime() > later);
+    }
   }
 
   private static EngineLoop loop(
@@ -161,7 +172,6 @@ public final class Engine implements AutoCloseable {
         LoadedModel model = draft.orElseThrow().load(backend, config.weights());
         ForwardPass pass =
             new ForwardPass(model, layout.demand().draft(), layout, config.maxTokensPerStep());
-        WarmUp.run(pass, 0, WARM_UP_NANOS / 2, System::nanoTime);
         yield Optional.of(new ModelDrafter(pass, config.maxSequences(), maxDrafts));
       }
     };

@@ -1,22 +1,33 @@
 package dev.krait.engine;
 
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /// The thread that calls [EngineLoop#doWork]: step after step while there is work, parked without a
 /// timeout while there is none. Every command wakes it.
 public final class EngineThread implements AutoCloseable {
   private final EngineLoop loop;
+  private final Consumer<BooleanSupplier> warmUp;
   private final Thread thread;
   private volatile boolean closing;
 
-  private EngineThread(EngineLoop loop) {
+  private EngineThread(EngineLoop loop, Consumer<BooleanSupplier> warmUp) {
     this.loop = loop;
+    this.warmUp = warmUp;
     thread = Thread.ofPlatform().name("krait-engine").daemon().unstarted(this::run);
   }
 
   /// Starts the thread for a loop that no other thread calls.
   public static EngineThread start(EngineLoop loop) {
-    EngineThread started = new EngineThread(loop);
+    return start(loop, enough -> {});
+  }
+
+  /// The same, with work for the time until the first command.
+  ///
+  /// @param warmUp runs on the thread; is told by its argument when to return
+  public static EngineThread start(EngineLoop loop, Consumer<BooleanSupplier> warmUp) {
+    EngineThread started = new EngineThread(loop, warmUp);
     loop.handle().wakeWith(() -> LockSupport.unpark(started.thread));
     started.thread.start();
     return started;
@@ -24,6 +35,7 @@ public final class EngineThread implements AutoCloseable {
 
   private void run() {
     try {
+      warmUp.accept(() -> closing || loop.handle().hasCommands());
       while (!closing) {
         if (loop.doWork() == 0 && loop.isIdle() && !closing) {
           LockSupport.park(this);

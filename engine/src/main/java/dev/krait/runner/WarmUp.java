@@ -1,7 +1,7 @@
 package dev.krait.runner;
 
 import dev.krait.cache.SequenceMemory;
-import java.util.function.LongSupplier;
+import java.util.function.BooleanSupplier;
 
 /// Runs steps of every common size on a fresh [ForwardPass], so that the code of its operations is
 /// compiled before somebody waits for it. Leaves no trace: sequences start from position 0,
@@ -12,27 +12,23 @@ public final class WarmUp {
 
   private WarmUp() {}
 
-  /// Runs steps until the time is up.
+  /// Runs steps, small ones first, until `enough` says so between two of them.
   ///
   /// @param maxDraftTokens verify steps of up to this many drafts are among them
-  /// @param nanos how long
-  public static void run(ForwardPass pass, int maxDraftTokens, long nanos, LongSupplier nanoClock) {
-    long end = nanoClock.getAsLong() + nanos;
+  public static void run(ForwardPass pass, int maxDraftTokens, BooleanSupplier enough) {
     int positions = Math.min(POSITIONS, pass.maxPositions());
     int prompt = Math.min(Math.min(PROMPT_TOKENS, positions), pass.maxTokens());
     SequenceMemory memory = new FirstOfAll(pass.blocksFor(positions));
-    int position = 0;
-    while (nanoClock.getAsLong() < end) {
-      if (position == 0) {
-        position = step(pass, memory, 0, prompt, false);
-      }
-      for (int drafts = 0; drafts <= maxDraftTokens && nanoClock.getAsLong() < end; drafts++) {
-        if (position + 1 + drafts > positions || 1 + drafts > pass.maxTokens()) {
-          position = 0;
-          break;
+    for (int position = 0; position < positions && !enough.getAsBoolean(); position++) {
+      step(pass, memory, position, 1, false);
+    }
+    while (!enough.getAsBoolean()) {
+      int position = step(pass, memory, 0, prompt, false);
+      for (int drafts = 0; drafts <= maxDraftTokens && !enough.getAsBoolean(); drafts++) {
+        if (position + 1 + drafts <= positions && 1 + drafts <= pass.maxTokens()) {
+          step(pass, memory, position, 1 + drafts, drafts > 0);
+          position++;
         }
-        step(pass, memory, position, 1 + drafts, drafts > 0);
-        position++;
       }
     }
   }

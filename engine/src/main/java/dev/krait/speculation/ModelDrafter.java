@@ -2,6 +2,7 @@ package dev.krait.speculation;
 
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
+import dev.krait.runner.WarmUp;
 import dev.krait.sampling.Distribution;
 import dev.krait.sampling.LogitsAdjuster;
 import dev.krait.sampling.PhiloxRandom;
@@ -10,6 +11,7 @@ import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 
 /// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
 ///
@@ -70,6 +72,12 @@ public final class ModelDrafter implements Drafter {
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
       more = extend(plan, depth, drafts);
     }
+  }
+
+  /// Runs the draft model on nothing in particular, so that its code is compiled; before the first
+  /// [#propose].
+  public void warmUp(BooleanSupplier enough) {
+    WarmUp.run(pass, 0, enough);
   }
 
   private void begin() {

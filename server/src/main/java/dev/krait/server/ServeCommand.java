@@ -5,9 +5,9 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.server.http.HttpServerConfig;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -153,8 +153,8 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private static Duration sinceProcessStart() {
-    Instant now = Instant.now();
-    return Duration.between(ProcessHandle.current().info().startInstant().orElse(now), now);
+    long started = ManagementFactory.getRuntimeMXBean().getStartTime();
+    return Duration.ofMillis(System.currentTimeMillis() - started);
   }
 
   private static String folderName(Path folder) {
