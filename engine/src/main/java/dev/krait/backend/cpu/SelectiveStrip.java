@@ -18,7 +18,7 @@ import jdk.incubator.vector.FloatVector;
 /// row that it replaces.
 @SuppressWarnings("NullAway.Init")
 final class SelectiveStrip {
-  static final int WIDTH = 64;
+  static final int WIDTH = 128;
   private static final int LANES = Lanes.COUNT;
 
   private final SelectiveScanTask task;
