@@ -51,6 +51,12 @@ public final class BenchCommand implements Callable<Integer> {
       description = "Compute threads; default: every processor.")
   private Optional<Integer> threads = Optional.empty();
 
+  @Option(
+      names = "--state-traffic",
+      description =
+          "Instead, count what a verify of 4 drafts reads and writes of a recurrent layer's cache.")
+  private boolean stateTraffic;
+
   private final PrintStream out;
   private final Path home;
 
@@ -65,6 +71,12 @@ public final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
+    if (stateTraffic) {
+      try (Backend backend = Backends.select(backendName, count).backend()) {
+        StateTraffic.lines(backend).forEach(out::println);
+      }
+      return 0;
+    }
     MachineRates rates =
         MachineRates.measure(count.orElse(Runtime.getRuntime().availableProcessors()));
     out.println(
