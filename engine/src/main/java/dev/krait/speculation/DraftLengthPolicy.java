@@ -13,6 +13,10 @@ public interface DraftLengthPolicy extends DraftLengths {
   /// @param targetNanos time of the target's step, choice of tokens included
   void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos);
 
+  /// True when drafting is likely, so that a drafter does well to follow prompts as they are
+  /// computed.
+  boolean expectsToDraft();
+
   /// A sequence ended or lost its memory.
   void forget(long sequenceId);
 

@@ -10,7 +10,10 @@ public interface Drafter extends AutoCloseable {
   ///
   /// Called before the target's step with every plan, so that a drafter with a memory of its own
   /// can follow prompts.
-  void propose(StepPlan plan, Drafts drafts);
+  ///
+  /// @param followsPrompts whether prompt chunks are worth following now; what is left out is
+  ///   caught up with when it is needed
+  void propose(StepPlan plan, Drafts drafts, boolean followsPrompts);
 
   /// A sequence ended or lost its memory.
   void forget(long sequenceId);

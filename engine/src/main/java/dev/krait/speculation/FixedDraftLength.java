@@ -30,6 +30,11 @@ public final class FixedDraftLength implements DraftLengthPolicy {
   }
 
   @Override
+  public boolean expectsToDraft() {
+    return draftTokens > 0;
+  }
+
+  @Override
   public void observe(Sequence sequence, int drafted, int acceptedTokens) {
     if (drafted > 0) {
       counts.observe(drafted, acceptedTokens);

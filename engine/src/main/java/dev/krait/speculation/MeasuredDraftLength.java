@@ -14,16 +14,18 @@ import java.util.Map;
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise [#MARGIN] more than plain decoding. Sequences for which that holds for no
-/// length are probed now and then, ever more rarely, so that they recover when acceptance does.
+/// length must promise [#MARGIN] times plain decoding. While none does, a single sequence is probed
+/// now and then, ever more rarely, if a better acceptance could change that; where even perfect
+/// drafts would not pay, nothing is drafted at all.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
-  private static final double MARGIN = 1.03;
+  private static final double MARGIN = 1.06;
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 4;
   private static final double DECAY = 0.95;
-  private static final int FIRST_PROBE = 32;
-  private static final int LAST_PROBE = 512;
+  private static final int MEASURED_BATCH = 4;
+  private static final int FIRST_PROBE = 64;
+  private static final int LAST_PROBE = 1024;
 
   private final String drafter;
   private final int maxDraftTokens;
@@ -35,6 +37,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private int lastChoice;
   private String lastReason = "nothing measured yet";
   private int lastRunning = 1;
+  private double plainSteps;
+  private int probeAfter = FIRST_PROBE;
   private long steps;
   private volatile SpeculationReport report;
 
@@ -55,8 +59,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final class History {
     final Acceptance acceptance = new Acceptance();
-    int plainSteps;
-    int probeAfter = FIRST_PROBE;
   }
 
   /// A policy that chooses from 0 to `maxDraftTokens`.
@@ -76,18 +78,28 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     History history = histories.computeIfAbsent(sequence.id(), id -> new History());
     lastRunning = runningSequences;
     int best = best(acceptance(history), runningSequences);
-    if (best == 0) {
-      history.plainSteps++;
-      if (history.plainSteps >= history.probeAfter) {
-        history.plainSteps = 0;
-        history.probeAfter = Math.min(LAST_PROBE, 2 * history.probeAfter);
-        return choose(1, "probe: no length promised more than plain decoding");
-      }
-      return choose(0, "no length promises more than plain decoding");
+    if (best > 0) {
+      plainSteps = 0;
+      probeAfter = FIRST_PROBE;
+      return choose(best, "promises most tokens per second");
     }
-    history.plainSteps = 0;
-    history.probeAfter = FIRST_PROBE;
-    return choose(best, "promises most tokens per second");
+    if (best(1, runningSequences) == 0) {
+      return choose(0, "even perfect drafts would not pay at this batch size");
+    }
+    plainSteps += 1.0 / runningSequences;
+    if (plainSteps >= probeAfter) {
+      plainSteps = 0;
+      probeAfter = Math.min(LAST_PROBE, 2 * probeAfter);
+      return choose(1, "probe: too few drafts were accepted");
+    }
+    return choose(0, "too few drafts are accepted");
+  }
+
+  /// True when drafting is likely, so that a drafter does well to follow prompts as they are
+  /// computed.
+  @Override
+  public boolean expectsToDraft() {
+    return lastChoice > 0 || targetCosts.isEmpty();
   }
 
   private int choose(int draftTokens, String reason) {
@@ -101,12 +113,12 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private int best(double acceptance, int running) {
-    if (targetCosts.isEmpty()) {
-      return maxDraftTokens;
+    int unmeasured = unmeasured(running);
+    if (unmeasured >= 0) {
+      return unmeasured;
     }
-    double plain = rate(0, acceptance, running);
     int best = 0;
-    double most = plain * MARGIN;
+    double most = rate(0, acceptance, running) * MARGIN;
     for (int k = 1; k <= maxDraftTokens; k++) {
       double rate = rate(k, acceptance, running);
       if (rate > most) {
@@ -115,6 +127,21 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       }
     }
     return best;
+  }
+
+  /// Before anything can be compared, the longest, the shortest and no draft are tried a few times;
+  /// -1 when that is done or when a batch is too large to try things on.
+  private int unmeasured(int running) {
+    if (running > MEASURED_BATCH && !targetCosts.isEmpty()) {
+      return -1;
+    }
+    if (!targetCosts.knows(running * (1 + maxDraftTokens))) {
+      return maxDraftTokens;
+    }
+    if (!targetCosts.knows(2 * running)) {
+      return 1;
+    }
+    return targetCosts.knows(running) ? -1 : 0;
   }
 
   private static double expectedTokens(int draftTokens, double acceptance) {

@@ -58,12 +58,12 @@ public final class ModelDrafter implements Drafter {
   }
 
   @Override
-  public void propose(StepPlan plan, Drafts drafts) {
+  public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
     begin();
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
         feed(plan, i, plan.sequence(i).tokens(), true, drafts);
-      } else if (plan.tokens(i) > 1 || !plan.choosesToken(i)) {
+      } else if (followsPrompts && (plan.tokens(i) > 1 || !plan.choosesToken(i))) {
         feed(plan, i, plan.sequence(i).computedTokens() + plan.tokens(i), false, drafts);
       }
     }

@@ -17,7 +17,7 @@ public final class NgramDrafter implements Drafter {
   }
 
   @Override
-  public void propose(StepPlan plan, Drafts drafts) {
+  public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
         propose(plan.sequence(i), i, plan.draftTokens(i), drafts);

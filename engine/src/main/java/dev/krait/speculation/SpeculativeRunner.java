@@ -36,7 +36,7 @@ public final class SpeculativeRunner implements ModelRunner {
   public PendingStep submit(StepPlan plan) {
     long start = nanoClock.getAsLong();
     drafts.clear();
-    drafter.propose(plan, drafts);
+    drafter.propose(plan, drafts, policy.expectsToDraft());
     long proposed = nanoClock.getAsLong();
     StepOutput output = target.execute(plan, drafts);
     policy.observeStep(plan, drafts, proposed - start, nanoClock.getAsLong() - proposed);

@@ -2,51 +2,44 @@ package dev.krait.speculation;
 
 /// Measured time of steps by their number of tokens.
 ///
-/// An estimate between measurements is interpolated; beyond them it is the least that is possible
-/// (a step with more tokens costs no less, one with fewer no less than its share), so that whoever
-/// minimises cost goes and measures. Old measurements count as absent.
+/// Of the first few measurements of a size the least counts, since before the code is compiled a
+/// step can take a hundred times its time; then a running mean follows. When one size gets slower
+/// or faster, the others follow a little: they were measured at another time, on the same machine.
+/// Between measured sizes the time is interpolated, beyond them extrapolated.
 final class StepCosts {
-  private static final double WEIGHT = 0.2;
+  private static final double WEIGHT = 0.1;
+  private static final double DRIFT = 0.02;
   private static final int FIRST_SAMPLES = 4;
-  private static final int FRESH_STEPS = 128;
 
   private final double[] nanos;
-  private final long[] measuredAt;
   private final int[] samples;
-  private long steps;
 
   StepCosts(int maxTokens) {
     nanos = new double[maxTokens + 1];
-    measuredAt = new long[maxTokens + 1];
     samples = new int[maxTokens + 1];
   }
 
   /// Adds a measurement.
   void observe(int tokens, double stepNanos) {
-    steps++;
     if (tokens >= nanos.length) {
       return;
     }
-    boolean fresh = isFresh(tokens);
-    samples[tokens] = fresh ? samples[tokens] + 1 : 1;
-    if (!fresh) {
+    samples[tokens] = Math.min(samples[tokens] + 1, FIRST_SAMPLES + 1);
+    if (samples[tokens] == 1) {
       nanos[tokens] = stepNanos;
     } else if (samples[tokens] <= FIRST_SAMPLES) {
       nanos[tokens] = Math.min(nanos[tokens], stepNanos);
     } else {
-      nanos[tokens] += WEIGHT * clip(tokens, stepNanos);
+      double change = Math.clamp(stepNanos / nanos[tokens] - 1, -0.5, 0.5);
+      for (int t = 0; t < nanos.length; t++) {
+        nanos[t] *= 1 + change * (t == tokens ? WEIGHT : DRIFT);
+      }
     }
-    measuredAt[tokens] = steps;
   }
 
-  /// The change towards a new value; an outlier (a pause of the machine) moves the mean by at most
-  /// its own size.
-  private double clip(int tokens, double stepNanos) {
-    return Math.clamp(stepNanos - nanos[tokens], -nanos[tokens], nanos[tokens]);
-  }
-
-  private boolean isFresh(int tokens) {
-    return measuredAt[tokens] > 0 && steps - measuredAt[tokens] < FRESH_STEPS;
+  /// True when a size has been measured often enough to be believed.
+  boolean knows(int tokens) {
+    return tokens < nanos.length && samples[tokens] >= FIRST_SAMPLES;
   }
 
   /// True when nothing is known.
@@ -56,7 +49,7 @@ final class StepCosts {
 
   private int lower(int tokens) {
     int t = Math.min(tokens, nanos.length - 1);
-    while (t >= 0 && !isFresh(t)) {
+    while (t >= 0 && samples[t] == 0) {
       t--;
     }
     return t;
@@ -64,7 +57,7 @@ final class StepCosts {
 
   private int upper(int tokens) {
     int t = tokens;
-    while (t < nanos.length && !isFresh(t)) {
+    while (t < nanos.length && samples[t] == 0) {
       t++;
     }
     return t < nanos.length ? t : -1;
@@ -74,16 +67,29 @@ final class StepCosts {
   double estimate(int tokens) {
     int below = lower(tokens);
     int above = tokens < nanos.length ? upper(tokens) : -1;
+    if (below == tokens) {
+      return nanos[below];
+    }
     if (below < 0 && above < 0) {
       return 0;
     }
     if (below < 0) {
-      return nanos[above] * tokens / above;
+      return nanos[above] * (1 + (double) tokens / above) / 2;
     }
-    if (above < 0 || above == below) {
-      return nanos[below];
+    if (above < 0) {
+      return nanos[below] + (tokens - below) * slopeAt(below);
     }
     double share = (double) (tokens - below) / (above - below);
     return nanos[below] + share * (nanos[above] - nanos[below]);
+  }
+
+  /// Nanoseconds that one more token costs beyond the largest measured size: as between the two
+  /// largest, or a quarter of the mean.
+  private double slopeAt(int largest) {
+    int next = lower(largest - 1);
+    if (next <= 0) {
+      return nanos[largest] / (4.0 * Math.max(1, largest));
+    }
+    return Math.max(0, (nanos[largest] - nanos[next]) / (largest - next));
   }
 }

@@ -132,7 +132,7 @@ class SpeculationEqualityTest {
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)
       implements Drafter {
     @Override
-    public void propose(StepPlan plan, Drafts drafts) {
+    public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
         List<Integer> text = texts.getOrDefault(sequence.request().promptIds(), List.of());
