@@ -68,13 +68,13 @@ final class SyntheticMamba {
     add("backbone.norm_f.weight", 0.9, 1.1, HIDDEN);
     byte[] head = header.append('}').toString().getBytes(StandardCharsets.UTF_8);
     SplittableRandom random = new SplittableRandom(SEED);
-    ByteBuffer buffer = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] chunk = new byte[1 << 16];
     try (OutputStream out = Files.newOutputStream(file)) {
-      buffer.putLong(head.length);
-      out.write(buffer.array(), 0, 8);
+      ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN).putLong(head.length);
+      out.write(chunk, 0, Long.BYTES);
       out.write(head);
       for (Entry entry : entries) {
-        writeValues(entry, random, buffer.clear(), out);
+        writeValues(entry, random, chunk, out);
       }
     }
   }
@@ -95,18 +95,17 @@ final class SyntheticMamba {
   }
 
   private static void writeValues(
-      Entry entry, SplittableRandom random, ByteBuffer buffer, OutputStream out)
-      throws IOException {
+      Entry entry, SplittableRandom random, byte[] chunk, OutputStream out) throws IOException {
+    ByteBuffer buffer = ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN);
     for (long i = 0; i < entry.elements(); i++) {
       double unit = (random.nextInt() >>> 8) * 0x1p-24;
       float value = (float) (entry.low() + unit * (entry.high() - entry.low()));
       buffer.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
       if (!buffer.hasRemaining()) {
-        out.write(buffer.array());
+        out.write(chunk);
         buffer.clear();
       }
     }
-    out.write(buffer.array(), 0, buffer.position());
-    buffer.clear();
+    out.write(chunk, 0, buffer.position());
   }
 }
