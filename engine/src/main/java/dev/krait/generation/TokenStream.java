@@ -23,6 +23,7 @@ public final class TokenStream {
   private final long arrivalNanos;
 
   // Written by the engine; array elements below the published count are never written again.
+  private volatile boolean whole;
   private volatile int[] ids;
   private volatile @Nullable TokenLogprobs[] logprobs;
   private final @Nullable TokenLogprobs[] promptLogprobs;
@@ -69,6 +70,12 @@ public final class TokenStream {
     return arrivalNanos;
   }
 
+  /// Reader: wants no token before the end, so that it is woken once and not for every step. Before
+  /// the first [#next].
+  public void deliverWhole() {
+    whole = true;
+  }
+
   /// Reader: waits for the next event. After the [End] every call returns it again.
   ///
   /// @throws EngineException CANCELLED when the thread is interrupted; its flag stays set
@@ -96,10 +103,16 @@ public final class TokenStream {
   }
 
   private boolean isReady() {
+    if (whole && end == null) {
+      return false;
+    }
     return published > delivered || end != null || publishedPrompt > deliveredPrompt;
   }
 
   private @Nullable GenerationEvent takeReady() {
+    if (whole && end == null) {
+      return null;
+    }
     int available = published;
     End ending = end;
     int availablePrompt = publishedPrompt;
@@ -181,7 +194,9 @@ public final class TokenStream {
   public void publish() {
     publishedPrompt = appendedPrompt;
     published = appended;
-    wakeReader();
+    if (!whole) {
+      wakeReader();
+    }
   }
 
   /// Engine: shows what was appended and ends the stream.

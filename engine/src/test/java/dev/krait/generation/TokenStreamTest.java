@@ -43,6 +43,20 @@ class TokenStreamTest {
   }
 
   @Test
+  void a_reader_that_wants_the_whole_gets_nothing_before_the_end() {
+    TokenStream stream = stream(10, -1, -1);
+    stream.deliverWhole();
+    stream.append(1, null);
+    stream.publish();
+    assertThat(stream.poll()).isEmpty();
+    stream.append(2, null);
+    End end = finished(FinishReason.LENGTH, 2);
+    stream.end(end);
+    assertThat(ids(stream.next())).containsExactly(1, 2);
+    assertThat(stream.next()).isSameAs(end);
+  }
+
+  @Test
   void only_the_burst_that_ends_with_the_stop_token_says_so() {
     TokenStream stream = stream(10, -1, -1);
     stream.append(STOP, null);

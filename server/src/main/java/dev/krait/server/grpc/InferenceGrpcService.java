@@ -133,6 +133,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   private static void collect(Job job, CallWriter<CompleteResponse> out) {
     CompleteResponse.Builder whole = CompleteResponse.newBuilder();
     StringBuilder text = new StringBuilder();
+    job.part().stream().readWhole();
     boolean more = true;
     while (more) {
       TextChunk chunk = job.part().stream().next();

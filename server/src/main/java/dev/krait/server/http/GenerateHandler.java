@@ -67,6 +67,7 @@ public final class GenerateHandler implements HttpHandler {
     IntStream.Builder ids = IntStream.builder();
     List<TokenLogprobs> logprobs = new ArrayList<>();
     Optional<Finish> finish = Optional.empty();
+    part.stream().readWhole();
     while (finish.isEmpty()) {
       TextChunk chunk = part.stream().next();
       text.append(chunk.text());

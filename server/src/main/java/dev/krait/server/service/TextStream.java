@@ -43,6 +43,7 @@ public final class TextStream {
   /// An event that was read while looking for the end.
   private Optional<GenerationEvent> ahead = Optional.empty();
 
+  private boolean whole;
   private int generated;
   private OptionalLong lastTokensNanos = OptionalLong.empty();
   private Usage usage;
@@ -88,6 +89,15 @@ public final class TextStream {
   /// Log-probabilities of the prompt from its second token on; whole once a chunk was read.
   public List<TokenLogprobs> promptLogprobs() {
     return promptLogprobs;
+  }
+
+  /// Reads everything in one chunk, which costs the engine less; without effect where a stop string
+  /// may cut the text. Before the first [#next].
+  public void readWhole() {
+    if (stop.strings().isEmpty()) {
+      tokens.deliverWhole();
+      whole = true;
+    }
   }
 
   /// The text of the whole answer, once it is over: all tokens decoded together, or the chunks'
@@ -211,6 +221,9 @@ public final class TextStream {
   }
 
   private void observeTokens() {
+    if (whole) {
+      return;
+    }
     long now = engine.nanoTime();
     if (lastTokensNanos.isEmpty()) {
       listener.firstTokens(now - tokens.arrivalNanos());
@@ -223,6 +236,18 @@ public final class TextStream {
   private void end(GenerationStats stats, String outcome) {
     int rejected = Math.max(0, stats.draftedTokens() - stats.acceptedTokens());
     usage = new Usage(tokens.promptTokens(), generated, stats.acceptedTokens(), rejected);
+    if (whole && stats.firstTokenNanos().isPresent()) {
+      observeWhole(stats, stats.firstTokenNanos().getAsLong());
+    }
     listener.finished(outcome, stats);
+  }
+
+  /// Times of tokens that were not read one by one: the first, and the mean of the others.
+  private void observeWhole(GenerationStats stats, long firstNanos) {
+    listener.firstTokens(firstNanos - stats.arrivalNanos());
+    int further = stats.generatedTokens() - 1;
+    for (int i = 0; i < further; i++) {
+      listener.furtherTokens((stats.finishedNanos() - firstNanos) / further);
+    }
   }
 }
