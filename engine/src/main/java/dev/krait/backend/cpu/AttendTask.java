@@ -114,16 +114,16 @@ final class AttendTask {
       int k1 = keysFrom(sequence, base + i1, kvHead);
       int k2 = keysFrom(sequence, base + i2, kvHead);
       int k3 = keysFrom(sequence, base + i3, kvHead);
-      FloatVector s0 = Lanes.zero();
-      FloatVector s1 = Lanes.zero();
-      FloatVector s2 = Lanes.zero();
-      FloatVector s3 = Lanes.zero();
+      FloatVector s0 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector s1 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector s2 = FloatVector.zero(Lanes.FLOATS);
+      FloatVector s3 = FloatVector.zero(Lanes.FLOATS);
       for (int e = 0; e < attention.headDim(); e++) {
-        FloatVector q = Lanes.broadcast(query[queryFrom + e]);
-        s0 = q.fma(Lanes.load(keys, k0 + e * block), s0);
-        s1 = q.fma(Lanes.load(keys, k1 + e * block), s1);
-        s2 = q.fma(Lanes.load(keys, k2 + e * block), s2);
-        s3 = q.fma(Lanes.load(keys, k3 + e * block), s3);
+        FloatVector q = FloatVector.broadcast(Lanes.FLOATS, query[queryFrom + e]);
+        s0 = q.fma(FloatVector.fromArray(Lanes.FLOATS, keys, k0 + e * block), s0);
+        s1 = q.fma(FloatVector.fromArray(Lanes.FLOATS, keys, k1 + e * block), s1);
+        s2 = q.fma(FloatVector.fromArray(Lanes.FLOATS, keys, k2 + e * block), s2);
+        s3 = q.fma(FloatVector.fromArray(Lanes.FLOATS, keys, k3 + e * block), s3);
       }
       s0.mul(scale).intoArray(scores, i);
       s1.mul(scale).intoArray(scores, i1);
@@ -148,13 +148,14 @@ final class AttendTask {
 
   /// `exp(score - largest score)` in place. The largest of a set has one value in any order.
   private static void exponentials(float[] scores, int padded) {
-    FloatVector most = Lanes.load(scores, 0);
+    FloatVector most = FloatVector.fromArray(Lanes.FLOATS, scores, 0);
     for (int i = LANES; i < padded; i += LANES) {
-      most = most.max(Lanes.load(scores, i));
+      most = most.max(FloatVector.fromArray(Lanes.FLOATS, scores, i));
     }
     float largest = most.reduceLanes(VectorOperators.MAX);
     for (int i = 0; i < padded; i += LANES) {
-      VectorMath.exp(Lanes.load(scores, i).sub(largest)).intoArray(scores, i);
+      VectorMath.exp(FloatVector.fromArray(Lanes.FLOATS, scores, i).sub(largest))
+          .intoArray(scores, i);
     }
   }
 
@@ -173,21 +174,21 @@ final class AttendTask {
     int e1 = Math.min(element + LANES, lastVector);
     int e2 = Math.min(element + 2 * LANES, lastVector);
     int e3 = Math.min(element + 3 * LANES, lastVector);
-    FloatVector total = Lanes.zero();
-    FloatVector s0 = Lanes.zero();
-    FloatVector s1 = Lanes.zero();
-    FloatVector s2 = Lanes.zero();
-    FloatVector s3 = Lanes.zero();
+    FloatVector total = FloatVector.zero(Lanes.FLOATS);
+    FloatVector s0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector s1 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector s2 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector s3 = FloatVector.zero(Lanes.FLOATS);
     for (int p = first; p <= last; ) {
       int end = Math.min(last + 1, (p / block + 1) * block);
       int from = headFrom(sequence, p, kvHead) + p % block * headDim;
       for (; p < end; p++) {
-        FloatVector w = Lanes.broadcast(weights[p - base]);
+        FloatVector w = FloatVector.broadcast(Lanes.FLOATS, weights[p - base]);
         total = total.add(w);
-        s0 = w.fma(Lanes.load(values, from + element), s0);
-        s1 = w.fma(Lanes.load(values, from + e1), s1);
-        s2 = w.fma(Lanes.load(values, from + e2), s2);
-        s3 = w.fma(Lanes.load(values, from + e3), s3);
+        s0 = w.fma(FloatVector.fromArray(Lanes.FLOATS, values, from + element), s0);
+        s1 = w.fma(FloatVector.fromArray(Lanes.FLOATS, values, from + e1), s1);
+        s2 = w.fma(FloatVector.fromArray(Lanes.FLOATS, values, from + e2), s2);
+        s3 = w.fma(FloatVector.fromArray(Lanes.FLOATS, values, from + e3), s3);
         from += headDim;
       }
     }

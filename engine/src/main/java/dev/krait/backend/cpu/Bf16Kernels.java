@@ -35,16 +35,16 @@ final class Bf16Kernels {
     int from1 = from[1];
     int from2 = from[2];
     int from3 = from[3];
-    FloatVector a0 = Lanes.zero();
-    FloatVector b0 = Lanes.zero();
-    FloatVector a1 = Lanes.zero();
-    FloatVector b1 = Lanes.zero();
-    FloatVector a2 = Lanes.zero();
-    FloatVector b2 = Lanes.zero();
-    FloatVector a3 = Lanes.zero();
-    FloatVector b3 = Lanes.zero();
+    FloatVector a0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector b0 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a1 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector b1 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a2 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector b2 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector a3 = FloatVector.zero(Lanes.FLOATS);
+    FloatVector b3 = FloatVector.zero(Lanes.FLOATS);
     for (int k = 0; k < columns; k++) {
-      FloatVector xk = Lanes.broadcast(x[xFrom + k]);
+      FloatVector xk = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + k]);
       int at = k * Lanes.BYTES;
       IntVector pair0 = load(w, from0 + at);
       IntVector pair1 = load(w, from1 + at);
@@ -72,19 +72,19 @@ final class Bf16Kernels {
   /// 2 tokens by one tile: adds `count` columns to `acc[2, tile rows]`.
   static void tokens2(
       MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
-    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
-    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
-    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
     for (int k = 0; k < count; k++) {
       IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 2;
-      FloatVector x0 = Lanes.broadcast(x[at]);
+      FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[at]);
       a0 = first.fma(x0, a0);
       b0 = second.fma(x0, b0);
-      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[at + 1]);
       a1 = first.fma(x1, a1);
       b1 = second.fma(x1, b1);
     }
@@ -97,29 +97,29 @@ final class Bf16Kernels {
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
   static void tokens4(
       MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
-    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
-    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
-    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
-    FloatVector a2 = Lanes.load(acc, to + 4 * LANES);
-    FloatVector b2 = Lanes.load(acc, to + 5 * LANES);
-    FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
-    FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 7 * LANES);
     for (int k = 0; k < count; k++) {
       IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 4;
-      FloatVector x0 = Lanes.broadcast(x[at]);
+      FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[at]);
       a0 = first.fma(x0, a0);
       b0 = second.fma(x0, b0);
-      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[at + 1]);
       a1 = first.fma(x1, a1);
       b1 = second.fma(x1, b1);
-      FloatVector x2 = Lanes.broadcast(x[at + 2]);
+      FloatVector x2 = FloatVector.broadcast(Lanes.FLOATS, x[at + 2]);
       a2 = first.fma(x2, a2);
       b2 = second.fma(x2, b2);
-      FloatVector x3 = Lanes.broadcast(x[at + 3]);
+      FloatVector x3 = FloatVector.broadcast(Lanes.FLOATS, x[at + 3]);
       a3 = first.fma(x3, a3);
       b3 = second.fma(x3, b3);
     }
@@ -136,39 +136,39 @@ final class Bf16Kernels {
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
   static void tokens6(
       MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = Lanes.load(acc, to + 0 * LANES);
-    FloatVector b0 = Lanes.load(acc, to + 1 * LANES);
-    FloatVector a1 = Lanes.load(acc, to + 2 * LANES);
-    FloatVector b1 = Lanes.load(acc, to + 3 * LANES);
-    FloatVector a2 = Lanes.load(acc, to + 4 * LANES);
-    FloatVector b2 = Lanes.load(acc, to + 5 * LANES);
-    FloatVector a3 = Lanes.load(acc, to + 6 * LANES);
-    FloatVector b3 = Lanes.load(acc, to + 7 * LANES);
-    FloatVector a4 = Lanes.load(acc, to + 8 * LANES);
-    FloatVector b4 = Lanes.load(acc, to + 9 * LANES);
-    FloatVector a5 = Lanes.load(acc, to + 10 * LANES);
-    FloatVector b5 = Lanes.load(acc, to + 11 * LANES);
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 7 * LANES);
+    FloatVector a4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 8 * LANES);
+    FloatVector b4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 9 * LANES);
+    FloatVector a5 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 10 * LANES);
+    FloatVector b5 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 11 * LANES);
     for (int k = 0; k < count; k++) {
       IntVector pair = load(w, from + k * Lanes.BYTES);
       FloatVector first = first(pair);
       FloatVector second = second(pair);
       int at = xFrom + k * 6;
-      FloatVector x0 = Lanes.broadcast(x[at]);
+      FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[at]);
       a0 = first.fma(x0, a0);
       b0 = second.fma(x0, b0);
-      FloatVector x1 = Lanes.broadcast(x[at + 1]);
+      FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[at + 1]);
       a1 = first.fma(x1, a1);
       b1 = second.fma(x1, b1);
-      FloatVector x2 = Lanes.broadcast(x[at + 2]);
+      FloatVector x2 = FloatVector.broadcast(Lanes.FLOATS, x[at + 2]);
       a2 = first.fma(x2, a2);
       b2 = second.fma(x2, b2);
-      FloatVector x3 = Lanes.broadcast(x[at + 3]);
+      FloatVector x3 = FloatVector.broadcast(Lanes.FLOATS, x[at + 3]);
       a3 = first.fma(x3, a3);
       b3 = second.fma(x3, b3);
-      FloatVector x4 = Lanes.broadcast(x[at + 4]);
+      FloatVector x4 = FloatVector.broadcast(Lanes.FLOATS, x[at + 4]);
       a4 = first.fma(x4, a4);
       b4 = second.fma(x4, b4);
-      FloatVector x5 = Lanes.broadcast(x[at + 5]);
+      FloatVector x5 = FloatVector.broadcast(Lanes.FLOATS, x[at + 5]);
       a5 = first.fma(x5, a5);
       b5 = second.fma(x5, b5);
     }

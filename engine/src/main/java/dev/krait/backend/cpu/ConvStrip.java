@@ -85,10 +85,11 @@ final class ConvStrip {
     float[] out = HostRows.floats(task.dst);
     int whole = first + Lanes.whole(end - first);
     for (int c = first; c < whole; c += Lanes.COUNT) {
-      FloatVector sum = Lanes.load(task.bias, channel + c);
+      FloatVector sum = FloatVector.fromArray(Lanes.FLOATS, task.bias, channel + c);
       for (int k = skipped; k < task.width; k++) {
-        FloatVector in = Lanes.load(sources[k], sourceFrom[k] + source + c);
-        sum = in.fma(Lanes.load(taps, k * WIDTH + c), sum);
+        FloatVector in =
+            FloatVector.fromArray(Lanes.FLOATS, sources[k], sourceFrom[k] + source + c);
+        sum = in.fma(FloatVector.fromArray(Lanes.FLOATS, taps, k * WIDTH + c), sum);
       }
       sum.intoArray(out, to + c);
     }

@@ -10,7 +10,7 @@ import dev.krait.tensor.Rows;
 /// the rings, which every strip may have read.
 @SuppressWarnings("NullAway.Init")
 final class ConvTask {
-  private static final int GRAIN_ELEMENTS = 1024;
+  private static final int GRAIN_ELEMENTS = 512;
 
   private final WorkerPool pool;
   private final ConvStrip[] strips;

@@ -41,7 +41,7 @@ final class CpuOps implements Ops {
     rope = new RopeTask(pool);
     attend = new AttendTask(pool, scratch);
     conv = new ConvTask(pool);
-    selectiveScan = new SelectiveScanTask(pool);
+    selectiveScan = new SelectiveScanTask(pool, elements);
     ssdScan = new SsdScanTask(pool);
   }
 

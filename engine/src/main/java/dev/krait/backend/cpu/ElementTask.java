@@ -1,6 +1,7 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.tensor.Rows;
+import jdk.incubator.vector.FloatVector;
 
 /// Operations on elements: workers take strips of rows.
 @SuppressWarnings("NullAway.Init")
@@ -73,7 +74,9 @@ final class ElementTask {
   static void add(float[] sum, int to, float[] more, int from, int count) {
     int whole = Lanes.whole(count);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      Lanes.load(sum, to + i).add(Lanes.load(more, from + i)).intoArray(sum, to + i);
+      FloatVector.fromArray(Lanes.FLOATS, sum, to + i)
+          .add(FloatVector.fromArray(Lanes.FLOATS, more, from + i))
+          .intoArray(sum, to + i);
     }
     for (int i = whole; i < count; i++) {
       sum[to + i] += more[from + i];
@@ -85,8 +88,8 @@ final class ElementTask {
       float[] out, int to, float[] gate, int gateFrom, float[] up, int upFrom, int count) {
     int whole = Lanes.whole(count);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      VectorMath.silu(Lanes.load(gate, gateFrom + i))
-          .mul(Lanes.load(up, upFrom + i))
+      VectorMath.silu(FloatVector.fromArray(Lanes.FLOATS, gate, gateFrom + i))
+          .mul(FloatVector.fromArray(Lanes.FLOATS, up, upFrom + i))
           .intoArray(out, to + i);
     }
     for (int i = whole; i < count; i++) {
@@ -98,10 +101,25 @@ final class ElementTask {
   static void silu(float[] values, int from, int count) {
     int whole = Lanes.whole(count);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      VectorMath.silu(Lanes.load(values, from + i)).intoArray(values, from + i);
+      VectorMath.silu(FloatVector.fromArray(Lanes.FLOATS, values, from + i))
+          .intoArray(values, from + i);
     }
     for (int i = whole; i < count; i++) {
       values[from + i] = VectorMath.silu(values[from + i]);
+    }
+  }
+
+  /// `out = softplus(in + bias)`.
+  static void softplus(float[] out, int to, float[] in, int from, float[] bias, int count) {
+    int whole = Lanes.whole(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      VectorMath.softplus(
+              FloatVector.fromArray(Lanes.FLOATS, in, from + i)
+                  .add(FloatVector.fromArray(Lanes.FLOATS, bias, i)))
+          .intoArray(out, to + i);
+    }
+    for (int i = whole; i < count; i++) {
+      out[to + i] = VectorMath.softplus(in[from + i] + bias[i]);
     }
   }
 }

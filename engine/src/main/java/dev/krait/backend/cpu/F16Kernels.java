@@ -74,10 +74,10 @@ final class F16Kernels {
   /// widening more outgrows what the compiler inlines.
   static void token1(
       MemorySegment w, int from, float[] x, int xFrom, int columns, float[] out, int to) {
-    FloatVector a = Lanes.zero();
-    FloatVector b = Lanes.zero();
+    FloatVector a = FloatVector.zero(Lanes.FLOATS);
+    FloatVector b = FloatVector.zero(Lanes.FLOATS);
     for (int k = 0; k < columns; k++) {
-      FloatVector xk = Lanes.broadcast(x[xFrom + k]);
+      FloatVector xk = FloatVector.broadcast(Lanes.FLOATS, x[xFrom + k]);
       IntVector pair = load(w, from + k * Lanes.BYTES);
       a = first(pair).fma(xk, a);
       b = second(pair).fma(xk, b);

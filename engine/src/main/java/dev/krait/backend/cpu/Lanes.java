@@ -1,12 +1,15 @@
 package dev.krait.backend.cpu;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The vector width of this process: the machine's own, at most 512 bits, or the system property
 /// `krait.vector-bits` (64, 128, 256 or 512).
+///
+/// Hot loops name the Vector API's own methods and this species: those are always inlined. A method
+/// of ours around one is not once the caller has grown (C2's NodeCountInliningCutoff), and then
+/// every vector that passes it becomes an object.
 final class Lanes {
   private static final int WIDEST_BITS = 512;
 
@@ -26,22 +29,6 @@ final class Lanes {
   static final int BYTES = COUNT * Float.BYTES;
 
   private Lanes() {}
-
-  static FloatVector load(float[] from, int index) {
-    return FloatVector.fromArray(FLOATS, from, index);
-  }
-
-  static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(FLOATS, value);
-  }
-
-  static FloatVector zero() {
-    return FloatVector.zero(FLOATS);
-  }
-
-  static IntVector broadcast(int value) {
-    return IntVector.broadcast(INTS, value);
-  }
 
   /// First index after the last whole vector of `count` elements.
   static int whole(int count) {

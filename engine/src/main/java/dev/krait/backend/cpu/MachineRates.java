@@ -89,8 +89,8 @@ public record MachineRates(double readBytesPerSecond, double flopsPerSecond) {
     }
 
     private static float multiplyAddChunk() {
-      FloatVector m = Lanes.broadcast(0.999f);
-      FloatVector c = Lanes.broadcast(0.001f);
+      FloatVector m = FloatVector.broadcast(Lanes.FLOATS, 0.999f);
+      FloatVector c = FloatVector.broadcast(Lanes.FLOATS, 0.001f);
       FloatVector a0 = m;
       FloatVector a1 = c;
       FloatVector a2 = m;

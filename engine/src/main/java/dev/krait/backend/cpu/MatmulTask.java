@@ -215,8 +215,8 @@ final class MatmulTask {
     for (int token = firstToken; token < endToken; token++) {
       int to = outFrom + token * outStride + row;
       if (rows == TILE_ROWS) {
-        FloatVector low = Lanes.load(sums, from);
-        FloatVector high = Lanes.load(sums, from + LANES);
+        FloatVector low = FloatVector.fromArray(Lanes.FLOATS, sums, from);
+        FloatVector high = FloatVector.fromArray(Lanes.FLOATS, sums, from + LANES);
         low.intoArray(out, to);
         high.intoArray(out, to + LANES);
       } else {

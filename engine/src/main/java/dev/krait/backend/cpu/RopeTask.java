@@ -90,10 +90,10 @@ final class RopeTask {
       float[] v, int from, int half, float[] cos, int cosFrom, float[] sin, int sinFrom) {
     int whole = Lanes.whole(half);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      FloatVector c = Lanes.load(cos, cosFrom + i);
-      FloatVector s = Lanes.load(sin, sinFrom + i);
-      FloatVector a = Lanes.load(v, from + i);
-      FloatVector b = Lanes.load(v, from + half + i);
+      FloatVector c = FloatVector.fromArray(Lanes.FLOATS, cos, cosFrom + i);
+      FloatVector s = FloatVector.fromArray(Lanes.FLOATS, sin, sinFrom + i);
+      FloatVector a = FloatVector.fromArray(Lanes.FLOATS, v, from + i);
+      FloatVector b = FloatVector.fromArray(Lanes.FLOATS, v, from + half + i);
       a.mul(c).sub(b.mul(s)).intoArray(v, from + i);
       b.mul(c).add(a.mul(s)).intoArray(v, from + half + i);
     }

@@ -27,9 +27,9 @@ final class RowNorm {
     float scale = (float) (1 / Math.sqrt((double) sum / width + epsilon));
     int whole = Lanes.whole(width);
     for (int i = 0; i < whole; i += Lanes.COUNT) {
-      Lanes.load(in, from + i)
+      FloatVector.fromArray(Lanes.FLOATS, in, from + i)
           .mul(scale)
-          .mul(Lanes.load(weight, weightFrom + i))
+          .mul(FloatVector.fromArray(Lanes.FLOATS, weight, weightFrom + i))
           .intoArray(out, to + i);
     }
     for (int i = whole; i < width; i++) {
@@ -40,9 +40,9 @@ final class RowNorm {
   private static float sumOfSquares(float[] in, int from, int width, float[] partials) {
     int whole = width & -STRIPES;
     for (int stripe = 0; stripe < STRIPES; stripe += Lanes.COUNT) {
-      FloatVector sum = Lanes.zero();
+      FloatVector sum = FloatVector.zero(Lanes.FLOATS);
       for (int i = stripe; i < whole; i += STRIPES) {
-        FloatVector v = Lanes.load(in, from + i);
+        FloatVector v = FloatVector.fromArray(Lanes.FLOATS, in, from + i);
         sum = v.fma(v, sum);
       }
       sum.intoArray(partials, stripe);

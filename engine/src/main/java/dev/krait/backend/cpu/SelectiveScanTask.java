@@ -7,22 +7,30 @@ import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.tensor.Rows;
 
-/// The Mamba-1 scan: workers take sequences and strips of channels, see [SelectiveStrip]; then the
-/// caller keeps the vectors B of windowed tokens, which all strips share.
+/// The Mamba-1 scan: first all step sizes, then the scan itself before the gate, then the gate. The
+/// three do not share a loop: together they outgrow what the compiler inlines.
+///
+/// In the scan workers take sequences and strips of channels, see [SelectiveStrip]; then the caller
+/// keeps the vectors B of windowed tokens, which all strips share.
 @SuppressWarnings("NullAway.Init")
 final class SelectiveScanTask {
+  private static final int GRAIN_STEPS = 2 * 1024;
   private static final int GRAIN_STATES = 8 * 1024;
 
   private final WorkerPool pool;
   private final SelectiveStrip[] strips;
+  private final ElementTask elements;
+  private final WorkerPool.Task stepSizes = this::runStepSizes;
   private final WorkerPool.Task task = this::runStrips;
+
+  /// Step sizes of all rows, after softplus `[tokens, innerDim]`.
+  float[] steps = new float[0];
 
   Rows dst;
   Rows x;
   Rows timeStep;
   Rows b;
   Rows c;
-  Rows z;
   Mamba1 mixer;
   float[] a;
   float[] d;
@@ -31,8 +39,9 @@ final class SelectiveScanTask {
   StepInputs step;
   private int stripsOfSequence;
 
-  SelectiveScanTask(WorkerPool pool) {
+  SelectiveScanTask(WorkerPool pool, ElementTask elements) {
     this.pool = pool;
+    this.elements = elements;
     strips = new SelectiveStrip[pool.threads()];
     for (int i = 0; i < strips.length; i++) {
       strips[i] = new SelectiveStrip(this);
@@ -55,13 +64,16 @@ final class SelectiveScanTask {
     this.timeStep = timeStep;
     this.b = b;
     this.c = c;
-    this.z = z;
     this.mixer = mixer;
     a = HostBuffer.floats(weights.a());
     d = HostBuffer.floats(weights.d());
     bias = HostBuffer.floats(weights.timeStepBias());
     this.cache = cache;
     this.step = step;
+    if (steps.length < step.tokens * mixer.innerDim()) {
+      steps = new float[step.tokens * mixer.innerDim()];
+    }
+    pool.parallelFor(stepSizes, step.tokens, GRAIN_STEPS / mixer.innerDim() + 1);
     stripsOfSequence = (mixer.innerDim() + SelectiveStrip.WIDTH - 1) / SelectiveStrip.WIDTH;
     int tokens = Math.max(1, step.tokens / Math.max(1, step.sequences));
     int itemWork = SelectiveStrip.WIDTH * mixer.stateDim() * tokens;
@@ -70,6 +82,15 @@ final class SelectiveScanTask {
       for (int j = step.directTokens[s]; j < step.tokenCount[s]; j++) {
         keepB(s, j);
       }
+    }
+    elements.siluMul(dst, z, dst, step.tokens);
+  }
+
+  private void runStepSizes(int worker, int first, int end) {
+    int inner = mixer.innerDim();
+    float[] raw = HostRows.floats(timeStep);
+    for (int row = first; row < end; row++) {
+      ElementTask.softplus(steps, row * inner, raw, HostRows.at(timeStep, row), bias, inner);
     }
   }
 

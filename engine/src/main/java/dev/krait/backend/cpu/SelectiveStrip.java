@@ -10,7 +10,7 @@ import jdk.incubator.vector.FloatVector;
 ///
 /// ```
 /// h[n, c] = exp(dt[c] A[n, c]) h[n, c] + dt[c] x[c] B[n]
-/// y[c]    = (D[c] x[c] + sum_n C[n] h[n, c]) silu(z[c])
+/// y[c]    = D[c] x[c] + sum_n C[n] h[n, c]
 /// ```
 ///
 /// Accepted and direct tokens advance the committed state where it lies; windowed tokens a copy of
@@ -22,6 +22,9 @@ final class SelectiveStrip {
   private static final int LANES = Lanes.COUNT;
 
   private final SelectiveScanTask task;
+
+  /// Step size times x of the token at hand.
+  private final float[] inputs = new float[WIDTH];
 
   /// Step sizes of the token at hand.
   private final float[] steps = new float[WIDTH];
@@ -93,127 +96,134 @@ final class SelectiveStrip {
       int from = task.windowFrom(sequence, firstPosition + j);
       System.arraycopy(window, from + inner + channel, steps, 0, count);
       for (int i = 0; i < count; i = runEnd(i)) {
+        loadInputs(i, runEnd(i), window, from + channel);
         int bFrom = from + 2 * inner + task.mixer.bGroup(channel + i) * states;
-        advance(i, runEnd(i), window, from + channel, window, bFrom);
+        for (int n = 0; n < states; n++) {
+          advance(i, runEnd(i), n, window[bFrom + n]);
+        }
       }
     }
   }
 
   private void token(int row, boolean windowed, int position) {
-    loadSteps(row);
     float[] x = HostRows.floats(task.x);
     int xFrom = HostRows.at(task.x, row) + channel;
+    System.arraycopy(task.steps, row * inner + channel, steps, 0, count);
     if (windowed) {
       float[] window = HostBuffer.floats(task.cache.window());
       int to = task.windowFrom(sequence, position);
       System.arraycopy(x, xFrom, window, to + channel, count);
       System.arraycopy(steps, 0, window, to + inner + channel, count);
     }
+    float[] b = HostRows.floats(task.b);
+    float[] c = HostRows.floats(task.c);
+    int to = HostRows.at(task.dst, row) + channel;
     for (int i = 0; i < count; i = runEnd(i)) {
+      loadInputs(i, runEnd(i), x, xFrom);
+      loadSkip(i, runEnd(i), x, xFrom, to);
       int bFrom = HostRows.at(task.b, row) + task.mixer.bGroup(channel + i) * states;
       int cFrom = HostRows.at(task.c, row) + task.mixer.cGroup(channel + i) * states;
-      evaluate(i, runEnd(i), x, xFrom, row, bFrom, cFrom);
-    }
-    float[] out = HostRows.floats(task.dst);
-    int to = HostRows.at(task.dst, row) + channel;
-    int zFrom = HostRows.at(task.z, row) + channel;
-    ElementTask.siluMul(out, to, HostRows.floats(task.z), zFrom, out, to, count);
-  }
-
-  private void loadSteps(int row) {
-    float[] raw = HostRows.floats(task.timeStep);
-    int from = HostRows.at(task.timeStep, row) + channel;
-    int whole = Lanes.whole(count);
-    for (int i = 0; i < whole; i += LANES) {
-      FloatVector v = Lanes.load(raw, from + i).add(Lanes.load(task.bias, channel + i));
-      VectorMath.softplus(v).intoArray(steps, i);
-    }
-    for (int i = whole; i < count; i++) {
-      steps[i] = VectorMath.softplus(raw[from + i] + task.bias[channel + i]);
-    }
-  }
-
-  /// Advances channels `[first, end)` of the strip over the token at hand.
-  private void advance(int first, int end, float[] x, int xFrom, float[] b, int bFrom) {
-    int whole = first + Lanes.whole(end - first);
-    advanceVectors(first, whole, x, xFrom, b, bFrom);
-    for (int i = whole; i < end; i++) {
-      float dtx = steps[i] * x[xFrom + i];
       for (int n = 0; n < states; n++) {
-        advanceState(i, n, dtx * b[bFrom + n]);
+        evaluate(i, runEnd(i), n, b[bFrom + n], c[cFrom + n], to);
       }
     }
   }
 
-  private float advanceState(int i, int n, float input) {
+  /// `inputs = dt x` for channels `[first, end)` of the strip.
+  private void loadInputs(int first, int end, float[] x, int xFrom) {
+    int whole = first + Lanes.whole(end - first);
+    for (int i = first; i < whole; i += LANES) {
+      FloatVector.fromArray(Lanes.FLOATS, steps, i)
+          .mul(FloatVector.fromArray(Lanes.FLOATS, x, xFrom + i))
+          .intoArray(inputs, i);
+    }
+    for (int i = whole; i < end; i++) {
+      inputs[i] = steps[i] * x[xFrom + i];
+    }
+  }
+
+  /// The first term of the output, `D x`.
+  private void loadSkip(int first, int end, float[] x, int xFrom, int to) {
+    float[] out = HostRows.floats(task.dst);
+    int whole = first + Lanes.whole(end - first);
+    for (int i = first; i < whole; i += LANES) {
+      FloatVector.fromArray(Lanes.FLOATS, task.d, channel + i)
+          .mul(FloatVector.fromArray(Lanes.FLOATS, x, xFrom + i))
+          .intoArray(out, to + i);
+    }
+    for (int i = whole; i < end; i++) {
+      out[to + i] = task.d[channel + i] * x[xFrom + i];
+    }
+  }
+
+  /// Advances state `n` of channels `[first, end)` of the strip over the token at hand. Rows of `h`
+  /// and `a` are read along memory, which hides its latency when they come from far.
+  private void advance(int first, int end, int n, float bn) {
+    int whole = first + Lanes.whole(end - first);
+    advanceVectors(first, whole, n, bn);
+    for (int i = whole; i < end; i++) {
+      advanceOne(i, n, bn);
+    }
+  }
+
+  /// [#advance], and adds the state's part to the output.
+  private void evaluate(int first, int end, int n, float bn, float cn, int to) {
+    int whole = first + Lanes.whole(end - first);
+    float[] out = HostRows.floats(task.dst);
+    evaluateVectors(first, whole, n, bn, cn, out, to);
+    for (int i = whole; i < end; i++) {
+      out[to + i] = Math.fma(cn, advanceOne(i, n, bn), out[to + i]);
+    }
+  }
+
+  private float advanceOne(int i, int n, float bn) {
     int at = hFrom + n * hStride + i;
     float decay = VectorMath.decay(steps[i] * task.a[n * inner + channel + i]);
-    h[at] = Math.fma(decay, h[at], input);
+    h[at] = Math.fma(decay, h[at], inputs[i] * bn);
     return h[at];
   }
 
-  private void advanceVectors(int first, int end, float[] x, int xFrom, float[] b, int bFrom) {
+  private void advanceVectors(int first, int end, int n, float bn) {
     float[] h = this.h;
     float[] a = task.a;
-    int hStride = this.hStride;
-    int inner = this.inner;
+    float[] steps = this.steps;
+    float[] inputs = this.inputs;
+    int at = hFrom + n * hStride;
+    int aAt = channel + n * inner;
     for (int i = first; i < end; i += LANES) {
-      FloatVector dt = Lanes.load(steps, i);
-      FloatVector dtx = dt.mul(Lanes.load(x, xFrom + i));
-      int at = hFrom + i;
-      int aAt = channel + i;
-      for (int n = 0; n < states; n++) {
-        FloatVector decay = VectorMath.decay(dt.mul(Lanes.load(a, aAt)));
-        decay.fma(Lanes.load(h, at), dtx.mul(b[bFrom + n])).intoArray(h, at);
-        at += hStride;
-        aAt += inner;
-      }
+      FloatVector decay =
+          VectorMath.decay(
+              FloatVector.fromArray(Lanes.FLOATS, steps, i)
+                  .mul(FloatVector.fromArray(Lanes.FLOATS, a, aAt + i)));
+      decay
+          .fma(
+              FloatVector.fromArray(Lanes.FLOATS, h, at + i),
+              FloatVector.fromArray(Lanes.FLOATS, inputs, i).mul(bn))
+          .intoArray(h, at + i);
     }
   }
 
-  /// [#advance] with output to `row`, before the gate.
-  private void evaluate(int first, int end, float[] x, int xFrom, int row, int bFrom, int cFrom) {
-    int whole = first + Lanes.whole(end - first);
-    int to = HostRows.at(task.dst, row) + channel;
-    evaluateVectors(first, whole, x, xFrom, to, bFrom, cFrom);
-    float[] b = HostRows.floats(task.b);
-    float[] c = HostRows.floats(task.c);
-    for (int i = whole; i < end; i++) {
-      float xi = x[xFrom + i];
-      float dtx = steps[i] * xi;
-      float sum = task.d[channel + i] * xi;
-      for (int n = 0; n < states; n++) {
-        sum = Math.fma(c[cFrom + n], advanceState(i, n, dtx * b[bFrom + n]), sum);
-      }
-      HostRows.floats(task.dst)[to + i] = sum;
-    }
-  }
-
-  private void evaluateVectors(
-      int first, int end, float[] x, int xFrom, int to, int bFrom, int cFrom) {
+  private void evaluateVectors(int first, int end, int n, float bn, float cn, float[] out, int to) {
     float[] h = this.h;
     float[] a = task.a;
-    float[] b = HostRows.floats(task.b);
-    float[] c = HostRows.floats(task.c);
-    float[] out = HostRows.floats(task.dst);
-    int hStride = this.hStride;
-    int inner = this.inner;
+    float[] steps = this.steps;
+    float[] inputs = this.inputs;
+    int at = hFrom + n * hStride;
+    int aAt = channel + n * inner;
     for (int i = first; i < end; i += LANES) {
-      FloatVector xi = Lanes.load(x, xFrom + i);
-      FloatVector dt = Lanes.load(steps, i);
-      FloatVector dtx = dt.mul(xi);
-      FloatVector sum = Lanes.load(task.d, channel + i).mul(xi);
-      int at = hFrom + i;
-      int aAt = channel + i;
-      for (int n = 0; n < states; n++) {
-        FloatVector decay = VectorMath.decay(dt.mul(Lanes.load(a, aAt)));
-        FloatVector hn = decay.fma(Lanes.load(h, at), dtx.mul(b[bFrom + n]));
-        hn.intoArray(h, at);
-        sum = hn.fma(Lanes.broadcast(c[cFrom + n]), sum);
-        at += hStride;
-        aAt += inner;
-      }
-      sum.intoArray(out, to + i);
+      FloatVector decay =
+          VectorMath.decay(
+              FloatVector.fromArray(Lanes.FLOATS, steps, i)
+                  .mul(FloatVector.fromArray(Lanes.FLOATS, a, aAt + i)));
+      FloatVector hn =
+          decay.fma(
+              FloatVector.fromArray(Lanes.FLOATS, h, at + i),
+              FloatVector.fromArray(Lanes.FLOATS, inputs, i).mul(bn));
+      hn.intoArray(h, at + i);
+      hn.fma(
+              FloatVector.broadcast(Lanes.FLOATS, cn),
+              FloatVector.fromArray(Lanes.FLOATS, out, to + i))
+          .intoArray(out, to + i);
     }
   }
 }

@@ -102,14 +102,14 @@ final class SsdHead {
   private void advance(float dt, float[] in, int xFrom, int bFrom) {
     float[] h = this.h;
     float decay = VectorMath.decay(dt * task.a[head]);
-    FloatVector decays = Lanes.broadcast(decay);
+    FloatVector decays = FloatVector.broadcast(Lanes.FLOATS, decay);
     int whole = Lanes.whole(headDim);
     for (int n = 0; n < states; n++) {
       float scaled = dt * in[bFrom + n];
       int at = hFrom + n * headDim;
       for (int p = 0; p < whole; p += LANES) {
-        FloatVector grown = Lanes.load(in, xFrom + p).mul(scaled);
-        decays.fma(Lanes.load(h, at + p), grown).intoArray(h, at + p);
+        FloatVector grown = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p).mul(scaled);
+        decays.fma(FloatVector.fromArray(Lanes.FLOATS, h, at + p), grown).intoArray(h, at + p);
       }
       for (int p = whole; p < headDim; p++) {
         h[at + p] = Math.fma(decay, h[at + p], scaled * in[xFrom + p]);
@@ -143,17 +143,17 @@ final class SsdHead {
     int p2 = Math.min(p + 2 * LANES, lastVector);
     int p3 = Math.min(p + 3 * LANES, lastVector);
     float skip = task.d[head];
-    FloatVector s0 = Lanes.load(xbc, xFrom + p).mul(skip);
-    FloatVector s1 = Lanes.load(xbc, xFrom + p1).mul(skip);
-    FloatVector s2 = Lanes.load(xbc, xFrom + p2).mul(skip);
-    FloatVector s3 = Lanes.load(xbc, xFrom + p3).mul(skip);
+    FloatVector s0 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p).mul(skip);
+    FloatVector s1 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p1).mul(skip);
+    FloatVector s2 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p2).mul(skip);
+    FloatVector s3 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p3).mul(skip);
     int from = hFrom;
     for (int n = 0; n < states; n++) {
-      FloatVector c = Lanes.broadcast(xbc[cFrom + n]);
-      s0 = c.fma(Lanes.load(h, from + p), s0);
-      s1 = c.fma(Lanes.load(h, from + p1), s1);
-      s2 = c.fma(Lanes.load(h, from + p2), s2);
-      s3 = c.fma(Lanes.load(h, from + p3), s3);
+      FloatVector c = FloatVector.broadcast(Lanes.FLOATS, xbc[cFrom + n]);
+      s0 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p), s0);
+      s1 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p1), s1);
+      s2 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p2), s2);
+      s3 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p3), s3);
       from += headDim;
     }
     s0.intoArray(out, to + p);

@@ -32,7 +32,7 @@ class VectorMathTest {
       for (int lane = 0; lane < in.length; lane++) {
         in[lane] = Float.intBitsToFloat((int) (bits + lane));
       }
-      vector.apply(Lanes.load(in, 0)).intoArray(out, 0);
+      vector.apply(FloatVector.fromArray(Lanes.FLOATS, in, 0)).intoArray(out, 0);
       for (int lane = 0; lane < in.length; lane++) {
         float expected = scalar.apply(in[lane]);
         if (Float.floatToIntBits(out[lane]) != Float.floatToIntBits(expected)) {
