@@ -38,6 +38,7 @@ final class MatmulTask {
   private final Scratch[] scratch;
   private final WorkerPool.Task oneToken = this::runOneToken;
   private final WorkerPool.Task manyTokens = this::runManyTokens;
+  private final WorkerPool.Task fewTokens = this::runFewTokens;
   private final WorkerPool.Task pack = this::runPack;
 
   private CpuMatrix matrix;
@@ -72,15 +73,28 @@ final class MatmulTask {
     long tileWork = Math.max(1L, (long) weight.columns() * TILE_ROWS);
     int tiles = weight.tiles();
     if (rows == 1) {
-      int least = grain(GRAIN_ONE, tileWork);
-      int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
-      int share = tiles / pool.threads();
-      pool.parallelFor(oneToken, tiles, Math.max(least, Math.min(most, share)));
+      pool.parallelFor(oneToken, tiles, streamedTiles(weight, grain(GRAIN_ONE, tileWork)));
     } else if (rows > 1) {
       layOut();
       pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * weight.columns()));
-      pool.parallelFor(manyTokens, tiles, grain(GRAIN_MANY, tileWork * rows));
+      if (streams()) {
+        pool.parallelFor(fewTokens, tiles, streamedTiles(weight, grain(GRAIN_ONE, tileWork)));
+      } else {
+        pool.parallelFor(manyTokens, tiles, grain(GRAIN_MANY, tileWork * rows));
+      }
     }
+  }
+
+  /// Tiles of a range that is long enough to stream, but leaves every thread its share.
+  private int streamedTiles(CpuMatrix weight, int least) {
+    int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
+    return Math.max(least, Math.min(most, weight.tiles() / pool.threads()));
+  }
+
+  /// True when the tokens are few enough for several tiles beside each other: one group, on a
+  /// machine with 32 registers.
+  private boolean streams() {
+    return Lanes.BYTES == 64 && groups == 1 && matrix.dtype() == DType.BF16;
   }
 
   private static int grain(int work, long itemWork) {
@@ -161,6 +175,39 @@ final class MatmulTask {
     }
   }
 
+  private void runFewTokens(int worker, int first, int end) {
+    int pieceTiles = matrix.pieceTiles();
+    for (int tile = first; tile < end; ) {
+      int endOfPiece = Math.min(end, (tile / pieceTiles + 1) * pieceTiles);
+      multiplyFew(scratch[worker], tile, endOfPiece);
+      tile = endOfPiece;
+    }
+  }
+
+  /// As for one token: streams that each run through their part of the range.
+  private void multiplyFew(Scratch own, int first, int end) {
+    int size = groupSize(0);
+    int streams = size == 2 ? TILES_IN_FLIGHT : 2;
+    float[] sums = own.floats(streams * size * TILE_ROWS);
+    MemorySegment piece = matrix.piece(first);
+    int part = (end - first + streams - 1) / streams;
+    for (int i = 0; i < part; i++) {
+      for (int stream = 0; stream < streams; stream++) {
+        own.tileFrom[stream] = matrix.tileFrom(Math.min(first + stream * part + i, end - 1));
+      }
+      int columns = matrix.columns();
+      switch (size) {
+        case 2 -> Bf16Streams.tokens2by4(piece, own.tileFrom, packed, columns, sums);
+        case 4 -> Bf16Streams.tokens4by2(piece, own.tileFrom, packed, columns, sums);
+        default -> Bf16Streams.tokens6by2(piece, own.tileFrom, packed, columns, sums);
+      }
+      for (int stream = 0; stream < streams; stream++) {
+        int tile = Math.min(first + stream * part + i, end - 1);
+        store(sums, stream * size * TILE_ROWS, tile, 0, tokens);
+      }
+    }
+  }
+
   private void runManyTokens(int worker, int first, int end) {
     int panelGroups = Math.max(1, PANEL_TOKENS / groupTokens);
     float[] sums = scratch[worker].floats(panelGroups * groupTokens * TILE_ROWS);
@@ -169,7 +216,7 @@ final class MatmulTask {
       for (int tile = first; tile < end; tile++) {
         Arrays.fill(sums, 0, (endGroup - group) * groupTokens * TILE_ROWS, 0);
         multiply(scratch[worker], tile, group, endGroup, sums);
-        store(sums, tile, group * groupTokens, Math.min(endGroup * groupTokens, tokens));
+        store(sums, 0, tile, group * groupTokens, Math.min(endGroup * groupTokens, tokens));
       }
     }
   }
@@ -208,10 +255,10 @@ final class MatmulTask {
     }
   }
 
-  private void store(float[] sums, int tile, int firstToken, int endToken) {
+  private void store(float[] sums, int sumsFrom, int tile, int firstToken, int endToken) {
     int row = tile * TILE_ROWS;
     int rows = Math.min(TILE_ROWS, matrix.rows() - row);
-    int from = 0;
+    int from = sumsFrom;
     for (int token = firstToken; token < endToken; token++) {
       int to = outFrom + token * outStride + row;
       if (rows == TILE_ROWS) {

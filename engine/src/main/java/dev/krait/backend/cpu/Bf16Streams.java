@@ -1,0 +1,261 @@
+package dev.krait.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Inner loops of the matrix product for a few tokens, bf16 weights: several tiles at a time, each
+/// a stream of its own, so that memory and multiply-adds overlap as for one token.
+///
+/// `x` holds the tokens side by side, column after column. Each accumulator lane is one output's
+/// chain over the columns, as everywhere. The loops call the vectors' own methods only: the
+/// compiler stops inlining ours once a loop is this long, and every vector would become an object.
+final class Bf16Streams {
+  private static final int LANES = Lanes.COUNT;
+  private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
+  private static final VectorSpecies<Integer> INTS = Lanes.INTS;
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+  private static final int HALF_BITS = 16;
+  private static final int HIGH_HALF = 0xffff0000;
+
+  private Bf16Streams() {}
+
+  /// 2 tokens by 4 tiles: `out[tile, token, tile rows]` over all columns.
+  static void tokens2by4(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    int from2 = from[2];
+    int from3 = from[3];
+    FloatVector a00 = FloatVector.zero(FLOATS);
+    FloatVector b00 = FloatVector.zero(FLOATS);
+    FloatVector a01 = FloatVector.zero(FLOATS);
+    FloatVector b01 = FloatVector.zero(FLOATS);
+    FloatVector a10 = FloatVector.zero(FLOATS);
+    FloatVector b10 = FloatVector.zero(FLOATS);
+    FloatVector a11 = FloatVector.zero(FLOATS);
+    FloatVector b11 = FloatVector.zero(FLOATS);
+    FloatVector a20 = FloatVector.zero(FLOATS);
+    FloatVector b20 = FloatVector.zero(FLOATS);
+    FloatVector a21 = FloatVector.zero(FLOATS);
+    FloatVector b21 = FloatVector.zero(FLOATS);
+    FloatVector a30 = FloatVector.zero(FLOATS);
+    FloatVector b30 = FloatVector.zero(FLOATS);
+    FloatVector a31 = FloatVector.zero(FLOATS);
+    FloatVector b31 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < columns; k++) {
+      int at = k * Lanes.BYTES;
+      IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
+      FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second0 = pair0.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
+      FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      IntVector pair2 = IntVector.fromMemorySegment(INTS, w, from2 + at, ORDER);
+      FloatVector first2 = pair2.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second2 = pair2.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      IntVector pair3 = IntVector.fromMemorySegment(INTS, w, from3 + at, ORDER);
+      FloatVector first3 = pair3.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second3 = pair3.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      int xAt = k * 2;
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      a00 = first0.fma(x0, a00);
+      b00 = second0.fma(x0, b00);
+      a10 = first1.fma(x0, a10);
+      b10 = second1.fma(x0, b10);
+      a20 = first2.fma(x0, a20);
+      b20 = second2.fma(x0, b20);
+      a30 = first3.fma(x0, a30);
+      b30 = second3.fma(x0, b30);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      a01 = first0.fma(x1, a01);
+      b01 = second0.fma(x1, b01);
+      a11 = first1.fma(x1, a11);
+      b11 = second1.fma(x1, b11);
+      a21 = first2.fma(x1, a21);
+      b21 = second2.fma(x1, b21);
+      a31 = first3.fma(x1, a31);
+      b31 = second3.fma(x1, b31);
+    }
+    a00.intoArray(out, 0 * LANES);
+    b00.intoArray(out, 1 * LANES);
+    a01.intoArray(out, 2 * LANES);
+    b01.intoArray(out, 3 * LANES);
+    a10.intoArray(out, 4 * LANES);
+    b10.intoArray(out, 5 * LANES);
+    a11.intoArray(out, 6 * LANES);
+    b11.intoArray(out, 7 * LANES);
+    a20.intoArray(out, 8 * LANES);
+    b20.intoArray(out, 9 * LANES);
+    a21.intoArray(out, 10 * LANES);
+    b21.intoArray(out, 11 * LANES);
+    a30.intoArray(out, 12 * LANES);
+    b30.intoArray(out, 13 * LANES);
+    a31.intoArray(out, 14 * LANES);
+    b31.intoArray(out, 15 * LANES);
+  }
+
+  /// 4 tokens by 2 tiles: `out[tile, token, tile rows]` over all columns.
+  static void tokens4by2(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    FloatVector a00 = FloatVector.zero(FLOATS);
+    FloatVector b00 = FloatVector.zero(FLOATS);
+    FloatVector a01 = FloatVector.zero(FLOATS);
+    FloatVector b01 = FloatVector.zero(FLOATS);
+    FloatVector a02 = FloatVector.zero(FLOATS);
+    FloatVector b02 = FloatVector.zero(FLOATS);
+    FloatVector a03 = FloatVector.zero(FLOATS);
+    FloatVector b03 = FloatVector.zero(FLOATS);
+    FloatVector a10 = FloatVector.zero(FLOATS);
+    FloatVector b10 = FloatVector.zero(FLOATS);
+    FloatVector a11 = FloatVector.zero(FLOATS);
+    FloatVector b11 = FloatVector.zero(FLOATS);
+    FloatVector a12 = FloatVector.zero(FLOATS);
+    FloatVector b12 = FloatVector.zero(FLOATS);
+    FloatVector a13 = FloatVector.zero(FLOATS);
+    FloatVector b13 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < columns; k++) {
+      int at = k * Lanes.BYTES;
+      IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
+      FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second0 = pair0.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
+      FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      int xAt = k * 4;
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      a00 = first0.fma(x0, a00);
+      b00 = second0.fma(x0, b00);
+      a10 = first1.fma(x0, a10);
+      b10 = second1.fma(x0, b10);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      a01 = first0.fma(x1, a01);
+      b01 = second0.fma(x1, b01);
+      a11 = first1.fma(x1, a11);
+      b11 = second1.fma(x1, b11);
+      FloatVector x2 = FloatVector.broadcast(FLOATS, x[xAt + 2]);
+      a02 = first0.fma(x2, a02);
+      b02 = second0.fma(x2, b02);
+      a12 = first1.fma(x2, a12);
+      b12 = second1.fma(x2, b12);
+      FloatVector x3 = FloatVector.broadcast(FLOATS, x[xAt + 3]);
+      a03 = first0.fma(x3, a03);
+      b03 = second0.fma(x3, b03);
+      a13 = first1.fma(x3, a13);
+      b13 = second1.fma(x3, b13);
+    }
+    a00.intoArray(out, 0 * LANES);
+    b00.intoArray(out, 1 * LANES);
+    a01.intoArray(out, 2 * LANES);
+    b01.intoArray(out, 3 * LANES);
+    a02.intoArray(out, 4 * LANES);
+    b02.intoArray(out, 5 * LANES);
+    a03.intoArray(out, 6 * LANES);
+    b03.intoArray(out, 7 * LANES);
+    a10.intoArray(out, 8 * LANES);
+    b10.intoArray(out, 9 * LANES);
+    a11.intoArray(out, 10 * LANES);
+    b11.intoArray(out, 11 * LANES);
+    a12.intoArray(out, 12 * LANES);
+    b12.intoArray(out, 13 * LANES);
+    a13.intoArray(out, 14 * LANES);
+    b13.intoArray(out, 15 * LANES);
+  }
+
+  /// 6 tokens by 2 tiles: `out[tile, token, tile rows]` over all columns.
+  static void tokens6by2(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    FloatVector a00 = FloatVector.zero(FLOATS);
+    FloatVector b00 = FloatVector.zero(FLOATS);
+    FloatVector a01 = FloatVector.zero(FLOATS);
+    FloatVector b01 = FloatVector.zero(FLOATS);
+    FloatVector a02 = FloatVector.zero(FLOATS);
+    FloatVector b02 = FloatVector.zero(FLOATS);
+    FloatVector a03 = FloatVector.zero(FLOATS);
+    FloatVector b03 = FloatVector.zero(FLOATS);
+    FloatVector a04 = FloatVector.zero(FLOATS);
+    FloatVector b04 = FloatVector.zero(FLOATS);
+    FloatVector a05 = FloatVector.zero(FLOATS);
+    FloatVector b05 = FloatVector.zero(FLOATS);
+    FloatVector a10 = FloatVector.zero(FLOATS);
+    FloatVector b10 = FloatVector.zero(FLOATS);
+    FloatVector a11 = FloatVector.zero(FLOATS);
+    FloatVector b11 = FloatVector.zero(FLOATS);
+    FloatVector a12 = FloatVector.zero(FLOATS);
+    FloatVector b12 = FloatVector.zero(FLOATS);
+    FloatVector a13 = FloatVector.zero(FLOATS);
+    FloatVector b13 = FloatVector.zero(FLOATS);
+    FloatVector a14 = FloatVector.zero(FLOATS);
+    FloatVector b14 = FloatVector.zero(FLOATS);
+    FloatVector a15 = FloatVector.zero(FLOATS);
+    FloatVector b15 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < columns; k++) {
+      int at = k * Lanes.BYTES;
+      IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
+      FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second0 = pair0.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
+      FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      int xAt = k * 6;
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      a00 = first0.fma(x0, a00);
+      b00 = second0.fma(x0, b00);
+      a10 = first1.fma(x0, a10);
+      b10 = second1.fma(x0, b10);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      a01 = first0.fma(x1, a01);
+      b01 = second0.fma(x1, b01);
+      a11 = first1.fma(x1, a11);
+      b11 = second1.fma(x1, b11);
+      FloatVector x2 = FloatVector.broadcast(FLOATS, x[xAt + 2]);
+      a02 = first0.fma(x2, a02);
+      b02 = second0.fma(x2, b02);
+      a12 = first1.fma(x2, a12);
+      b12 = second1.fma(x2, b12);
+      FloatVector x3 = FloatVector.broadcast(FLOATS, x[xAt + 3]);
+      a03 = first0.fma(x3, a03);
+      b03 = second0.fma(x3, b03);
+      a13 = first1.fma(x3, a13);
+      b13 = second1.fma(x3, b13);
+      FloatVector x4 = FloatVector.broadcast(FLOATS, x[xAt + 4]);
+      a04 = first0.fma(x4, a04);
+      b04 = second0.fma(x4, b04);
+      a14 = first1.fma(x4, a14);
+      b14 = second1.fma(x4, b14);
+      FloatVector x5 = FloatVector.broadcast(FLOATS, x[xAt + 5]);
+      a05 = first0.fma(x5, a05);
+      b05 = second0.fma(x5, b05);
+      a15 = first1.fma(x5, a15);
+      b15 = second1.fma(x5, b15);
+    }
+    a00.intoArray(out, 0 * LANES);
+    b00.intoArray(out, 1 * LANES);
+    a01.intoArray(out, 2 * LANES);
+    b01.intoArray(out, 3 * LANES);
+    a02.intoArray(out, 4 * LANES);
+    b02.intoArray(out, 5 * LANES);
+    a03.intoArray(out, 6 * LANES);
+    b03.intoArray(out, 7 * LANES);
+    a04.intoArray(out, 8 * LANES);
+    b04.intoArray(out, 9 * LANES);
+    a05.intoArray(out, 10 * LANES);
+    b05.intoArray(out, 11 * LANES);
+    a10.intoArray(out, 12 * LANES);
+    b10.intoArray(out, 13 * LANES);
+    a11.intoArray(out, 14 * LANES);
+    b11.intoArray(out, 15 * LANES);
+    a12.intoArray(out, 16 * LANES);
+    b12.intoArray(out, 17 * LANES);
+    a13.intoArray(out, 18 * LANES);
+    b13.intoArray(out, 19 * LANES);
+    a14.intoArray(out, 20 * LANES);
+    b14.intoArray(out, 21 * LANES);
+    a15.intoArray(out, 22 * LANES);
+    b15.intoArray(out, 23 * LANES);
+  }
+}
