@@ -14,18 +14,21 @@ import java.util.Map;
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise [#MARGIN] times plain decoding. While none does, a single sequence is probed
-/// now and then, ever more rarely, if a better acceptance could change that; where even perfect
-/// drafts would not pay, nothing is drafted at all.
+/// length must promise [#MARGIN] times plain decoding. Small batches try each kind of step a few
+/// times first. Later a few plain steps are taken among drafted ones, so that the comparison stays
+/// true; and where drafts would pay if they were better, they are tried now and then, ever more
+/// rarely, since the drafter has to catch up. Where even perfect drafts would not pay, nothing is
+/// drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
-  private static final double MARGIN = 1.06;
+  private static final double MARGIN = 1.08;
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 4;
   private static final double DECAY = 0.95;
   private static final int MEASURED_BATCH = 4;
-  private static final int FIRST_PROBE = 64;
-  private static final int LAST_PROBE = 1024;
+  private static final int CHECK_EVERY = 256;
+  private static final int LAST_CHECK = 4096;
+  private static final int CHECK_STEPS = 2;
 
   private final String drafter;
   private final int maxDraftTokens;
@@ -34,11 +37,16 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final Map<Long, History> histories = new HashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
+
+  /// Cost of an iteration by draft length for [#costsFor] running sequences; filled once a step.
+  private final double[] costs;
+
+  private int costsFor = -1;
   private int lastChoice;
   private String lastReason = "nothing measured yet";
   private int lastRunning = 1;
-  private double plainSteps;
-  private int probeAfter = FIRST_PROBE;
+  private double sinceCheck;
+  private int checkAfter = CHECK_EVERY;
   private long steps;
   private volatile SpeculationReport report;
 
@@ -70,6 +78,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     targetCosts = new StepCosts(maxStepTokens);
     draftCosts = new StepCosts(maxStepTokens);
     counts = new AcceptanceCounts(maxDraftTokens);
+    costs = new double[maxDraftTokens + 1];
     report = buildReport();
   }
 
@@ -77,22 +86,39 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   public int draftTokens(Sequence sequence, int runningSequences) {
     History history = histories.computeIfAbsent(sequence.id(), id -> new History());
     lastRunning = runningSequences;
+    if (runningSequences <= MEASURED_BATCH) {
+      int least = leastMeasured(runningSequences);
+      if (least >= 0) {
+        return choose(least, "measuring what steps cost");
+      }
+    } else if (targetCosts.isEmpty()) {
+      return choose(0, "nothing measured yet");
+    }
     int best = best(acceptance(history), runningSequences);
     if (best > 0) {
-      plainSteps = 0;
-      probeAfter = FIRST_PROBE;
-      return choose(best, "promises most tokens per second");
+      checkAfter = CHECK_EVERY;
+      return isCheck(runningSequences)
+          ? choose(0, "checking what plain decoding costs")
+          : choose(best, "promises most tokens per second");
     }
-    if (best(1, runningSequences) == 0) {
+    int hoped = best(1, runningSequences);
+    if (hoped == 0) {
       return choose(0, "even perfect drafts would not pay at this batch size");
     }
-    plainSteps += 1.0 / runningSequences;
-    if (plainSteps >= probeAfter) {
-      plainSteps = 0;
-      probeAfter = Math.min(LAST_PROBE, 2 * probeAfter);
-      return choose(1, "probe: too few drafts were accepted");
+    if (isCheck(runningSequences)) {
+      checkAfter = Math.min(LAST_CHECK, 2 * checkAfter);
+      return choose(hoped, "checking whether drafts have become better");
     }
     return choose(0, "too few drafts are accepted");
+  }
+
+  /// True for a few steps after every [#checkAfter] steps.
+  private boolean isCheck(int runningSequences) {
+    sinceCheck += 1.0 / runningSequences;
+    if (sinceCheck > checkAfter + CHECK_STEPS) {
+      sinceCheck = 0;
+    }
+    return sinceCheck > checkAfter;
   }
 
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
@@ -113,10 +139,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private int best(double acceptance, int running) {
-    int unmeasured = unmeasured(running);
-    if (unmeasured >= 0) {
-      return unmeasured;
-    }
     int best = 0;
     double most = rate(0, acceptance, running) * MARGIN;
     for (int k = 1; k <= maxDraftTokens; k++) {
@@ -129,19 +151,15 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return best;
   }
 
-  /// Before anything can be compared, the longest, the shortest and no draft are tried a few times;
-  /// -1 when that is done or when a batch is too large to try things on.
-  private int unmeasured(int running) {
-    if (running > MEASURED_BATCH && !targetCosts.isEmpty()) {
-      return -1;
+  /// Of the longest, the shortest and no draft, the one measured least; -1 when all are known.
+  private int leastMeasured(int running) {
+    int least = maxDraftTokens;
+    for (int k = 0; k <= 1; k++) {
+      if (targetCosts.samples(running * (1 + k)) < targetCosts.samples(running * (1 + least))) {
+        least = k;
+      }
     }
-    if (!targetCosts.knows(running * (1 + maxDraftTokens))) {
-      return maxDraftTokens;
-    }
-    if (!targetCosts.knows(2 * running)) {
-      return 1;
-    }
-    return targetCosts.knows(running) ? -1 : 0;
+    return targetCosts.knows(running * (1 + least)) ? -1 : least;
   }
 
   private static double expectedTokens(int draftTokens, double acceptance) {
@@ -155,8 +173,13 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private double cost(int draftTokens, int running) {
-    return targetCosts.estimate(running * (1 + draftTokens))
-        + draftTokens * draftCosts.estimate(running);
+    if (costsFor != running) {
+      for (int k = 0; k <= maxDraftTokens; k++) {
+        costs[k] = targetCosts.estimate(running * (1 + k)) + k * draftCosts.estimate(running);
+      }
+      costsFor = running;
+    }
+    return costs[draftTokens];
   }
 
   private double rate(int draftTokens, double acceptance, int running) {
@@ -195,6 +218,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       drafting += drafts.count(i) > 0 ? 1 : 0;
       deepest = Math.max(deepest, drafts.count(i));
     }
+    costsFor = -1;
     targetCosts.observe(tokens, (double) targetNanos);
     if (deepest > 0) {
       draftCosts.observe(drafting, (double) draftNanos / deepest);

@@ -2,17 +2,17 @@ package dev.krait.speculation;
 
 /// Measured time of steps by their number of tokens.
 ///
-/// Of the first few measurements of a size the least counts, since before the code is compiled a
-/// step can take a hundred times its time; then a running mean follows. When one size gets slower
-/// or faster, the others follow a little: they were measured at another time, on the same machine.
-/// Between measured sizes the time is interpolated, beyond them extrapolated.
+/// What disturbs a measurement (code that is not compiled yet, a thread that waits for its
+/// processor) only ever adds time, so the estimate follows smaller values quickly and larger ones
+/// slowly. Between measured sizes the time is interpolated, beyond them extrapolated.
 final class StepCosts {
-  private static final double WEIGHT = 0.1;
-  private static final double DRIFT = 0.02;
-  private static final int FIRST_SAMPLES = 4;
+  private static final double WEIGHT_DOWN = 0.3;
+  private static final double WEIGHT_UP = 0.03;
+  private static final int FIRST_SAMPLES = 6;
 
   private final double[] nanos;
   private final int[] samples;
+  private int largest = -1;
 
   StepCosts(int maxTokens) {
     nanos = new double[maxTokens + 1];
@@ -25,30 +25,34 @@ final class StepCosts {
       return;
     }
     samples[tokens] = Math.min(samples[tokens] + 1, FIRST_SAMPLES + 1);
+    largest = Math.max(largest, tokens);
     if (samples[tokens] == 1) {
       nanos[tokens] = stepNanos;
     } else if (samples[tokens] <= FIRST_SAMPLES) {
       nanos[tokens] = Math.min(nanos[tokens], stepNanos);
     } else {
-      double change = Math.clamp(stepNanos / nanos[tokens] - 1, -0.5, 0.5);
-      for (int t = 0; t < nanos.length; t++) {
-        nanos[t] *= 1 + change * (t == tokens ? WEIGHT : DRIFT);
-      }
+      double change = Math.min(stepNanos - nanos[tokens], nanos[tokens]);
+      nanos[tokens] += change * (change < 0 ? WEIGHT_DOWN : WEIGHT_UP);
     }
   }
 
   /// True when a size has been measured often enough to be believed.
   boolean knows(int tokens) {
-    return tokens < nanos.length && samples[tokens] >= FIRST_SAMPLES;
+    return tokens >= nanos.length || samples[tokens] >= FIRST_SAMPLES;
+  }
+
+  /// How often a size has been measured, as far as it matters.
+  int samples(int tokens) {
+    return tokens < nanos.length ? samples[tokens] : FIRST_SAMPLES;
   }
 
   /// True when nothing is known.
   boolean isEmpty() {
-    return lower(nanos.length - 1) < 0;
+    return largest < 0;
   }
 
   private int lower(int tokens) {
-    int t = Math.min(tokens, nanos.length - 1);
+    int t = Math.min(tokens, largest);
     while (t >= 0 && samples[t] == 0) {
       t--;
     }
@@ -57,16 +61,16 @@ final class StepCosts {
 
   private int upper(int tokens) {
     int t = tokens;
-    while (t < nanos.length && samples[t] == 0) {
+    while (t <= largest && samples[t] == 0) {
       t++;
     }
-    return t < nanos.length ? t : -1;
+    return t <= largest ? t : -1;
   }
 
   /// Estimated nanoseconds of a step of so many tokens; 0 when nothing is known.
   double estimate(int tokens) {
     int below = lower(tokens);
-    int above = tokens < nanos.length ? upper(tokens) : -1;
+    int above = upper(tokens);
     if (below == tokens) {
       return nanos[below];
     }
