@@ -6,10 +6,8 @@ import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.tensor.Rows;
-import java.util.Arrays;
 
-/// The Mamba-1 scan of one sequence: replay, advance, evaluate, in this order, one token after
-/// another.
+/// The Mamba-1 recurrence of one sequence, one token after another.
 final class ReferenceSelectiveScan {
   private final Mamba1 mixer;
   private final StateCache cache;
@@ -23,9 +21,6 @@ final class ReferenceSelectiveScan {
   /// window.
   private final float[] inputs;
 
-  private float[] state;
-  private int stateFrom;
-
   ReferenceSelectiveScan(
       Mamba1 mixer, Mamba1Weights weights, StateCache cache, StepInputs step, int sequence) {
     this.mixer = mixer;
@@ -36,46 +31,32 @@ final class ReferenceSelectiveScan {
     d = HostBuffer.floats(weights.d());
     bias = HostBuffer.floats(weights.timeStepBias());
     inputs = new float[mixer.inputElements()];
-    state = HostBuffer.floats(cache.state());
-    stateFrom = step.stateSlot[sequence] * mixer.innerDim() * mixer.stateDim();
   }
 
   void run(Rows dst, Rows x, Rows timeStep, Rows b, Rows c, Rows z) {
     int stateElements = mixer.innerDim() * mixer.stateDim();
-    if (step.startsFresh(sequence)) {
-      Arrays.fill(state, stateFrom, stateFrom + stateElements, 0);
-    }
-    int heldFrom = step.firstPosition[sequence] - step.heldTokens[sequence];
-    replay(heldFrom - step.foldTokens[sequence], step.foldTokens[sequence]);
-    int direct = step.directTokens[sequence];
-    for (int j = 0; j < step.tokenCount[sequence]; j++) {
-      if (j == direct) {
-        state = Arrays.copyOfRange(state, stateFrom, stateFrom + stateElements);
-        stateFrom = 0;
-        replay(heldFrom, step.heldTokens[sequence]);
-      }
-      int row = step.firstToken[sequence] + j;
-      loadInputs(row, x, timeStep, b);
-      if (j >= direct) {
-        int to = windowFrom(step.firstPosition[sequence] + j);
-        System.arraycopy(inputs, 0, HostBuffer.floats(cache.window()), to, inputs.length);
-      }
-      advance();
-      output(row, dst, c, z);
-    }
-  }
+    ReferenceReplay.run(
+        cache,
+        step,
+        sequence,
+        stateElements,
+        inputs,
+        new ReferenceReplay.Recurrence() {
+          @Override
+          public void load(int row) {
+            loadInputs(row, x, timeStep, b);
+          }
 
-  private void replay(int firstPosition, int tokens) {
-    for (int j = 0; j < tokens; j++) {
-      int from = windowFrom(firstPosition + j);
-      System.arraycopy(HostBuffer.floats(cache.window()), from, inputs, 0, inputs.length);
-      advance();
-    }
-  }
+          @Override
+          public void advance(float[] state, int from) {
+            advanceState(state, from);
+          }
 
-  private int windowFrom(int position) {
-    int slotRow = step.stateSlot[sequence] * cache.windowTokens();
-    return (slotRow + position % cache.windowTokens()) * inputs.length;
+          @Override
+          public void output(int row, float[] state, int from) {
+            writeOutput(row, state, from, dst, c, z);
+          }
+        });
   }
 
   private void loadInputs(int row, Rows x, Rows timeStep, Rows b) {
@@ -89,7 +70,7 @@ final class ReferenceSelectiveScan {
     }
   }
 
-  private void advance() {
+  private void advanceState(float[] state, int stateFrom) {
     int inner = mixer.innerDim();
     for (int n = 0; n < mixer.stateDim(); n++) {
       for (int c = 0; c < inner; c++) {
@@ -102,7 +83,7 @@ final class ReferenceSelectiveScan {
     }
   }
 
-  private void output(int row, Rows dst, Rows cVectors, Rows z) {
+  private void writeOutput(int row, float[] state, int stateFrom, Rows dst, Rows cVectors, Rows z) {
     int inner = mixer.innerDim();
     for (int c = 0; c < inner; c++) {
       float sum = d[c] * inputs[c];

@@ -6,10 +6,8 @@ import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.tensor.Rows;
-import java.util.Arrays;
 
-/// The Mamba-2 scan of one sequence: replay, advance, evaluate, in this order, one token after
-/// another.
+/// The Mamba-2 recurrence of one sequence, one token after another.
 final class ReferenceSsdScan {
   private final Mamba2 mixer;
   private final StateCache cache;
@@ -23,9 +21,6 @@ final class ReferenceSsdScan {
   /// the window.
   private final float[] inputs;
 
-  private float[] state;
-  private int stateFrom;
-
   ReferenceSsdScan(
       Mamba2 mixer, Mamba2Weights weights, StateCache cache, StepInputs step, int sequence) {
     this.mixer = mixer;
@@ -36,46 +31,32 @@ final class ReferenceSsdScan {
     d = HostBuffer.floats(weights.d());
     bias = HostBuffer.floats(weights.timeStepBias());
     inputs = new float[mixer.inputElements()];
-    state = HostBuffer.floats(cache.state());
-    stateFrom = step.stateSlot[sequence] * mixer.innerDim() * mixer.stateDim();
   }
 
   void run(Rows dst, Rows xbc, Rows timeStep) {
     int stateElements = mixer.innerDim() * mixer.stateDim();
-    if (step.startsFresh(sequence)) {
-      Arrays.fill(state, stateFrom, stateFrom + stateElements, 0);
-    }
-    int heldFrom = step.firstPosition[sequence] - step.heldTokens[sequence];
-    replay(heldFrom - step.foldTokens[sequence], step.foldTokens[sequence]);
-    int direct = step.directTokens[sequence];
-    for (int j = 0; j < step.tokenCount[sequence]; j++) {
-      if (j == direct) {
-        state = Arrays.copyOfRange(state, stateFrom, stateFrom + stateElements);
-        stateFrom = 0;
-        replay(heldFrom, step.heldTokens[sequence]);
-      }
-      int row = step.firstToken[sequence] + j;
-      loadInputs(row, xbc, timeStep);
-      if (j >= direct) {
-        int to = windowFrom(step.firstPosition[sequence] + j);
-        System.arraycopy(inputs, 0, HostBuffer.floats(cache.window()), to, inputs.length);
-      }
-      advance();
-      output(row, dst, xbc);
-    }
-  }
+    ReferenceReplay.run(
+        cache,
+        step,
+        sequence,
+        stateElements,
+        inputs,
+        new ReferenceReplay.Recurrence() {
+          @Override
+          public void load(int row) {
+            loadInputs(row, xbc, timeStep);
+          }
 
-  private void replay(int firstPosition, int tokens) {
-    for (int j = 0; j < tokens; j++) {
-      int from = windowFrom(firstPosition + j);
-      System.arraycopy(HostBuffer.floats(cache.window()), from, inputs, 0, inputs.length);
-      advance();
-    }
-  }
+          @Override
+          public void advance(float[] state, int from) {
+            advanceState(state, from);
+          }
 
-  private int windowFrom(int position) {
-    int slotRow = step.stateSlot[sequence] * cache.windowTokens();
-    return (slotRow + position % cache.windowTokens()) * inputs.length;
+          @Override
+          public void output(int row, float[] state, int from) {
+            writeOutput(row, state, from, dst, xbc);
+          }
+        });
   }
 
   private int stepSizesFrom() {
@@ -91,7 +72,7 @@ final class ReferenceSsdScan {
     }
   }
 
-  private void advance() {
+  private void advanceState(float[] state, int stateFrom) {
     int headDim = mixer.headDim();
     int stateDim = mixer.stateDim();
     for (int h = 0; h < mixer.heads(); h++) {
@@ -108,7 +89,7 @@ final class ReferenceSsdScan {
     }
   }
 
-  private void output(int row, Rows dst, Rows xbc) {
+  private void writeOutput(int row, float[] state, int stateFrom, Rows dst, Rows xbc) {
     int headDim = mixer.headDim();
     int stateDim = mixer.stateDim();
     int cFrom = mixer.xDim() + mixer.bGroups() * stateDim;
