@@ -13,6 +13,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// `x` holds the tokens side by side, column after column. Each accumulator lane is one output's
 /// chain over the columns, as everywhere. The loops call the vectors' own methods only: the
 /// compiler stops inlining ours once a loop is this long, and every vector would become an object.
+@SuppressWarnings("checkstyle:methodlength") // as long as the registers are many
 final class Bf16Streams {
   private static final int LANES = Lanes.COUNT;
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
