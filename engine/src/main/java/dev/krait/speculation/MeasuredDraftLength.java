@@ -14,21 +14,24 @@ import java.util.Map;
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise [#MARGIN] times plain decoding. Small batches try each kind of step a few
-/// times first. Later a few plain steps are taken among drafted ones, so that the comparison stays
-/// true; and where drafts would pay if they were better, they are tried now and then, ever more
-/// rarely, since the drafter has to catch up. Where even perfect drafts would not pay, nothing is
-/// drafted.
+/// length must promise [#MARGIN] times plain decoding. A single sequence tries each kind of step a
+/// few times first. Later a few plain steps or longest drafts are taken among the others, so that
+/// the comparison stays true; and where drafts would pay if they were better, they are tried now
+/// and then, ever more rarely, if it is cheap for the drafter to catch up. Where even perfect
+/// drafts would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
   private static final double MARGIN = 1.08;
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 4;
   private static final double DECAY = 0.95;
-  private static final int MEASURED_BATCH = 4;
+  private static final int MEASURED_BATCH = 1;
   private static final int CHECK_EVERY = 256;
   private static final int LAST_CHECK = 4096;
-  private static final int CHECK_STEPS = 2;
+  private static final int CHECK_STEPS = 3;
+
+  /// Of draft steps, which take a token at a time; catching up takes many at a time and less.
+  private static final double CATCH_UP_SHARE = 0.08;
 
   private final String drafter;
   private final int maxDraftTokens;
@@ -46,6 +49,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private String lastReason = "nothing measured yet";
   private int lastRunning = 1;
   private double sinceCheck;
+  private boolean checksLongest;
   private int checkAfter = CHECK_EVERY;
   private long steps;
   private volatile SpeculationReport report;
@@ -98,18 +102,25 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     if (best > 0) {
       checkAfter = CHECK_EVERY;
       return isCheck(runningSequences)
-          ? choose(0, "checking what plain decoding costs")
+          ? choose(checksLongest ? maxDraftTokens : 0, "checking what another length costs")
           : choose(best, "promises most tokens per second");
     }
     int hoped = best(1, runningSequences);
     if (hoped == 0) {
       return choose(0, "even perfect drafts would not pay at this batch size");
     }
-    if (isCheck(runningSequences)) {
+    if (canCatchUp(runningSequences) && isCheck(runningSequences)) {
       checkAfter = Math.min(LAST_CHECK, 2 * checkAfter);
       return choose(hoped, "checking whether drafts have become better");
     }
     return choose(0, "too few drafts are accepted");
+  }
+
+  /// True when a drafter that has not followed can catch up for a small share of the time that the
+  /// tokens took.
+  private boolean canCatchUp(int runningSequences) {
+    double catchUp = runningSequences * draftCosts.estimate(1);
+    return catchUp <= CATCH_UP_SHARE * targetCosts.estimate(runningSequences);
   }
 
   /// True for a few steps after every [#checkAfter] steps.
@@ -117,6 +128,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     sinceCheck += 1.0 / runningSequences;
     if (sinceCheck > checkAfter + CHECK_STEPS) {
       sinceCheck = 0;
+      checksLongest = !checksLongest;
     }
     return sinceCheck > checkAfter;
   }

@@ -81,19 +81,9 @@ final class StepCosts {
       return nanos[above] * (1 + (double) tokens / above) / 2;
     }
     if (above < 0) {
-      return nanos[below] + (tokens - below) * slopeAt(below);
+      return nanos[below] * tokens / Math.max(1, below);
     }
     double share = (double) (tokens - below) / (above - below);
     return nanos[below] + share * (nanos[above] - nanos[below]);
-  }
-
-  /// Nanoseconds that one more token costs beyond the largest measured size: as between the two
-  /// largest, or a quarter of the mean.
-  private double slopeAt(int largest) {
-    int next = lower(largest - 1);
-    if (next <= 0) {
-      return nanos[largest] / (4.0 * Math.max(1, largest));
-    }
-    return Math.max(0, (nanos[largest] - nanos[next]) / (largest - next));
   }
 }
