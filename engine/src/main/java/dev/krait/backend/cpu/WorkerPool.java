@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /// worker without work spins for some microseconds, so that the next operation of a step finds it
 /// awake, then parks: an idle pool uses no CPU. Dispatching allocates nothing.
 final class WorkerPool implements AutoCloseable {
-  private static final long SPIN_NANOS = 60_000;
+  private static final long SPIN_NANOS = 250_000;
   private static final int SPINS_PER_CLOCK_READ = 64;
   private static final int CHUNKS_PER_THREAD = 8;
   private static final long LEFT_MASK = 0xffffffffL;
