@@ -25,7 +25,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 4;
   private static final double DECAY = 0.95;
-  private static final int MEASURED_BATCH = 1;
+  private static final int MEASURED_BATCH = 8;
+  private static final int SAMPLES_ALONE = 6;
+  private static final int SAMPLES_TOGETHER = 2;
   private static final int CHECK_EVERY = 256;
   private static final int LAST_CHECK = 4096;
   private static final int CHECK_STEPS = 3;
@@ -171,7 +173,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
         least = k;
       }
     }
-    return targetCosts.knows(running * (1 + least)) ? -1 : least;
+    int enough = running == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER;
+    return targetCosts.samples(running * (1 + least)) >= enough ? -1 : least;
   }
 
   private static double expectedTokens(int draftTokens, double acceptance) {

@@ -36,11 +36,6 @@ final class StepCosts {
     }
   }
 
-  /// True when a size has been measured often enough to be believed.
-  boolean knows(int tokens) {
-    return tokens >= nanos.length || samples[tokens] >= FIRST_SAMPLES;
-  }
-
   /// How often a size has been measured, as far as it matters.
   int samples(int tokens) {
     return tokens < nanos.length ? samples[tokens] : FIRST_SAMPLES;

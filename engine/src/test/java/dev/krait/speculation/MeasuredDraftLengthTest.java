@@ -1,0 +1,112 @@
+package dev.krait.speculation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.cache.SequenceMemory;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.StopConditions;
+import dev.krait.generation.TokenIds;
+import dev.krait.runner.Drafts;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepPlan;
+import dev.krait.testing.FlatMemory;
+import java.util.function.IntToLongFunction;
+import org.junit.jupiter.api.Test;
+
+/// The policy against a machine of known costs and a drafter of known quality.
+class MeasuredDraftLengthTest {
+  private static final int MAX_DRAFTS = 4;
+  private static final long DRAFT_NANOS = 20_000;
+
+  /// A sequence with one token to compute.
+  private record OneToken(long id) implements Sequence {
+    @Override
+    public GenerationRequest request() {
+      return GenerationRequest.of(
+          "test",
+          TokenIds.of(1),
+          SamplingParams.greedy(),
+          new StopConditions(9, 0, TokenIds.empty()));
+    }
+
+    @Override
+    public int promptTokens() {
+      return 1;
+    }
+
+    @Override
+    public int tokens() {
+      return 1;
+    }
+
+    @Override
+    public int computedTokens() {
+      return 0;
+    }
+
+    @Override
+    public int tokenAt(int position) {
+      return 1;
+    }
+
+    @Override
+    public SequenceMemory memory() {
+      return new FlatMemory(0, 0, 1);
+    }
+  }
+
+  /// Runs steps of one sequence of which each accepts `accepted` drafts at most, and counts drafted
+  /// tokens of the last ones.
+  private static int drafted(
+      MeasuredDraftLength policy, int steps, int accepted, IntToLongFunction targetNanos) {
+    Sequence sequence = new OneToken(1);
+    StepPlan plan = new StepPlan(1);
+    Drafts drafts = new Drafts(1, MAX_DRAFTS, 8);
+    int drafted = 0;
+    for (int i = 0; i < steps; i++) {
+      int length = policy.draftTokens(sequence, 1);
+      plan.clear();
+      plan.add(sequence, 1, length);
+      drafts.clear();
+      for (int j = 0; j < length; j++) {
+        drafts.next(0).setCertain(1);
+        drafts.add(0, 1);
+      }
+      policy.observeStep(plan, drafts, length * DRAFT_NANOS, targetNanos.applyAsLong(1 + length));
+      policy.observe(sequence, length, Math.min(length, accepted));
+      drafted += i >= steps - 100 ? length : 0;
+    }
+    return drafted;
+  }
+
+  @Test
+  void rightDraftsOnAMachineWhereTokensAreFreeAreAsLongAsAllowed() {
+    MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
+    assertThat(drafted(policy, 400, MAX_DRAFTS, tokens -> 1_000_000)).isGreaterThan(380);
+    assertThat(policy.report().acceptance()).isGreaterThan(0.9);
+    assertThat(policy.report().choices()).hasSize(MAX_DRAFTS + 1);
+  }
+
+  @Test
+  void nothingIsDraftedWhereEvenPerfectDraftsWouldNotPay() {
+    MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
+    assertThat(drafted(policy, 400, MAX_DRAFTS, tokens -> tokens * 1_000_000L)).isZero();
+    assertThat(policy.report().reason()).contains("even perfect drafts");
+  }
+
+  @Test
+  void wrongDraftsAreGivenUpAndTakenUpAgainWhenTheyGetBetter() {
+    MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
+    IntToLongFunction cheap = tokens -> 1_000_000 + 50_000L * tokens;
+    assertThat(drafted(policy, 800, 0, cheap)).isLessThan(20);
+    assertThat(drafted(policy, 3000, MAX_DRAFTS, cheap)).isGreaterThan(300);
+  }
+
+  @Test
+  void partlyRightDraftsAreShorter() {
+    MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
+    int drafted = drafted(policy, 800, 1, tokens -> 1_000_000 + 200_000L * tokens);
+    assertThat(drafted).isBetween(80, 250);
+  }
+}
