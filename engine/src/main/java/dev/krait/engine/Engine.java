@@ -5,6 +5,7 @@ import dev.krait.backend.Backends;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePools;
 import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.runner.BackendModelRunner;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// A model that serves generations in this process: loader, backend, pools, scheduler, runner and
 /// drafter, wired.
@@ -220,15 +222,14 @@ public final class Engine implements AutoCloseable {
     closeAll(resources, null);
   }
 
-  private static void closeAll(
-      List<AutoCloseable> resources, @org.jspecify.annotations.Nullable RuntimeException first) {
+  private static void closeAll(List<AutoCloseable> resources, @Nullable RuntimeException first) {
     RuntimeException failure = first;
     for (AutoCloseable resource : resources.reversed()) {
       try {
         resource.close();
       } catch (Exception next) {
         if (failure == null) {
-          failure = new EngineException(dev.krait.error.ErrorCode.INTERNAL, "close failed", next);
+          failure = new EngineException(ErrorCode.INTERNAL, "close failed", next);
         } else {
           failure.addSuppressed(next);
         }

@@ -1,6 +1,7 @@
 package dev.krait.runner;
 
 import dev.krait.sampling.Distribution;
+import java.util.Arrays;
 
 /// Proposed tokens of a step, by the plan's entries. Refilled by a drafter each step.
 public final class Drafts {
@@ -21,7 +22,7 @@ public final class Drafts {
 
   /// Forgets all drafts.
   public void clear() {
-    java.util.Arrays.fill(counts, 0);
+    Arrays.fill(counts, 0);
   }
 
   /// Drafts of an entry.

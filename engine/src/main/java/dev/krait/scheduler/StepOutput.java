@@ -1,6 +1,7 @@
 package dev.krait.scheduler;
 
 import dev.krait.generation.TokenLogprobs;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -61,10 +62,10 @@ public final class StepOutput {
 
   /// Forgets everything.
   public void clear() {
-    java.util.Arrays.fill(counts, 0);
-    java.util.Arrays.fill(drafted, 0);
-    java.util.Arrays.fill(logprobs, null);
-    java.util.Arrays.fill(promptLogprobs, List.of());
+    Arrays.fill(counts, 0);
+    Arrays.fill(drafted, 0);
+    Arrays.fill(logprobs, null);
+    Arrays.fill(promptLogprobs, List.of());
   }
 
   /// Appends a new token to an entry.

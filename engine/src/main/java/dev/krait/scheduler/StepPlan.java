@@ -1,5 +1,7 @@
 package dev.krait.scheduler;
 
+import java.util.Arrays;
+
 /// The work of one step: for each scheduled sequence, how many of its known tokens to compute and
 /// how many drafts to verify.
 ///
@@ -62,7 +64,7 @@ public final class StepPlan {
 
   /// Empties the plan.
   public void clear() {
-    java.util.Arrays.fill(sequences, 0, size, null);
+    Arrays.fill(sequences, 0, size, null);
     size = 0;
     totalTokens = 0;
   }

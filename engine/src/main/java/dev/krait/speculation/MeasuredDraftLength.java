@@ -14,11 +14,11 @@ import java.util.Map;
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise [#MARGIN] times plain decoding. A single sequence tries each kind of step a
-/// few times first. Later a few plain steps or longest drafts are taken among the others, so that
-/// the comparison stays true; and where drafts would pay if they were better, they are tried now
-/// and then, ever more rarely, if it is cheap for the drafter to catch up. Where even perfect
-/// drafts would not pay, nothing is drafted.
+/// length must promise [#MARGIN] times plain decoding. Small batches try each kind of step a few
+/// times first. Later a few plain steps or longest drafts are taken among the others, so that the
+/// comparison stays true; and where drafts would pay if they were better, they are tried now and
+/// then, ever more rarely, if it is cheap for the drafter to catch up. Where even perfect drafts
+/// would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
   private static final double MARGIN = 1.08;
@@ -39,7 +39,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final int maxDraftTokens;
   private final StepCosts targetCosts;
   private final StepCosts draftCosts;
-  private final Map<Long, History> histories = new HashMap<>();
+  private final Map<Long, Acceptance> bySequence = new HashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
 
@@ -71,10 +71,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     }
   }
 
-  private static final class History {
-    final Acceptance acceptance = new Acceptance();
-  }
-
   /// A policy that chooses from 0 to `maxDraftTokens`.
   ///
   /// @param maxStepTokens most tokens of a target step
@@ -90,7 +86,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   @Override
   public int draftTokens(Sequence sequence, int runningSequences) {
-    History history = histories.computeIfAbsent(sequence.id(), id -> new History());
     lastRunning = runningSequences;
     if (runningSequences <= MEASURED_BATCH) {
       int least = leastMeasured(runningSequences);
@@ -100,7 +95,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     } else if (targetCosts.isEmpty()) {
       return choose(0, "nothing measured yet");
     }
-    int best = best(acceptance(history), runningSequences);
+    int best = best(acceptance(sequence), runningSequences);
     if (best > 0) {
       checkAfter = CHECK_EVERY;
       return isCheck(runningSequences)
@@ -148,8 +143,12 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return draftTokens;
   }
 
-  private double acceptance(History history) {
-    return history.acceptance.estimate(overall.estimate(PRIOR_ACCEPTANCE));
+  private Acceptance of(Sequence sequence) {
+    return bySequence.computeIfAbsent(sequence.id(), id -> new Acceptance());
+  }
+
+  private double acceptance(Sequence sequence) {
+    return of(sequence).estimate(overall.estimate(PRIOR_ACCEPTANCE));
   }
 
   private int best(double acceptance, int running) {
@@ -207,17 +206,14 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       return;
     }
     int tried = Math.min(accepted + 1, drafted);
-    histories
-        .computeIfAbsent(sequence.id(), id -> new History())
-        .acceptance
-        .observe(accepted, tried);
+    of(sequence).observe(accepted, tried);
     overall.observe(accepted, tried);
     counts.observe(drafted, accepted);
   }
 
   @Override
   public void forget(long sequenceId) {
-    histories.remove(sequenceId);
+    bySequence.remove(sequenceId);
   }
 
   @Override

@@ -4,7 +4,8 @@ package dev.krait.speculation;
 ///
 /// What disturbs a measurement (code that is not compiled yet, a thread that waits for its
 /// processor) only ever adds time, so the estimate follows smaller values quickly and larger ones
-/// slowly. Between measured sizes the time is interpolated, beyond them extrapolated.
+/// slowly. Between measured sizes the time is interpolated; beyond the largest it grows with the
+/// tokens, so that only a measurement can show that more of them are cheap.
 final class StepCosts {
   private static final double WEIGHT_DOWN = 0.3;
   private static final double WEIGHT_UP = 0.03;

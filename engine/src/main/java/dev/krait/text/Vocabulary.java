@@ -24,7 +24,6 @@ final class Vocabulary {
   record Piece(int id, String text, boolean added, boolean special) {}
 
   private final @Nullable String[] pieces;
-  private final BitSet added = new BitSet();
   private final BitSet special = new BitSet();
   private final Map<String, Integer> ids;
 
@@ -53,7 +52,6 @@ final class Vocabulary {
   private void put(Piece piece) {
     pieces[piece.id()] = piece.text();
     ids.put(piece.text(), piece.id());
-    added.set(piece.id(), piece.added());
     special.set(piece.id(), piece.special());
   }
 
@@ -68,10 +66,6 @@ final class Vocabulary {
   String piece(int id) {
     String piece = id >= 0 && id < pieces.length ? pieces[id] : null;
     return piece == null ? "" : piece;
-  }
-
-  boolean isAdded(int id) {
-    return has(id) && added.get(id);
   }
 
   boolean isSpecial(int id) {

@@ -30,6 +30,10 @@ public final class ReferenceOps implements Ops {
     return rows.offset() + row * rows.stride();
   }
 
+  static float value(Rows rows, int row, int column) {
+    return floats(rows)[at(rows, row) + column];
+  }
+
   static float silu(float v) {
     return (float) (v / (1 + Math.exp(-v)));
   }

@@ -62,11 +62,11 @@ final class ReferenceSelectiveScan {
   private void loadInputs(int row, Rows x, Rows timeStep, Rows b) {
     int inner = mixer.innerDim();
     for (int c = 0; c < inner; c++) {
-      inputs[c] = value(x, row, c);
-      inputs[inner + c] = ReferenceOps.softplus(value(timeStep, row, c) + bias[c]);
+      inputs[c] = ReferenceOps.value(x, row, c);
+      inputs[inner + c] = ReferenceOps.softplus(ReferenceOps.value(timeStep, row, c) + bias[c]);
     }
     for (int i = 0; i < mixer.bGroups() * mixer.stateDim(); i++) {
-      inputs[2 * inner + i] = value(b, row, i);
+      inputs[2 * inner + i] = ReferenceOps.value(b, row, i);
     }
   }
 
@@ -88,15 +88,11 @@ final class ReferenceSelectiveScan {
     for (int c = 0; c < inner; c++) {
       float sum = d[c] * inputs[c];
       for (int n = 0; n < mixer.stateDim(); n++) {
-        float weight = value(cVectors, row, mixer.cGroup(c) * mixer.stateDim() + n);
+        float weight = ReferenceOps.value(cVectors, row, mixer.cGroup(c) * mixer.stateDim() + n);
         sum = Math.fma(weight, state[stateFrom + n * inner + c], sum);
       }
       HostBuffer.floats(dst.buffer())[dst.offset() + row * dst.stride() + c] =
-          sum * ReferenceOps.silu(value(z, row, c));
+          sum * ReferenceOps.silu(ReferenceOps.value(z, row, c));
     }
-  }
-
-  private static float value(Rows rows, int row, int column) {
-    return HostBuffer.floats(rows.buffer())[rows.offset() + row * rows.stride() + column];
   }
 }

@@ -65,10 +65,11 @@ final class ReferenceSsdScan {
 
   private void loadInputs(int row, Rows xbc, Rows timeStep) {
     for (int i = 0; i < stepSizesFrom(); i++) {
-      inputs[i] = value(xbc, row, i);
+      inputs[i] = ReferenceOps.value(xbc, row, i);
     }
     for (int h = 0; h < mixer.heads(); h++) {
-      inputs[stepSizesFrom() + h] = ReferenceOps.softplus(value(timeStep, row, h) + bias[h]);
+      inputs[stepSizesFrom() + h] =
+          ReferenceOps.softplus(ReferenceOps.value(timeStep, row, h) + bias[h]);
     }
   }
 
@@ -97,15 +98,11 @@ final class ReferenceSsdScan {
       for (int p = 0; p < headDim; p++) {
         float sum = d[h] * inputs[mixer.xHead(h) * headDim + p];
         for (int n = 0; n < stateDim; n++) {
-          float weight = value(xbc, row, cFrom + mixer.cGroup(h) * stateDim + n);
+          float weight = ReferenceOps.value(xbc, row, cFrom + mixer.cGroup(h) * stateDim + n);
           sum = Math.fma(weight, state[stateFrom + (h * stateDim + n) * headDim + p], sum);
         }
         HostBuffer.floats(dst.buffer())[dst.offset() + row * dst.stride() + h * headDim + p] = sum;
       }
     }
-  }
-
-  private static float value(Rows rows, int row, int column) {
-    return HostBuffer.floats(rows.buffer())[rows.offset() + row * rows.stride() + column];
   }
 }
