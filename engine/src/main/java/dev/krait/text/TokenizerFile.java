@@ -115,7 +115,6 @@ final class TokenizerFile {
             new Vocabulary.Piece(
                 token.path("id").intValue(),
                 token.path("content").stringValue(),
-                true,
                 token.path("special").asBoolean(false)));
       }
     }
@@ -143,7 +142,7 @@ final class TokenizerFile {
         if (parser.nextToken() != JsonToken.VALUE_NUMBER_INT) {
           throw EngineException.invalidCheckpoint("model.vocab: id of '" + text + "' is no number");
         }
-        pieces.add(new Vocabulary.Piece(parser.getIntValue(), text, false, false));
+        pieces.add(new Vocabulary.Piece(parser.getIntValue(), text, false));
       }
     }
 
@@ -153,7 +152,7 @@ final class TokenizerFile {
         if (parser.nextToken() != JsonToken.VALUE_STRING) {
           throw EngineException.invalidCheckpoint("model.vocab: piece " + pieces.size());
         }
-        pieces.add(new Vocabulary.Piece(pieces.size(), parser.getString(), false, false));
+        pieces.add(new Vocabulary.Piece(pieces.size(), parser.getString(), false));
         while (parser.nextToken() != JsonToken.END_ARRAY) {
           parser.skipChildren();
         }

@@ -20,8 +20,8 @@ final class Vocabulary {
   /// Ids beyond this are taken for a broken file, not for a vocabulary.
   private static final int MAX_ID = (1 << 24) - 1;
 
-  /// A piece: its id, its spelling in the file, and what the file says about added tokens.
-  record Piece(int id, String text, boolean added, boolean special) {}
+  /// A piece: its id, its spelling in the file, and whether it is special.
+  record Piece(int id, String text, boolean special) {}
 
   private final @Nullable String[] pieces;
   private final BitSet special = new BitSet();
