@@ -74,10 +74,12 @@ final class OpScenarios {
         all.add(matmul(1, 40, columns, dtype));
         all.add(matmul(9, 40, columns, dtype));
       }
-      for (int tokens : new int[] {0, 2, 4, 5, 6, 7, 8, 11, 12, 13, 16, 31, 97, 200}) {
+      for (int tokens : new int[] {0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 31, 97, 200}) {
         all.add(matmul(tokens, 40, 48, dtype));
       }
-      all.add(matmul(1, 1500, 300, dtype));
+      for (int tokens : new int[] {1, 2, 5, 8, 14}) {
+        all.add(matmul(tokens, 1500, 300, dtype));
+      }
       all.add(matmul(110, 700, 530, dtype));
       all.add(
           new Scenario(

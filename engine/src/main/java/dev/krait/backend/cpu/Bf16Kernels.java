@@ -133,6 +133,52 @@ final class Bf16Kernels {
     b3.intoArray(acc, to + 7 * LANES);
   }
 
+  /// 5 tokens by one tile: adds `count` columns to `acc[5, tile rows]`.
+  static void tokens5(
+      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 7 * LANES);
+    FloatVector a4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 8 * LANES);
+    FloatVector b4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 9 * LANES);
+    for (int k = 0; k < count; k++) {
+      IntVector pair = load(w, from + k * Lanes.BYTES);
+      FloatVector first = first(pair);
+      FloatVector second = second(pair);
+      int at = xFrom + k * 5;
+      FloatVector x0 = FloatVector.broadcast(Lanes.FLOATS, x[at]);
+      a0 = first.fma(x0, a0);
+      b0 = second.fma(x0, b0);
+      FloatVector x1 = FloatVector.broadcast(Lanes.FLOATS, x[at + 1]);
+      a1 = first.fma(x1, a1);
+      b1 = second.fma(x1, b1);
+      FloatVector x2 = FloatVector.broadcast(Lanes.FLOATS, x[at + 2]);
+      a2 = first.fma(x2, a2);
+      b2 = second.fma(x2, b2);
+      FloatVector x3 = FloatVector.broadcast(Lanes.FLOATS, x[at + 3]);
+      a3 = first.fma(x3, a3);
+      b3 = second.fma(x3, b3);
+      FloatVector x4 = FloatVector.broadcast(Lanes.FLOATS, x[at + 4]);
+      a4 = first.fma(x4, a4);
+      b4 = second.fma(x4, b4);
+    }
+    a0.intoArray(acc, to + 0 * LANES);
+    b0.intoArray(acc, to + 1 * LANES);
+    a1.intoArray(acc, to + 2 * LANES);
+    b1.intoArray(acc, to + 3 * LANES);
+    a2.intoArray(acc, to + 4 * LANES);
+    b2.intoArray(acc, to + 5 * LANES);
+    a3.intoArray(acc, to + 6 * LANES);
+    b3.intoArray(acc, to + 7 * LANES);
+    a4.intoArray(acc, to + 8 * LANES);
+    b4.intoArray(acc, to + 9 * LANES);
+  }
+
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
   static void tokens6(
       MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {

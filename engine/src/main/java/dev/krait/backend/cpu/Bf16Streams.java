@@ -24,29 +24,30 @@ final class Bf16Streams {
 
   private Bf16Streams() {}
 
-  /// 2 tokens by 4 tiles: `out[tile, token, tile rows]` over all columns.
-  static void tokens2by4(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+  /// 2 tokens by 4 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
+  static void tokens2by4(
+      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
     int from2 = from[2];
     int from3 = from[3];
-    FloatVector a00 = FloatVector.zero(FLOATS);
-    FloatVector b00 = FloatVector.zero(FLOATS);
-    FloatVector a01 = FloatVector.zero(FLOATS);
-    FloatVector b01 = FloatVector.zero(FLOATS);
-    FloatVector a10 = FloatVector.zero(FLOATS);
-    FloatVector b10 = FloatVector.zero(FLOATS);
-    FloatVector a11 = FloatVector.zero(FLOATS);
-    FloatVector b11 = FloatVector.zero(FLOATS);
-    FloatVector a20 = FloatVector.zero(FLOATS);
-    FloatVector b20 = FloatVector.zero(FLOATS);
-    FloatVector a21 = FloatVector.zero(FLOATS);
-    FloatVector b21 = FloatVector.zero(FLOATS);
-    FloatVector a30 = FloatVector.zero(FLOATS);
-    FloatVector b30 = FloatVector.zero(FLOATS);
-    FloatVector a31 = FloatVector.zero(FLOATS);
-    FloatVector b31 = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k++) {
+    FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
+    FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
+    FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
+    FloatVector b01 = FloatVector.fromArray(FLOATS, acc, 3 * LANES);
+    FloatVector a10 = FloatVector.fromArray(FLOATS, acc, 4 * LANES);
+    FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
+    FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
+    FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
+    FloatVector a20 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
+    FloatVector b20 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
+    FloatVector a21 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
+    FloatVector b21 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
+    FloatVector a30 = FloatVector.fromArray(FLOATS, acc, 12 * LANES);
+    FloatVector b30 = FloatVector.fromArray(FLOATS, acc, 13 * LANES);
+    FloatVector a31 = FloatVector.fromArray(FLOATS, acc, 14 * LANES);
+    FloatVector b31 = FloatVector.fromArray(FLOATS, acc, 15 * LANES);
+    for (int k = 0; k < count; k++) {
       int at = k * Lanes.BYTES;
       IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
       FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
@@ -60,7 +61,7 @@ final class Bf16Streams {
       IntVector pair3 = IntVector.fromMemorySegment(INTS, w, from3 + at, ORDER);
       FloatVector first3 = pair3.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second3 = pair3.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = k * 2;
+      int xAt = xFrom + k * 2;
       FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
@@ -80,45 +81,46 @@ final class Bf16Streams {
       a31 = first3.fma(x1, a31);
       b31 = second3.fma(x1, b31);
     }
-    a00.intoArray(out, 0 * LANES);
-    b00.intoArray(out, 1 * LANES);
-    a01.intoArray(out, 2 * LANES);
-    b01.intoArray(out, 3 * LANES);
-    a10.intoArray(out, 4 * LANES);
-    b10.intoArray(out, 5 * LANES);
-    a11.intoArray(out, 6 * LANES);
-    b11.intoArray(out, 7 * LANES);
-    a20.intoArray(out, 8 * LANES);
-    b20.intoArray(out, 9 * LANES);
-    a21.intoArray(out, 10 * LANES);
-    b21.intoArray(out, 11 * LANES);
-    a30.intoArray(out, 12 * LANES);
-    b30.intoArray(out, 13 * LANES);
-    a31.intoArray(out, 14 * LANES);
-    b31.intoArray(out, 15 * LANES);
+    a00.intoArray(acc, 0 * LANES);
+    b00.intoArray(acc, 1 * LANES);
+    a01.intoArray(acc, 2 * LANES);
+    b01.intoArray(acc, 3 * LANES);
+    a10.intoArray(acc, 4 * LANES);
+    b10.intoArray(acc, 5 * LANES);
+    a11.intoArray(acc, 6 * LANES);
+    b11.intoArray(acc, 7 * LANES);
+    a20.intoArray(acc, 8 * LANES);
+    b20.intoArray(acc, 9 * LANES);
+    a21.intoArray(acc, 10 * LANES);
+    b21.intoArray(acc, 11 * LANES);
+    a30.intoArray(acc, 12 * LANES);
+    b30.intoArray(acc, 13 * LANES);
+    a31.intoArray(acc, 14 * LANES);
+    b31.intoArray(acc, 15 * LANES);
   }
 
-  /// 4 tokens by 2 tiles: `out[tile, token, tile rows]` over all columns.
-  static void tokens4by2(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+  /// 4 tokens by 2 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
+  static void tokens4by2(
+      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
-    FloatVector a00 = FloatVector.zero(FLOATS);
-    FloatVector b00 = FloatVector.zero(FLOATS);
-    FloatVector a01 = FloatVector.zero(FLOATS);
-    FloatVector b01 = FloatVector.zero(FLOATS);
-    FloatVector a02 = FloatVector.zero(FLOATS);
-    FloatVector b02 = FloatVector.zero(FLOATS);
-    FloatVector a03 = FloatVector.zero(FLOATS);
-    FloatVector b03 = FloatVector.zero(FLOATS);
-    FloatVector a10 = FloatVector.zero(FLOATS);
-    FloatVector b10 = FloatVector.zero(FLOATS);
-    FloatVector a11 = FloatVector.zero(FLOATS);
-    FloatVector b11 = FloatVector.zero(FLOATS);
-    FloatVector a12 = FloatVector.zero(FLOATS);
-    FloatVector b12 = FloatVector.zero(FLOATS);
-    FloatVector a13 = FloatVector.zero(FLOATS);
-    FloatVector b13 = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k++) {
+    FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
+    FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
+    FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
+    FloatVector b01 = FloatVector.fromArray(FLOATS, acc, 3 * LANES);
+    FloatVector a02 = FloatVector.fromArray(FLOATS, acc, 4 * LANES);
+    FloatVector b02 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
+    FloatVector a03 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
+    FloatVector b03 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
+    FloatVector a10 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
+    FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
+    FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
+    FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
+    FloatVector a12 = FloatVector.fromArray(FLOATS, acc, 12 * LANES);
+    FloatVector b12 = FloatVector.fromArray(FLOATS, acc, 13 * LANES);
+    FloatVector a13 = FloatVector.fromArray(FLOATS, acc, 14 * LANES);
+    FloatVector b13 = FloatVector.fromArray(FLOATS, acc, 15 * LANES);
+    for (int k = 0; k < count; k++) {
       int at = k * Lanes.BYTES;
       IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
       FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
@@ -126,7 +128,7 @@ final class Bf16Streams {
       IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
       FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = k * 4;
+      int xAt = xFrom + k * 4;
       FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
@@ -148,53 +150,54 @@ final class Bf16Streams {
       a13 = first1.fma(x3, a13);
       b13 = second1.fma(x3, b13);
     }
-    a00.intoArray(out, 0 * LANES);
-    b00.intoArray(out, 1 * LANES);
-    a01.intoArray(out, 2 * LANES);
-    b01.intoArray(out, 3 * LANES);
-    a02.intoArray(out, 4 * LANES);
-    b02.intoArray(out, 5 * LANES);
-    a03.intoArray(out, 6 * LANES);
-    b03.intoArray(out, 7 * LANES);
-    a10.intoArray(out, 8 * LANES);
-    b10.intoArray(out, 9 * LANES);
-    a11.intoArray(out, 10 * LANES);
-    b11.intoArray(out, 11 * LANES);
-    a12.intoArray(out, 12 * LANES);
-    b12.intoArray(out, 13 * LANES);
-    a13.intoArray(out, 14 * LANES);
-    b13.intoArray(out, 15 * LANES);
+    a00.intoArray(acc, 0 * LANES);
+    b00.intoArray(acc, 1 * LANES);
+    a01.intoArray(acc, 2 * LANES);
+    b01.intoArray(acc, 3 * LANES);
+    a02.intoArray(acc, 4 * LANES);
+    b02.intoArray(acc, 5 * LANES);
+    a03.intoArray(acc, 6 * LANES);
+    b03.intoArray(acc, 7 * LANES);
+    a10.intoArray(acc, 8 * LANES);
+    b10.intoArray(acc, 9 * LANES);
+    a11.intoArray(acc, 10 * LANES);
+    b11.intoArray(acc, 11 * LANES);
+    a12.intoArray(acc, 12 * LANES);
+    b12.intoArray(acc, 13 * LANES);
+    a13.intoArray(acc, 14 * LANES);
+    b13.intoArray(acc, 15 * LANES);
   }
 
-  /// 6 tokens by 2 tiles: `out[tile, token, tile rows]` over all columns.
-  static void tokens6by2(MemorySegment w, int[] from, float[] x, int columns, float[] out) {
+  /// 6 tokens by 2 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
+  static void tokens6by2(
+      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
-    FloatVector a00 = FloatVector.zero(FLOATS);
-    FloatVector b00 = FloatVector.zero(FLOATS);
-    FloatVector a01 = FloatVector.zero(FLOATS);
-    FloatVector b01 = FloatVector.zero(FLOATS);
-    FloatVector a02 = FloatVector.zero(FLOATS);
-    FloatVector b02 = FloatVector.zero(FLOATS);
-    FloatVector a03 = FloatVector.zero(FLOATS);
-    FloatVector b03 = FloatVector.zero(FLOATS);
-    FloatVector a04 = FloatVector.zero(FLOATS);
-    FloatVector b04 = FloatVector.zero(FLOATS);
-    FloatVector a05 = FloatVector.zero(FLOATS);
-    FloatVector b05 = FloatVector.zero(FLOATS);
-    FloatVector a10 = FloatVector.zero(FLOATS);
-    FloatVector b10 = FloatVector.zero(FLOATS);
-    FloatVector a11 = FloatVector.zero(FLOATS);
-    FloatVector b11 = FloatVector.zero(FLOATS);
-    FloatVector a12 = FloatVector.zero(FLOATS);
-    FloatVector b12 = FloatVector.zero(FLOATS);
-    FloatVector a13 = FloatVector.zero(FLOATS);
-    FloatVector b13 = FloatVector.zero(FLOATS);
-    FloatVector a14 = FloatVector.zero(FLOATS);
-    FloatVector b14 = FloatVector.zero(FLOATS);
-    FloatVector a15 = FloatVector.zero(FLOATS);
-    FloatVector b15 = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k++) {
+    FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
+    FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
+    FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
+    FloatVector b01 = FloatVector.fromArray(FLOATS, acc, 3 * LANES);
+    FloatVector a02 = FloatVector.fromArray(FLOATS, acc, 4 * LANES);
+    FloatVector b02 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
+    FloatVector a03 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
+    FloatVector b03 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
+    FloatVector a04 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
+    FloatVector b04 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
+    FloatVector a05 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
+    FloatVector b05 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
+    FloatVector a10 = FloatVector.fromArray(FLOATS, acc, 12 * LANES);
+    FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 13 * LANES);
+    FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 14 * LANES);
+    FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 15 * LANES);
+    FloatVector a12 = FloatVector.fromArray(FLOATS, acc, 16 * LANES);
+    FloatVector b12 = FloatVector.fromArray(FLOATS, acc, 17 * LANES);
+    FloatVector a13 = FloatVector.fromArray(FLOATS, acc, 18 * LANES);
+    FloatVector b13 = FloatVector.fromArray(FLOATS, acc, 19 * LANES);
+    FloatVector a14 = FloatVector.fromArray(FLOATS, acc, 20 * LANES);
+    FloatVector b14 = FloatVector.fromArray(FLOATS, acc, 21 * LANES);
+    FloatVector a15 = FloatVector.fromArray(FLOATS, acc, 22 * LANES);
+    FloatVector b15 = FloatVector.fromArray(FLOATS, acc, 23 * LANES);
+    for (int k = 0; k < count; k++) {
       int at = k * Lanes.BYTES;
       IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
       FloatVector first0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
@@ -202,7 +205,7 @@ final class Bf16Streams {
       IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
       FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = k * 6;
+      int xAt = xFrom + k * 6;
       FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
@@ -234,29 +237,29 @@ final class Bf16Streams {
       a15 = first1.fma(x5, a15);
       b15 = second1.fma(x5, b15);
     }
-    a00.intoArray(out, 0 * LANES);
-    b00.intoArray(out, 1 * LANES);
-    a01.intoArray(out, 2 * LANES);
-    b01.intoArray(out, 3 * LANES);
-    a02.intoArray(out, 4 * LANES);
-    b02.intoArray(out, 5 * LANES);
-    a03.intoArray(out, 6 * LANES);
-    b03.intoArray(out, 7 * LANES);
-    a04.intoArray(out, 8 * LANES);
-    b04.intoArray(out, 9 * LANES);
-    a05.intoArray(out, 10 * LANES);
-    b05.intoArray(out, 11 * LANES);
-    a10.intoArray(out, 12 * LANES);
-    b10.intoArray(out, 13 * LANES);
-    a11.intoArray(out, 14 * LANES);
-    b11.intoArray(out, 15 * LANES);
-    a12.intoArray(out, 16 * LANES);
-    b12.intoArray(out, 17 * LANES);
-    a13.intoArray(out, 18 * LANES);
-    b13.intoArray(out, 19 * LANES);
-    a14.intoArray(out, 20 * LANES);
-    b14.intoArray(out, 21 * LANES);
-    a15.intoArray(out, 22 * LANES);
-    b15.intoArray(out, 23 * LANES);
+    a00.intoArray(acc, 0 * LANES);
+    b00.intoArray(acc, 1 * LANES);
+    a01.intoArray(acc, 2 * LANES);
+    b01.intoArray(acc, 3 * LANES);
+    a02.intoArray(acc, 4 * LANES);
+    b02.intoArray(acc, 5 * LANES);
+    a03.intoArray(acc, 6 * LANES);
+    b03.intoArray(acc, 7 * LANES);
+    a04.intoArray(acc, 8 * LANES);
+    b04.intoArray(acc, 9 * LANES);
+    a05.intoArray(acc, 10 * LANES);
+    b05.intoArray(acc, 11 * LANES);
+    a10.intoArray(acc, 12 * LANES);
+    b10.intoArray(acc, 13 * LANES);
+    a11.intoArray(acc, 14 * LANES);
+    b11.intoArray(acc, 15 * LANES);
+    a12.intoArray(acc, 16 * LANES);
+    b12.intoArray(acc, 17 * LANES);
+    a13.intoArray(acc, 18 * LANES);
+    b13.intoArray(acc, 19 * LANES);
+    a14.intoArray(acc, 20 * LANES);
+    b14.intoArray(acc, 21 * LANES);
+    a15.intoArray(acc, 22 * LANES);
+    b15.intoArray(acc, 23 * LANES);
   }
 }

@@ -9,19 +9,23 @@ import jdk.incubator.vector.FloatVector;
 /// The matrix product: workers take tiles of weights.
 ///
 /// One token streams four tiles at a time, which hides the latency of the multiply-adds. Several
-/// tokens go in groups that fit the registers beside a tile's rows; their activations are first
-/// laid side by side, and the columns go in blocks, so that a block of a tile stays in the
-/// innermost cache while all groups pass by. Accumulators rest in memory between blocks, which does
-/// not change the order of a sum.
+/// tokens go in groups that fit the registers beside one or two tiles' rows; their activations are
+/// first laid side by side. Every group runs over all columns of a panel of tiles before the next
+/// group takes the same panel from the cache: runs that long keep the memory's prefetchers ahead,
+/// which turns between groups at every tile do not.
 @SuppressWarnings("NullAway.Init")
 final class MatmulTask {
   static final int TILES_IN_FLIGHT = 4;
 
-  /// A 512-bit machine has twice the registers.
-  private static final int GROUP_TOKENS = Lanes.BYTES == 64 ? 6 : 4;
+  /// A 512-bit machine has 32 registers, others 16.
+  private static final boolean WIDE = Lanes.BYTES == 64;
 
-  private static final int PANEL_TOKENS = 96;
-  private static final int BLOCK_COLUMNS = 512;
+  /// Weights that stay in the second cache beside the activations.
+  private static final int PANEL_BYTES = 128 << 10;
+
+  /// Groups up to which reading the weights takes longer than the sums.
+  private static final int FEW_GROUPS = 2;
+
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int LANES = Lanes.COUNT;
 
@@ -38,7 +42,6 @@ final class MatmulTask {
   private final Scratch[] scratch;
   private final WorkerPool.Task oneToken = this::runOneToken;
   private final WorkerPool.Task manyTokens = this::runManyTokens;
-  private final WorkerPool.Task fewTokens = this::runFewTokens;
   private final WorkerPool.Task pack = this::runPack;
 
   private CpuMatrix matrix;
@@ -77,11 +80,9 @@ final class MatmulTask {
     } else if (rows > 1) {
       layOut();
       pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * weight.columns()));
-      if (streams()) {
-        pool.parallelFor(fewTokens, tiles, streamedTiles(weight, grain(GRAIN_ONE, tileWork)));
-      } else {
-        pool.parallelFor(manyTokens, tiles, grain(GRAIN_MANY, tileWork * rows));
-      }
+      int least = grain(GRAIN_MANY, tileWork * rows);
+      pool.parallelFor(
+          manyTokens, tiles, groups <= FEW_GROUPS ? streamedTiles(weight, least) : least);
     }
   }
 
@@ -89,12 +90,6 @@ final class MatmulTask {
   private int streamedTiles(CpuMatrix weight, int least) {
     int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
     return Math.max(least, Math.min(most, weight.tiles() / pool.threads()));
-  }
-
-  /// True when the tokens are few enough for several tiles beside each other: one group, on a
-  /// machine with 32 registers.
-  private boolean streams() {
-    return Lanes.BYTES == 64 && groups == 1 && matrix.dtype() == DType.BF16;
   }
 
   private static int grain(int work, long itemWork) {
@@ -140,10 +135,11 @@ final class MatmulTask {
     }
   }
 
-  /// Splits the tokens into groups of nearly equal, even size.
+  /// Splits the tokens into groups of nearly equal size.
   private void layOut() {
-    groups = (tokens + GROUP_TOKENS - 1) / GROUP_TOKENS;
-    groupTokens = even((tokens + groups - 1) / groups);
+    int most = mostTokens();
+    groups = (tokens + most - 1) / most;
+    groupTokens = kernelTokens((tokens + groups - 1) / groups);
     int padded = (groups - 1) * groupTokens + groupSize(groups - 1);
     int floats = Math.multiplyExact(padded, matrix.columns());
     if (packed.length < floats) {
@@ -151,13 +147,24 @@ final class MatmulTask {
     }
   }
 
-  private static int even(int count) {
-    return count + (count & 1);
+  private int mostTokens() {
+    if (WIDE) {
+      return 6;
+    }
+    return matrix.dtype() == DType.BF16 ? 5 : 4;
   }
 
-  /// Tokens of a group; the last may be smaller, and counts one twice if they are odd.
+  /// Tokens of the kernel that takes `count`: 2, 4, or the most.
+  private int kernelTokens(int count) {
+    if (count <= 2) {
+      return 2;
+    }
+    return count <= 4 ? 4 : mostTokens();
+  }
+
+  /// Tokens of a group; those of the last count one twice or more often if a kernel takes more.
   private int groupSize(int group) {
-    return Math.min(groupTokens, even(tokens - group * groupTokens));
+    return Math.min(groupTokens, kernelTokens(tokens - group * groupTokens));
   }
 
   private void runPack(int worker, int first, int end) {
@@ -175,82 +182,107 @@ final class MatmulTask {
     }
   }
 
-  private void runFewTokens(int worker, int first, int end) {
+  private void runManyTokens(int worker, int first, int end) {
     int pieceTiles = matrix.pieceTiles();
     for (int tile = first; tile < end; ) {
       int endOfPiece = Math.min(end, (tile / pieceTiles + 1) * pieceTiles);
-      multiplyFew(scratch[worker], tile, endOfPiece);
+      multiplyMany(scratch[worker], tile, endOfPiece);
       tile = endOfPiece;
     }
   }
 
-  /// As for one token: streams that each run through their part of the range.
-  private void multiplyFew(Scratch own, int first, int end) {
-    int size = groupSize(0);
-    int streams = size == 2 ? TILES_IN_FLIGHT : 2;
-    float[] sums = own.floats(streams * size * TILE_ROWS);
-    MemorySegment piece = matrix.piece(first);
-    int part = (end - first + streams - 1) / streams;
+  /// Every group passes by a panel of tiles, which stays in the second cache, before the next panel
+  /// is read.
+  private void multiplyMany(Scratch own, int first, int end) {
+    int panel = Math.max(streams(), PANEL_BYTES / matrix.tileBytes());
+    for (int tile = first; tile < end; tile += panel) {
+      int endOfPanel = Math.min(end, tile + panel);
+      for (int group = 0; group < groups; group++) {
+        multiplyPanel(own, tile, endOfPanel, group);
+      }
+    }
+  }
+
+  /// As for one token: streams that each run through their part of the panel. The tiles that are
+  /// left over go one at a time.
+  private void multiplyPanel(Scratch own, int first, int end, int group) {
+    int streams = streams();
+    int part = (end - first) / streams;
     for (int i = 0; i < part; i++) {
-      for (int stream = 0; stream < streams; stream++) {
-        own.tileFrom[stream] = matrix.tileFrom(Math.min(first + stream * part + i, end - 1));
-      }
-      int columns = matrix.columns();
-      switch (size) {
-        case 2 -> Bf16Streams.tokens2by4(piece, own.tileFrom, packed, columns, sums);
-        case 4 -> Bf16Streams.tokens4by2(piece, own.tileFrom, packed, columns, sums);
-        default -> Bf16Streams.tokens6by2(piece, own.tileFrom, packed, columns, sums);
-      }
-      for (int stream = 0; stream < streams; stream++) {
-        int tile = Math.min(first + stream * part + i, end - 1);
-        store(sums, stream * size * TILE_ROWS, tile, 0, tokens);
-      }
+      multiply(own, streams, first + i, part, group);
+    }
+    for (int tile = first + streams * part; tile < end; tile++) {
+      multiply(own, 1, tile, 0, group);
     }
   }
 
-  private void runManyTokens(int worker, int first, int end) {
-    int panelGroups = Math.max(1, PANEL_TOKENS / groupTokens);
-    float[] sums = scratch[worker].floats(panelGroups * groupTokens * TILE_ROWS);
-    for (int group = 0; group < groups; group += panelGroups) {
-      int endGroup = Math.min(group + panelGroups, groups);
-      for (int tile = first; tile < end; tile++) {
-        Arrays.fill(sums, 0, (endGroup - group) * groupTokens * TILE_ROWS, 0);
-        multiply(scratch[worker], tile, group, endGroup, sums);
-        store(sums, 0, tile, group * groupTokens, Math.min(endGroup * groupTokens, tokens));
-      }
+  /// Tiles side by side: with 32 registers, as many as fit beside the tokens.
+  private int streams() {
+    if (!WIDE || matrix.dtype() != DType.BF16) {
+      return 1;
     }
+    return groups == 1 && groupTokens == 2 ? TILES_IN_FLIGHT : 2;
   }
 
-  private void multiply(Scratch own, int tile, int group, int endGroup, float[] sums) {
+  /// A group by `streams` tiles that lie `apart`.
+  private void multiply(Scratch own, int streams, int tile, int apart, int group) {
+    int size = groupSize(group);
+    float[] sums = own.floats(streams * size * TILE_ROWS);
+    Arrays.fill(sums, 0, streams * size * TILE_ROWS, 0);
+    for (int stream = 0; stream < streams; stream++) {
+      own.tileFrom[stream] = matrix.tileFrom(tile + stream * apart);
+    }
     int columns = matrix.columns();
-    boolean widens = matrix.dtype() == DType.F16;
-    int block = widens ? Scratch.WIDENED_COLUMNS : endGroup - group == 1 ? columns : BLOCK_COLUMNS;
-    for (int k = 0; k < columns; k += block) {
-      int count = Math.min(block, columns - k);
-      MemorySegment weights = matrix.piece(tile);
-      int from = matrix.tileFrom(tile) + k * matrix.columnBytes();
-      if (widens) {
-        F16Kernels.widenColumns(weights, from, count, own.widened);
-        weights = own.widened;
-        from = 0;
+    int xFrom = group * groupTokens * columns;
+    if (matrix.dtype() == DType.F16) {
+      for (int k = 0; k < columns; k += Scratch.WIDENED_COLUMNS) {
+        int count = Math.min(Scratch.WIDENED_COLUMNS, columns - k);
+        int from = own.tileFrom[0] + k * matrix.columnBytes();
+        F16Kernels.widenColumns(matrix.piece(tile), from, count, own.widened);
+        addColumns(own.widened, 0, size, xFrom + k * size, count, sums, 0);
       }
-      for (int g = group; g < endGroup; g++) {
-        int size = groupSize(g);
-        int xFrom = g * groupTokens * columns + k * size;
-        int to = (g - group) * groupTokens * TILE_ROWS;
-        if (matrix.dtype() == DType.BF16) {
-          switch (size) {
-            case 2 -> Bf16Kernels.tokens2(weights, from, packed, xFrom, count, sums, to);
-            case 4 -> Bf16Kernels.tokens4(weights, from, packed, xFrom, count, sums, to);
-            default -> Bf16Kernels.tokens6(weights, from, packed, xFrom, count, sums, to);
-          }
-        } else {
-          switch (size) {
-            case 2 -> F32Kernels.tokens2(weights, from, packed, xFrom, count, sums, to);
-            case 4 -> F32Kernels.tokens4(weights, from, packed, xFrom, count, sums, to);
-            default -> F32Kernels.tokens6(weights, from, packed, xFrom, count, sums, to);
-          }
-        }
+    } else {
+      addTiles(own, matrix.piece(tile), streams, size, xFrom, sums);
+    }
+    for (int stream = 0; stream < streams; stream++) {
+      int from = stream * size * TILE_ROWS;
+      int endToken = Math.min((group + 1) * groupTokens, tokens);
+      store(sums, from, tile + stream * apart, group * groupTokens, endToken);
+    }
+  }
+
+  /// Adds to a group's sums, `[tile, token, tile rows]`.
+  private void addTiles(
+      Scratch own, MemorySegment w, int streams, int size, int xFrom, float[] sums) {
+    int columns = matrix.columns();
+    if (streams > 1 && streams * size >= 2 * TILES_IN_FLIGHT) {
+      switch (size) {
+        case 2 -> Bf16Streams.tokens2by4(w, own.tileFrom, packed, xFrom, columns, sums);
+        case 4 -> Bf16Streams.tokens4by2(w, own.tileFrom, packed, xFrom, columns, sums);
+        default -> Bf16Streams.tokens6by2(w, own.tileFrom, packed, xFrom, columns, sums);
+      }
+      return;
+    }
+    for (int stream = 0; stream < streams; stream++) {
+      int to = stream * size * TILE_ROWS;
+      addColumns(w, own.tileFrom[stream], size, xFrom, columns, sums, to);
+    }
+  }
+
+  private void addColumns(
+      MemorySegment w, int from, int size, int xFrom, int count, float[] sums, int to) {
+    if (matrix.dtype() == DType.BF16) {
+      switch (size) {
+        case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, count, sums, to);
+        case 4 -> Bf16Kernels.tokens4(w, from, packed, xFrom, count, sums, to);
+        case 5 -> Bf16Kernels.tokens5(w, from, packed, xFrom, count, sums, to);
+        default -> Bf16Kernels.tokens6(w, from, packed, xFrom, count, sums, to);
+      }
+    } else {
+      switch (size) {
+        case 2 -> F32Kernels.tokens2(w, from, packed, xFrom, count, sums, to);
+        case 4 -> F32Kernels.tokens4(w, from, packed, xFrom, count, sums, to);
+        default -> F32Kernels.tokens6(w, from, packed, xFrom, count, sums, to);
       }
     }
   }
