@@ -15,25 +15,28 @@ import java.util.Map;
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
 /// length must promise [#MARGIN] times plain decoding. Small batches try each kind of step a few
-/// times first. Later a few plain steps or longest drafts are taken among the others, so that the
-/// comparison stays true; and where drafts would pay if they were better, they are tried now and
-/// then, ever more rarely, if it is cheap for the drafter to catch up. Where even perfect drafts
-/// would not pay, nothing is drafted.
+/// times first. Later other lengths are tried for a step now and then, so that the comparison stays
+/// true on a machine whose speed changes: as often as [#CHECK_SHARE] of the time pays for what such
+/// steps are expected to lose, a drafter that must first catch up included. Where even perfect
+/// drafts would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
   private static final double MARGIN = 1.08;
   private static final double PRIOR_ACCEPTANCE = 0.7;
-  private static final double PRIOR_WEIGHT = 4;
+  private static final double PRIOR_WEIGHT = 8;
   private static final double DECAY = 0.95;
   private static final int MEASURED_BATCH = 8;
   private static final int SAMPLES_ALONE = 6;
   private static final int SAMPLES_TOGETHER = 2;
-  private static final int CHECK_EVERY = 256;
-  private static final int LAST_CHECK = 4096;
-  private static final int CHECK_STEPS = 3;
 
-  /// Of draft steps, which take a token at a time; catching up takes many at a time and less.
-  private static final double CATCH_UP_SHARE = 0.08;
+  /// Share of the time that may be lost to checks.
+  private static final double CHECK_SHARE = 0.01;
+
+  /// What a check counts as lost at least, as a share of an iteration.
+  private static final double LEAST_LOST = 0.1;
+
+  /// Time of catching up with a token, over that of a draft step: many are caught up at a time.
+  private static final double CATCH_UP_COST = 1.0 / 8;
 
   private final String drafter;
   private final int maxDraftTokens;
@@ -50,9 +53,18 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private int lastChoice;
   private String lastReason = "nothing measured yet";
   private int lastRunning = 1;
-  private double sinceCheck;
-  private boolean checksLongest;
-  private int checkAfter = CHECK_EVERY;
+
+  /// Nanoseconds that checks may lose by now.
+  private double allowance;
+
+  /// Length that the next step checks; -1 for none.
+  private int check = -1;
+
+  private int checks;
+
+  /// Tokens of each sequence that the drafter has not followed.
+  private double behind;
+
   private long steps;
   private volatile SpeculationReport report;
 
@@ -95,39 +107,48 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     } else if (targetCosts.isEmpty()) {
       return choose(0, "nothing measured yet");
     }
+    if (check >= 0) {
+      return choose(check, "checking what another length costs");
+    }
     int best = best(acceptance(sequence), runningSequences);
     if (best > 0) {
-      checkAfter = CHECK_EVERY;
-      return isCheck(runningSequences)
-          ? choose(checksLongest ? maxDraftTokens : 0, "checking what another length costs")
-          : choose(best, "promises most tokens per second");
+      return choose(best, "promises most tokens per second");
     }
-    int hoped = best(1, runningSequences);
-    if (hoped == 0) {
-      return choose(0, "even perfect drafts would not pay at this batch size");
-    }
-    if (canCatchUp(runningSequences) && isCheck(runningSequences)) {
-      checkAfter = Math.min(LAST_CHECK, 2 * checkAfter);
-      return choose(hoped, "checking whether drafts have become better");
-    }
-    return choose(0, "too few drafts are accepted");
+    return choose(
+        0,
+        best(1, runningSequences) > 0
+            ? "too few drafts are accepted"
+            : "even perfect drafts would not pay at this batch size");
   }
 
-  /// True when a drafter that has not followed can catch up for a small share of the time that the
-  /// tokens took.
-  private boolean canCatchUp(int runningSequences) {
-    double catchUp = runningSequences * draftCosts.estimate(1);
-    return catchUp <= CATCH_UP_SHARE * targetCosts.estimate(runningSequences);
+  /// Decides whether the next step checks another length, when an iteration of `nanos` has ended.
+  private void planCheck(int running, double nanos) {
+    allowance += CHECK_SHARE * nanos;
+    check = -1;
+    double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
+    int best = best(acceptance, running);
+    int other = best > 0 ? neighbour(best) : best(1, running);
+    if (other == best) {
+      return;
+    }
+    double lost =
+        cost(other, running)
+            - expectedTokens(other, acceptance) / rate(best, acceptance, running)
+            + running * behind * CATCH_UP_COST * draftCosts.estimate(1);
+    if (Math.max(lost, LEAST_LOST * nanos) <= allowance) {
+      check = other;
+      checks++;
+      allowance = 0;
+    }
   }
 
-  /// True for a few steps after every [#checkAfter] steps.
-  private boolean isCheck(int runningSequences) {
-    sinceCheck += 1.0 / runningSequences;
-    if (sinceCheck > checkAfter + CHECK_STEPS) {
-      sinceCheck = 0;
-      checksLongest = !checksLongest;
-    }
-    return sinceCheck > checkAfter;
+  /// No draft, one more or one less, in turn.
+  private int neighbour(int best) {
+    return switch (checks % 4) {
+      case 0, 2 -> 0;
+      case 1 -> best < maxDraftTokens ? best + 1 : 0;
+      default -> best - 1;
+    };
   }
 
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
@@ -233,7 +254,11 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     targetCosts.observe(tokens, (double) targetNanos);
     if (deepest > 0) {
       draftCosts.observe(drafting, (double) draftNanos / deepest);
+      behind = 0;
+    } else {
+      behind++;
     }
+    planCheck(plan.size(), (double) (draftNanos + targetNanos));
     if (++steps % REPORT_STEPS == 0) {
       report = buildReport();
     }

@@ -4,20 +4,25 @@ package dev.krait.speculation;
 ///
 /// What disturbs a measurement (code that is not compiled yet, a thread that waits for its
 /// processor) only ever adds time, so the estimate follows smaller values quickly and larger ones
-/// slowly. Between measured sizes the time is interpolated; beyond the largest it grows with the
+/// slowly; faster when a size was not measured for long, since the machine itself may have become
+/// slower. Between measured sizes the time is interpolated; beyond the largest it grows with the
 /// tokens, so that only a measurement can show that more of them are cheap.
 final class StepCosts {
   private static final double WEIGHT_DOWN = 0.3;
   private static final double WEIGHT_UP = 0.03;
+  private static final double MOST_UP = 0.5;
   private static final int FIRST_SAMPLES = 6;
 
   private final double[] nanos;
   private final int[] samples;
+  private final long[] seen;
+  private long observations;
   private int largest = -1;
 
   StepCosts(int maxTokens) {
     nanos = new double[maxTokens + 1];
     samples = new int[maxTokens + 1];
+    seen = new long[maxTokens + 1];
   }
 
   /// Adds a measurement.
@@ -25,6 +30,7 @@ final class StepCosts {
     if (tokens >= nanos.length) {
       return;
     }
+    observations++;
     samples[tokens] = Math.min(samples[tokens] + 1, FIRST_SAMPLES + 1);
     largest = Math.max(largest, tokens);
     if (samples[tokens] == 1) {
@@ -33,8 +39,10 @@ final class StepCosts {
       nanos[tokens] = Math.min(nanos[tokens], stepNanos);
     } else {
       double change = Math.min(stepNanos - nanos[tokens], nanos[tokens]);
-      nanos[tokens] += change * (change < 0 ? WEIGHT_DOWN : WEIGHT_UP);
+      double up = Math.min(MOST_UP, WEIGHT_UP * (double) (observations - seen[tokens]));
+      nanos[tokens] += change * (change < 0 ? WEIGHT_DOWN : up);
     }
+    seen[tokens] = observations;
   }
 
   /// How often a size has been measured, as far as it matters.

@@ -2,15 +2,9 @@ package dev.krait.speculation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.SequenceMemory;
-import dev.krait.generation.GenerationRequest;
-import dev.krait.generation.SamplingParams;
-import dev.krait.generation.StopConditions;
-import dev.krait.generation.TokenIds;
 import dev.krait.runner.Drafts;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
-import dev.krait.testing.FlatMemory;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.Test;
 
@@ -18,43 +12,6 @@ import org.junit.jupiter.api.Test;
 class MeasuredDraftLengthTest {
   private static final int MAX_DRAFTS = 4;
   private static final long DRAFT_NANOS = 20_000;
-
-  /// A sequence with one token to compute.
-  private record OneToken(long id) implements Sequence {
-    @Override
-    public GenerationRequest request() {
-      return GenerationRequest.of(
-          "test",
-          TokenIds.of(1),
-          SamplingParams.greedy(),
-          new StopConditions(9, 0, TokenIds.empty()));
-    }
-
-    @Override
-    public int promptTokens() {
-      return 1;
-    }
-
-    @Override
-    public int tokens() {
-      return 1;
-    }
-
-    @Override
-    public int computedTokens() {
-      return 0;
-    }
-
-    @Override
-    public int tokenAt(int position) {
-      return 1;
-    }
-
-    @Override
-    public SequenceMemory memory() {
-      return new FlatMemory(0, 0, 1);
-    }
-  }
 
   /// Runs steps of one sequence of which each accepts `accepted` drafts at most, and counts drafted
   /// tokens of the last ones.

@@ -1,0 +1,44 @@
+package dev.krait.speculation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// What the measured draft length loses against plain decoding and against the best fixed length,
+/// on a simulated machine.
+class DraftLengthRegretTest {
+  private static final int SEEDS = 4;
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0, 0", // undisturbed
+    "0.05, 0.02, 0", // a quiet virtual machine
+    "0.2, 0.05, 0", // a noisy one
+    "0.1, 0.03, 50000", // neighbours that come and go
+    "0.1, 0.03, 300000",
+  })
+  void isNeverMuchSlowerThanPlainAndNearTheBestFixedLength(
+      double jitter, double spikes, double phaseMicros) {
+    var disturbance = new SimulatedServer.Disturbance(jitter, spikes, phaseMicros);
+    for (int batch : new int[] {1, 2, 4, 8, 16}) {
+      for (double acceptance : new double[] {0.1, 0.3, 0.55, 0.8}) {
+        double measured = 0;
+        double[] fixed = new double[SimulatedServer.MAX_DRAFTS + 1];
+        for (long seed = 0; seed < SEEDS; seed++) {
+          var policy = new MeasuredDraftLength("draft", SimulatedServer.MAX_DRAFTS, 256);
+          measured += new SimulatedServer(policy, batch, acceptance, disturbance, seed).run();
+          for (int k = 0; k < fixed.length; k++) {
+            var length = new FixedDraftLength("draft", k);
+            fixed[k] += new SimulatedServer(length, batch, acceptance, disturbance, seed).run();
+          }
+        }
+        double best = Arrays.stream(fixed).min().orElseThrow();
+        String where = "batch " + batch + ", acceptance " + acceptance;
+        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.97);
+        assertThat(best / measured).as("over the best, " + where).isGreaterThan(0.9);
+      }
+    }
+  }
+}

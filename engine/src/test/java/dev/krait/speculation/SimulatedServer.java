@@ -1,0 +1,139 @@
+package dev.krait.speculation;
+
+import dev.krait.runner.Drafts;
+import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepPlan;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/// Rounds of requests on a machine of known costs, disturbed by chance: how long a policy takes.
+///
+/// A step of `n` tokens takes a time like the CPU backend's on the shipped pair.
+final class SimulatedServer {
+  static final int MAX_DRAFTS = 4;
+  private static final int ROUNDS = 15;
+  private static final int TOKENS = 200;
+  private static final double CATCH_UP_MICROS = 3.5;
+  private static final double SLOW_FACTOR = 1.8;
+  private static final double SLOW_SHARE = 0.3;
+
+  /// What disturbs the machine.
+  ///
+  /// @param jitter spread of every step
+  /// @param spikes share of steps that take up to four times as long
+  /// @param phaseMicros how long the machine keeps its speed, full or slow; 0 for always full
+  record Disturbance(double jitter, double spikes, double phaseMicros) {
+    private double factor(SplittableRandom random, double now) {
+      double factor = Math.exp(jitter * Math.abs(random.nextGaussian()));
+      if (random.nextDouble() < spikes) {
+        factor *= 1 + 3 * random.nextDouble();
+      }
+      return isSlow(now) ? SLOW_FACTOR * factor : factor;
+    }
+
+    private boolean isSlow(double now) {
+      return phaseMicros > 0
+          && new SplittableRandom((long) (now / phaseMicros)).nextDouble() < SLOW_SHARE;
+    }
+  }
+
+  private final DraftLengthPolicy policy;
+  private final int batch;
+  private final double acceptance;
+  private final Disturbance disturbance;
+  private final SplittableRandom random;
+  private final StepPlan plan;
+  private final Drafts drafts;
+  private final Sequence[] sequences;
+  private final int[] left;
+  private final int[] behind;
+  private double now;
+
+  SimulatedServer(
+      DraftLengthPolicy policy, int batch, double acceptance, Disturbance disturbance, long seed) {
+    this.policy = policy;
+    this.batch = batch;
+    this.acceptance = acceptance;
+    this.disturbance = disturbance;
+    random = new SplittableRandom(seed);
+    plan = new StepPlan(batch);
+    drafts = new Drafts(batch, MAX_DRAFTS, 1);
+    sequences = new Sequence[batch];
+    left = new int[batch];
+    behind = new int[batch];
+  }
+
+  /// Microseconds until every request of every round has its tokens.
+  double run() {
+    for (int round = 0; round < ROUNDS; round++) {
+      Arrays.fill(left, TOKENS);
+      Arrays.fill(behind, 0);
+      for (int i = 0; i < batch; i++) {
+        sequences[i] = new OneToken((long) round * batch + i);
+      }
+      while (Arrays.stream(left).anyMatch(tokens -> tokens > 0)) {
+        iterate();
+      }
+    }
+    return now;
+  }
+
+  private void iterate() {
+    plan.clear();
+    drafts.clear();
+    int running = (int) Arrays.stream(left).filter(tokens -> tokens > 0).count();
+    int tokens = 0;
+    int drafting = 0;
+    int deepest = 0;
+    int caughtUp = 0;
+    for (int i = 0; i < batch; i++) {
+      if (left[i] > 0) {
+        int length = Math.min(policy.draftTokens(sequences[i], running), left[i] - 1);
+        add(sequences[i], length);
+        tokens += 1 + length;
+        drafting += length > 0 ? 1 : 0;
+        deepest = Math.max(deepest, length);
+        caughtUp += length > 0 ? behind[i] : 0;
+        behind[i] = length > 0 ? 0 : behind[i] + 1;
+      }
+    }
+    double draft = caughtUp * CATCH_UP_MICROS;
+    for (int j = 0; j < deepest; j++) {
+      draft += (21 + 5 * drafting) * disturbance.factor(random, now);
+    }
+    double target = targetMicros(tokens) * disturbance.factor(random, now);
+    now += draft + target;
+    policy.observeStep(plan, drafts, (long) (draft * 1000), (long) (target * 1000));
+    accept();
+  }
+
+  private void add(Sequence sequence, int length) {
+    int entry = plan.size();
+    plan.add(sequence, 1, length);
+    for (int j = 0; j < length; j++) {
+      drafts.next(entry).setCertain(0);
+      drafts.add(entry, 0);
+    }
+  }
+
+  private static double targetMicros(int tokens) {
+    return tokens <= 5 ? 490 + 15 * tokens : 565 + 62.5 * (tokens - 5);
+  }
+
+  private void accept() {
+    for (int entry = 0; entry < plan.size(); entry++) {
+      int drafted = plan.draftTokens(entry);
+      int accepted = 0;
+      while (accepted < drafted && random.nextDouble() < acceptance) {
+        accepted++;
+      }
+      Sequence sequence = plan.sequence(entry);
+      policy.observe(sequence, drafted, accepted);
+      int i = (int) (sequence.id() % batch);
+      left[i] -= accepted + 1;
+      if (left[i] == 0) {
+        policy.forget(sequence.id());
+      }
+    }
+  }
+}
