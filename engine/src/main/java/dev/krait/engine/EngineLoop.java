@@ -5,12 +5,13 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
 import dev.krait.scheduler.Scheduler;
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.LongConsumer;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +26,7 @@ public final class EngineLoop {
   private final StepListener listener;
   private final EngineHandle handle;
   private final StepStats stats;
-  private final LongConsumer forget;
+  private final Consumer<Sequence> forget;
   private final List<CompletableFuture<Void>> drains = new ArrayList<>();
   private long departuresSeen;
   private boolean failed;

@@ -11,7 +11,9 @@ import java.util.Map;
 /// @param topK keep this many most probable tokens; 0 keeps all
 /// @param topP keep the smallest set of most probable tokens whose mass reaches this; 1 keeps all
 /// @param minP drop tokens less probable than this share of the most probable one; 0 drops none
-/// @param seed key of the random numbers: the same request with the same seed gives the same tokens
+/// @param seed key of the random numbers
+/// @param reproducible the same request with the same seed gives the same tokens, whatever is
+///   drafted; false only gives the same distribution, and speculation accepts more drafts
 /// @param repetitionPenalty divides positive and multiplies negative logits of tokens seen in
 ///   prompt or output; 1 is neutral
 /// @param presencePenalty subtracted from the logit of each token in the output; 0 is neutral
@@ -26,6 +28,7 @@ public record SamplingParams(
     float topP,
     float minP,
     long seed,
+    boolean reproducible,
     float repetitionPenalty,
     float presencePenalty,
     float frequencyPenalty,
@@ -43,10 +46,10 @@ public record SamplingParams(
     check(topP > 0 && topP <= 1, "top_p", topP, "above 0, at most 1");
     check(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
     check(
-        repetitionPenalty > 0 && repetitionPenalty <= 100,
+        repetitionPenalty >= 0.01f && repetitionPenalty <= 100,
         "repetition_penalty",
         repetitionPenalty,
-        "above 0, at most 100");
+        "0.01 to 100");
     check(Math.abs(presencePenalty) <= 2, "presence_penalty", presencePenalty, "-2 to 2");
     check(Math.abs(frequencyPenalty) <= 2, "frequency_penalty", frequencyPenalty, "-2 to 2");
     check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs, "0 to " + MAX_LOGPROBS);
@@ -66,7 +69,7 @@ public record SamplingParams(
 
   /// Greedy choice, nothing reported.
   public static SamplingParams greedy() {
-    return new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(), -1, -1);
+    return new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, -1);
   }
 
   /// True when the most probable token is always taken.

@@ -1,5 +1,7 @@
 package dev.krait.runner;
 
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenLogprobs;
@@ -24,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 public final class BackendModelRunner implements ModelRunner {
   private final ForwardPass pass;
   private final StepOutput output;
+  private final PendingStep done;
   private final Drafts noDrafts;
   private final Sampler sampler;
   private final Verifier verifier;
@@ -41,6 +44,7 @@ public final class BackendModelRunner implements ModelRunner {
     this.pass = pass;
     int vocabSize = pass.model().spec().vocabSize();
     output = new StepOutput(maxSequences, maxDraftTokens);
+    done = () -> output;
     noDrafts = new Drafts(maxSequences, 0, vocabSize);
     sampler = new Sampler(vocabSize);
     verifier = new Verifier(vocabSize);
@@ -53,18 +57,20 @@ public final class BackendModelRunner implements ModelRunner {
 
   @Override
   public PendingStep submit(StepPlan plan) {
-    StepOutput done = execute(plan, noDrafts);
-    return () -> done;
+    execute(plan, noDrafts);
+    return done;
   }
 
   @Override
-  public void forget(long sequenceId) {}
+  public void forget(Sequence sequence) {}
 
   @Override
   public void close() {}
 
   /// Runs a plan with the given drafts.
-  public StepOutput execute(StepPlan plan, Drafts drafts) {
+  ///
+  /// @return what [#submit] would give, in the same object every time
+  public PendingStep execute(StepPlan plan, Drafts drafts) {
     output.clear();
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {
@@ -79,7 +85,7 @@ public final class BackendModelRunner implements ModelRunner {
         choose(plan, i, drafts);
       }
     }
-    return output;
+    return done;
   }
 
   private void add(StepPlan plan, int entry, Drafts drafts) {
@@ -147,6 +153,12 @@ public final class BackendModelRunner implements ModelRunner {
       boolean isDraft = j < drafted;
       int token =
           next(request.sampling(), logits, sequence.tokens() + j, drafts, entry, isDraft ? j : -1);
+      if (token < 0) {
+        if (j == 0) {
+          output.fail(entry, nothingToChoose(raw));
+        }
+        return;
+      }
       output.addToken(entry, token, report(request.sampling(), raw, token));
       if (isDraft && token != drafts.id(entry, j)) {
         return;
@@ -157,19 +169,34 @@ public final class BackendModelRunner implements ModelRunner {
     }
   }
 
+  private EngineException nothingToChoose(float[] logits) {
+    for (float logit : logits) {
+      if (Float.isNaN(logit)) {
+        return new EngineException(
+            ErrorCode.INTERNAL, "logits: NaN (expected: numbers; are the weights damaged?)");
+      }
+    }
+    return new EngineException(
+        ErrorCode.INVALID_ARGUMENT,
+        "min_tokens, penalties and bias: they exclude every token (expected: at least one is left)");
+  }
+
   private @Nullable TokenLogprobs report(SamplingParams sampling, float[] raw, int token) {
     return sampling.logprobs() < 0 ? null : logprobs.of(raw, token, sampling.logprobs());
   }
 
   /// The token at a position: the draft when it is accepted, else one that is not the draft; a
-  /// fresh one where there is no draft.
+  /// fresh one where there is no draft, or where drafts may not change the text. -1 when no token
+  /// can be chosen.
   private int next(
       SamplingParams sampling, float[] logits, int position, Drafts drafts, int entry, int draft) {
     if (sampling.isGreedy()) {
       return sampler.argMax(logits);
     }
-    sampler.distribution(logits, sampling, target);
-    if (draft < 0) {
+    if (!sampler.distribution(logits, sampling, target)) {
+      return -1;
+    }
+    if (draft < 0 || sampling.reproducible()) {
       return Verifier.sample(target, sampling.seed(), position);
     }
     int proposed = drafts.id(entry, draft);

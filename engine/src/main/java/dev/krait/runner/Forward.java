@@ -200,8 +200,9 @@ public final class Forward {
   public void run(StepInputs step) {
     Rows residual = activations.residual();
     ops.embed(residual, weights.embedding(), step);
-    anyAttention.ifPresent(
-        attention -> ops.ropeAngles(activations.cos(), activations.sin(), attention.rope(), step));
+    if (anyAttention.isPresent()) {
+      ops.ropeAngles(activations.cos(), activations.sin(), anyAttention.get().rope(), step);
+    }
     boolean first = true;
     for (int i = 0; i < branches.size(); i++) {
       BoundBranch bound = branches.get(i);

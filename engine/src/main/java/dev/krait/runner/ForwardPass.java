@@ -24,6 +24,7 @@ public final class ForwardPass {
   private final List<LayerCache> caches;
   private final int maxTokens;
   private final int blockTokens;
+  private final Runnable layers = this::runLayers;
   private final float[] row;
   private final int[] block;
   private int[] wanted = new int[64];
@@ -127,7 +128,7 @@ public final class ForwardPass {
 
   /// Runs all layers over all rows.
   public void execute() {
-    model.backend().run(this::runLayers);
+    model.backend().run(layers);
   }
 
   private void runLayers() {

@@ -1,5 +1,6 @@
 package dev.krait.runner;
 
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 
 /// Executes step plans: the boundary between the engine and the device.
@@ -10,9 +11,7 @@ public interface ModelRunner extends AutoCloseable {
 
   /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
   /// for it beside the pools.
-  ///
-  /// @param sequenceId the sequence's number
-  void forget(long sequenceId);
+  void forget(Sequence sequence);
 
   /// Frees everything; no step may be pending.
   @Override

@@ -4,13 +4,18 @@ import dev.krait.generation.SamplingParams;
 import java.util.Arrays;
 
 /// Turns a row of logits into a token or a distribution.
+///
+/// A logit that is not a number is never chosen. Calls allocate nothing once the buffers have
+/// grown.
 public final class Sampler {
   /// How far below the largest logit (after temperature) candidates are looked for, tried in turn.
   private static final double[] REACH = {8, 20, Double.POSITIVE_INFINITY};
 
   private final int vocabSize;
+
+  /// Candidates as keys: a heap with the largest first; what was taken from it lies behind it,
+  /// largest last.
   private long[] keys = new long[256];
-  private int[] kept = new int[256];
 
   /// A sampler over the ids `[0, vocabSize)`; rows may be longer (padding), the rest is never
   /// chosen.
@@ -18,37 +23,43 @@ public final class Sampler {
     this.vocabSize = vocabSize;
   }
 
-  /// The id of the largest logit; the smallest of equals.
+  /// The id of the largest logit, the smallest of equals; -1 when no logit is a finite number.
   public int argMax(float[] logits) {
-    int best = 0;
-    for (int i = 1; i < vocabSize; i++) {
-      if (logits[i] > logits[best]) {
+    int best = -1;
+    float most = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < vocabSize; i++) {
+      if (logits[i] > most) {
+        most = logits[i];
         best = i;
       }
     }
-    return best;
+    return most == Float.POSITIVE_INFINITY ? -1 : best;
   }
 
   /// Fills the distribution that `params` make of the logits: temperature, top-k, top-p, min-p, in
   /// this order.
-  public void distribution(float[] logits, SamplingParams params, Distribution target) {
-    if (params.isGreedy()) {
-      target.setCertain(argMax(logits));
-      return;
+  ///
+  /// @return false, and an empty distribution, when no logit is a finite number
+  public boolean distribution(float[] logits, SamplingParams params, Distribution target) {
+    target.clear();
+    int first = argMax(logits);
+    if (first < 0) {
+      return false;
     }
     double scale = 1.0 / params.temperature();
-    double most = logits[argMax(logits)];
-    int topK = params.topK() == 0 ? vocabSize : Math.min(params.topK(), vocabSize);
-    if (topK < vocabSize || params.topP() < 1) {
-      filtered(logits, scale, most, topK, params, target);
+    double most = logits[first];
+    if (params.isGreedy()) {
+      target.setCertain(first);
+    } else if (params.topK() > 0 && params.topK() < vocabSize || params.topP() < 1) {
+      filtered(logits, scale, most, params, target);
     } else {
       unfiltered(logits, scale, most, params.minP(), target);
     }
+    return true;
   }
 
   private void unfiltered(
       float[] logits, double scale, double most, float minP, Distribution target) {
-    target.clear();
     double total = 0;
     for (int i = 0; i < vocabSize; i++) {
       double weight = Math.exp((logits[i] - most) * scale);
@@ -61,55 +72,61 @@ public final class Sampler {
   }
 
   private void filtered(
-      float[] logits,
-      double scale,
-      double most,
-      int topK,
-      SamplingParams params,
-      Distribution target) {
-    double needed = 0;
-    if (params.topP() < 1) {
-      needed =
-          params.topP()
-              * (topK < vocabSize
-                  ? massOfTop(logits, scale, most, topK)
-                  : mass(logits, scale, most));
-    }
+      float[] logits, double scale, double most, SamplingParams params, Distribution target) {
+    int topK = params.topK() == 0 ? vocabSize : Math.min(params.topK(), vocabSize);
+    boolean limitsCount = topK < vocabSize;
+    double needed =
+        limitsCount || params.topP() == 1
+            ? Double.POSITIVE_INFINITY
+            : params.topP() * mass(logits, scale, most);
+    int candidates = 0;
+    int ranked = 0;
     for (double reach : REACH) {
-      int candidates = collect(logits, most - reach / scale);
-      boolean last = Double.isInfinite(reach);
-      if (take(candidates, last, logits, scale, most, topK, needed, params, target)) {
-        return;
+      candidates = collect(logits, most - reach / scale);
+      ranked = rank(candidates, topK, needed, scale, most);
+      if (ranked == topK || ranked < candidates) {
+        break;
       }
     }
-    throw new IllegalStateException("top-k/top-p: no candidate among the logits");
+    int kept = ranked;
+    if (limitsCount && params.topP() < 1) {
+      needed = params.topP() * mass(candidates, ranked, scale, most);
+      double sum = 0;
+      kept = 0;
+      while (kept < ranked && sum < needed) {
+        sum += weight(keys[candidates - ++kept], scale, most);
+      }
+    }
+    while (weight(keys[candidates - kept], scale, most) < params.minP()) {
+      kept--;
+    }
+    double total = mass(candidates, kept, scale, most);
+    fill(logits, keys[candidates - kept], scale, most, total, target);
   }
 
   private double mass(float[] logits, double scale, double most) {
     double total = 0;
     for (int i = 0; i < vocabSize; i++) {
-      total += Math.exp((logits[i] - most) * scale);
+      double weight = Math.exp((logits[i] - most) * scale);
+      total += weight > 0 ? weight : 0;
     }
     return total;
   }
 
-  private double massOfTop(float[] logits, double scale, double most, int topK) {
-    for (double reach : REACH) {
-      int candidates = collect(logits, most - reach / scale);
-      if (candidates >= topK || Double.isInfinite(reach)) {
-        double total = 0;
-        int last = Math.max(0, candidates - topK);
-        for (int i = candidates - 1; i >= last; i--) {
-          total += Math.exp((logits[idOf(keys[i])] - most) * scale);
-        }
-        return total;
-      }
+  /// Weight of the largest `count` of so many candidates, which have been ranked.
+  private double mass(int candidates, int count, double scale, double most) {
+    double total = 0;
+    for (int i = 1; i <= count; i++) {
+      total += weight(keys[candidates - i], scale, most);
     }
-    throw new IllegalStateException("top-k: no candidates");
+    return total;
   }
 
-  /// Sorts the ids whose logit is at least `least` by logit, larger last; among equals the smaller
-  /// id last.
+  private static double weight(long key, double scale, double most) {
+    return Math.exp((logitOf(key) - most) * scale);
+  }
+
+  /// Makes a heap of the ids whose logit is at least `least`.
   private int collect(float[] logits, double least) {
     int count = 0;
     for (int i = 0; i < vocabSize; i++) {
@@ -120,64 +137,67 @@ public final class Sampler {
         keys[count++] = key(logits[i], i);
       }
     }
-    Arrays.sort(keys, 0, count);
+    for (int i = count / 2 - 1; i >= 0; i--) {
+      sink(i, count);
+    }
     return count;
   }
 
+  /// Takes candidates from the heap, largest first, until they are `most` or weigh `needed`.
+  ///
+  /// @return how many; they end the array, largest last
+  private int rank(int candidates, int topK, double needed, double scale, double most) {
+    int left = candidates;
+    double sum = 0;
+    while (left > 0 && candidates - left < topK && sum < needed) {
+      long largest = keys[0];
+      keys[0] = keys[--left];
+      sink(0, left);
+      keys[left] = largest;
+      sum += weight(largest, scale, most);
+    }
+    return candidates - left;
+  }
+
+  private void sink(int from, int count) {
+    long key = keys[from];
+    int hole = from;
+    int child = 2 * hole + 1;
+    while (child < count) {
+      if (child + 1 < count && keys[child + 1] > keys[child]) {
+        child++;
+      }
+      if (keys[child] <= key) {
+        break;
+      }
+      keys[hole] = keys[child];
+      hole = child;
+      child = 2 * hole + 1;
+    }
+    keys[hole] = key;
+  }
+
+  /// Orders by logit, and equal ones with the smaller id above.
   private static long key(float logit, int id) {
     int bits = Float.floatToIntBits(logit + 0.0f);
     int ordered = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
     return ((long) ordered << 32) | (~id & 0xFFFFFFFFL);
   }
 
-  private static int idOf(long key) {
-    return ~(int) key;
-  }
-
-  /// Takes candidates from the largest on; false when the candidates end before top-k or top-p is
-  /// reached.
-  private boolean take(
-      int candidates,
-      boolean last,
-      float[] logits,
-      double scale,
-      double most,
-      int topK,
-      double needed,
-      SamplingParams params,
-      Distribution target) {
-    if (kept.length < candidates) {
-      kept = new int[Math.max(candidates, 2 * kept.length)];
-    }
-    int count = 0;
-    double sum = 0;
-    boolean complete = false;
-    for (int i = candidates - 1; i >= 0 && !complete; i--) {
-      int id = idOf(keys[i]);
-      double weight = Math.exp((logits[id] - most) * scale);
-      if (weight < params.minP()) {
-        complete = true;
-        break;
-      }
-      kept[count++] = id;
-      sum += weight;
-      complete = count == topK || (params.topP() < 1 && sum >= needed);
-    }
-    if (!complete && !last) {
-      return false;
-    }
-    fill(logits, scale, most, count, sum, target);
-    return true;
+  private static float logitOf(long key) {
+    int ordered = (int) (key >> 32);
+    return Float.intBitsToFloat(ordered ^ ((ordered >> 31) & Integer.MAX_VALUE));
   }
 
   private void fill(
-      float[] logits, double scale, double most, int count, double sum, Distribution target) {
-    Arrays.sort(kept, 0, count);
-    target.clear();
-    for (int i = 0; i < count; i++) {
-      double probability = Math.exp((logits[kept[i]] - most) * scale) / sum;
-      if (probability > 0) {
-        target.add(kept[i], probability);
+      float[] logits, long least, double scale, double most, double total, Distribution target) {
+    float leastLogit = logitOf(least);
+    for (int i = 0; i < vocabSize; i++) {
+      if (logits[i] >= leastLogit && key(logits[i], i) >= least) {
+        double probability = Math.exp((logits[i] - most) * scale) / total;
+        if (probability > 0) {
+          target.add(i, probability);
+        }
       }
     }
   }

@@ -11,10 +11,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.function.LongConsumer;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// Decides who gets how many tokens of the next step, and takes the step's answer.
 ///
@@ -36,7 +38,7 @@ public final class Scheduler {
   private final RunningList running;
   private final Map<TokenStream, ActiveSequence> byStream = new HashMap<>();
   private final List<ActiveSequence> expired = new ArrayList<>();
-  private final ReleasedIds released = new ReleasedIds();
+  private final List<Sequence> released = new ArrayList<>();
   private final TokenBudget budget = new TokenBudget();
   private final StepPlan plan;
   private final StepTally tally;
@@ -164,7 +166,7 @@ public final class Scheduler {
   private void preempt(ActiveSequence victim) {
     running.remove(victim);
     victim.preempt();
-    released.add(victim.id());
+    released.add(victim);
     waiting.add(victim);
     waitingAgain++;
     tally.preemptions++;
@@ -267,11 +269,17 @@ public final class Scheduler {
       switch (stepUpdate.apply(answered, output, i, sequence, now)) {
         case CONTINUES -> {}
         case STOPPED -> finish(sequence, FinishReason.STOP, OptionalInt.of(sequence.lastToken()));
+        case FAILED -> fail(sequence, output.failure(i));
         case COMPLETE -> finish(sequence, FinishReason.LENGTH, OptionalInt.empty());
       }
       advanced += sequence.computedTokens() - before;
     }
     return advanced;
+  }
+
+  private void fail(ActiveSequence sequence, @Nullable EngineException failure) {
+    Objects.requireNonNull(failure, "a failed entry's failure");
+    fail(sequence, failure.code(), String.valueOf(failure.getMessage()));
   }
 
   private void failForSize(ActiveSequence sequence) {
@@ -295,7 +303,7 @@ public final class Scheduler {
   private void end(ActiveSequence sequence, GenerationEvent.End event) {
     if (sequence.status() == SequenceStatus.RUNNING) {
       running.remove(sequence);
-      released.add(sequence.id());
+      released.add(sequence);
     } else {
       leaveQueue(sequence);
     }
@@ -306,8 +314,11 @@ public final class Scheduler {
 
   /// Names every sequence that lost its memory since the last call: before the next step runs, the
   /// runner must forget them.
-  public void takeReleased(LongConsumer forget) {
-    released.take(forget);
+  public void takeReleased(Consumer<Sequence> forget) {
+    for (int i = 0; i < released.size(); i++) {
+      forget.accept(released.get(i));
+    }
+    released.clear();
   }
 
   /// Sequences that hold memory.

@@ -1,5 +1,6 @@
 package dev.krait.scheduler;
 
+import dev.krait.error.EngineException;
 import dev.krait.generation.TokenLogprobs;
 import java.util.Arrays;
 import java.util.List;
@@ -15,6 +16,7 @@ public final class StepOutput {
   private final int[] ids;
   private final @Nullable TokenLogprobs[] logprobs;
   private final List<TokenLogprobs>[] promptLogprobs;
+  private final @Nullable EngineException[] failures;
 
   /// An output for up to `capacity` sequences of up to `maxDraftTokens + 1` new tokens each.
   @SuppressWarnings({"unchecked", "rawtypes"})
@@ -25,6 +27,7 @@ public final class StepOutput {
     ids = new int[capacity * stride];
     logprobs = new TokenLogprobs[capacity * stride];
     promptLogprobs = new List[capacity];
+    failures = new EngineException[capacity];
     clear();
   }
 
@@ -60,12 +63,18 @@ public final class StepOutput {
     return promptLogprobs[index];
   }
 
+  /// Why an entry's next token could not be chosen; its sequence ends with that.
+  public @Nullable EngineException failure(int index) {
+    return failures[index];
+  }
+
   /// Forgets everything.
   public void clear() {
     Arrays.fill(counts, 0);
     Arrays.fill(drafted, 0);
     Arrays.fill(logprobs, null);
     Arrays.fill(promptLogprobs, List.of());
+    Arrays.fill(failures, null);
   }
 
   /// Appends a new token to an entry.
@@ -73,6 +82,11 @@ public final class StepOutput {
     int at = index * stride + counts[index]++;
     ids[at] = id;
     logprobs[at] = tokenLogprobs;
+  }
+
+  /// Says that no further token can be chosen for an entry.
+  public void fail(int index, EngineException failure) {
+    failures[index] = failure;
   }
 
   /// Sets how many drafts were proposed for an entry.

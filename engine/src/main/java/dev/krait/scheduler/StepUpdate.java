@@ -13,7 +13,9 @@ final class StepUpdate {
     /// Its last token is a stop token.
     STOPPED,
     /// It has all tokens that it may have.
-    COMPLETE
+    COMPLETE,
+    /// Its next token could not be chosen; see [StepOutput#failure].
+    FAILED
   }
 
   private final DraftLengths draftLengths;
@@ -30,6 +32,9 @@ final class StepUpdate {
     int drafts = plan.draftTokens(entry);
     boolean chooses = plan.choosesToken(entry);
     int newTokens = output.newTokens(entry);
+    if (output.failure(entry) != null) {
+      return Outcome.FAILED;
+    }
     check(sequence, newTokens, chooses ? 1 : 0, chooses ? 1 + drafts : 0);
 
     tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));

@@ -2,6 +2,7 @@ package dev.krait.speculation;
 
 import dev.krait.runner.Drafts;
 import dev.krait.scheduler.DraftLengths;
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 
 /// Decides how many tokens are drafted for a sequence in a step, and learns from what came of it.
@@ -18,7 +19,7 @@ public interface DraftLengthPolicy extends DraftLengths {
   boolean expectsToDraft();
 
   /// A sequence ended or lost its memory.
-  void forget(long sequenceId);
+  void forget(Sequence sequence);
 
   /// What the policy knows and would choose, for people; from any thread.
   SpeculationReport report();

@@ -1,6 +1,7 @@
 package dev.krait.speculation;
 
 import dev.krait.runner.Drafts;
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 
 /// Proposes tokens that may follow.
@@ -16,7 +17,7 @@ public interface Drafter extends AutoCloseable {
   void propose(StepPlan plan, Drafts drafts, boolean followsPrompts);
 
   /// A sequence ended or lost its memory.
-  void forget(long sequenceId);
+  void forget(Sequence sequence);
 
   @Override
   void close();

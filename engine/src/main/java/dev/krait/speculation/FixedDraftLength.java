@@ -44,7 +44,7 @@ public final class FixedDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public void forget(long sequenceId) {}
+  public void forget(Sequence sequence) {}
 
   @Override
   public void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos) {

@@ -5,7 +5,7 @@ import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import dev.krait.speculation.SpeculationReport.Choice;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -42,7 +42,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final int maxDraftTokens;
   private final StepCosts targetCosts;
   private final StepCosts draftCosts;
-  private final Map<Long, Acceptance> bySequence = new HashMap<>();
+  private final Map<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
 
@@ -165,7 +165,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private Acceptance of(Sequence sequence) {
-    return bySequence.computeIfAbsent(sequence.id(), id -> new Acceptance());
+    return bySequence.computeIfAbsent(sequence, any -> new Acceptance());
   }
 
   private double acceptance(Sequence sequence) {
@@ -233,8 +233,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public void forget(long sequenceId) {
-    bySequence.remove(sequenceId);
+  public void forget(Sequence sequence) {
+    bySequence.remove(sequence);
   }
 
   @Override

@@ -1,15 +1,17 @@
 package dev.krait.speculation;
 
+import dev.krait.generation.SamplingParams;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.WarmUp;
 import dev.krait.sampling.Distribution;
 import dev.krait.sampling.LogitsAdjuster;
 import dev.krait.sampling.PhiloxRandom;
+import dev.krait.sampling.PhiloxRandom.Purpose;
 import dev.krait.sampling.Sampler;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 
@@ -24,7 +26,7 @@ public final class ModelDrafter implements Drafter {
   private final Sampler sampler;
   private final LogitsAdjuster adjuster;
   private final int maxDraftTokens;
-  private final Map<Long, Cursor> cursors = new HashMap<>();
+  private final Map<Sequence, Cursor> cursors = new IdentityHashMap<>();
   private final int[] awaiting;
   private final int[] awaitedOutput;
   private int awaitingCount;
@@ -89,8 +91,11 @@ public final class ModelDrafter implements Drafter {
   /// logits give the first draft.
   private void feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
     Sequence sequence = plan.sequence(entry);
-    Cursor cursor =
-        cursors.computeIfAbsent(sequence.id(), id -> new Cursor(Math.max(1, maxDraftTokens)));
+    Cursor cursor = cursors.get(sequence);
+    if (cursor == null) {
+      cursor = new Cursor(Math.max(1, maxDraftTokens));
+      cursors.put(sequence, cursor);
+    }
     while (cursor.settled + cursor.windowSize < end || cursor.windowSize > 0) {
       if (pass.room() == 0) {
         finish(plan, drafts);
@@ -154,14 +159,19 @@ public final class ModelDrafter implements Drafter {
     }
     var sampling = sequence.request().sampling();
     Distribution proposal = drafts.next(entry);
-    sampler.distribution(logits, sampling, proposal);
-    int token =
-        sampling.isGreedy()
-            ? proposal.id(0)
-            : proposal.draw(
-                PhiloxRandom.uniform(
-                    sampling.seed(), sequence.tokens() + drafted, PhiloxRandom.Purpose.DRAFT));
-    drafts.add(entry, token);
+    if (sampler.distribution(logits, sampling, proposal)) {
+      drafts.add(entry, draw(proposal, sampling, sequence.tokens() + drafted));
+    }
+  }
+
+  /// Where the text may depend on the seed alone, the draft meets the number that the target will
+  /// draw with, so that they often agree.
+  private static int draw(Distribution proposal, SamplingParams sampling, int position) {
+    if (sampling.isGreedy()) {
+      return proposal.id(0);
+    }
+    Purpose purpose = sampling.reproducible() ? Purpose.TOKEN : Purpose.DRAFT;
+    return proposal.draw(PhiloxRandom.uniform(sampling.seed(), position, purpose));
   }
 
   /// Feeds the latest draft of every entry that may have more; false when there is none.
@@ -172,7 +182,7 @@ public final class ModelDrafter implements Drafter {
         continue;
       }
       Sequence sequence = plan.sequence(i);
-      Cursor cursor = cursors.get(sequence.id());
+      Cursor cursor = cursors.get(sequence);
       if (cursor == null) {
         throw new IllegalStateException("draft cursor of sequence " + sequence.id() + ": missing");
       }
@@ -190,8 +200,8 @@ public final class ModelDrafter implements Drafter {
   }
 
   @Override
-  public void forget(long sequenceId) {
-    cursors.remove(sequenceId);
+  public void forget(Sequence sequence) {
+    cursors.remove(sequence);
   }
 
   @Override

@@ -56,7 +56,7 @@ public final class NgramDrafter implements Drafter {
   }
 
   @Override
-  public void forget(long sequenceId) {}
+  public void forget(Sequence sequence) {}
 
   @Override
   public void close() {}

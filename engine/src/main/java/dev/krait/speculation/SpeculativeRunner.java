@@ -4,7 +4,7 @@ import dev.krait.runner.BackendModelRunner;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
-import dev.krait.scheduler.StepOutput;
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import java.util.function.LongSupplier;
 
@@ -38,16 +38,16 @@ public final class SpeculativeRunner implements ModelRunner {
     drafts.clear();
     drafter.propose(plan, drafts, policy.expectsToDraft());
     long proposed = nanoClock.getAsLong();
-    StepOutput output = target.execute(plan, drafts);
+    PendingStep done = target.execute(plan, drafts);
     policy.observeStep(plan, drafts, proposed - start, nanoClock.getAsLong() - proposed);
-    return () -> output;
+    return done;
   }
 
   @Override
-  public void forget(long sequenceId) {
-    drafter.forget(sequenceId);
-    target.forget(sequenceId);
-    policy.forget(sequenceId);
+  public void forget(Sequence sequence) {
+    drafter.forget(sequence);
+    target.forget(sequence);
+    policy.forget(sequence);
   }
 
   @Override

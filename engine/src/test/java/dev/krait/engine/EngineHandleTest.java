@@ -91,7 +91,8 @@ class EngineHandleTest {
         request(1, new StopConditions(1, 0, TokenIds.of(5, 123))),
         ErrorCode.INVALID_ARGUMENT,
         "stop token id: 123");
-    SamplingParams biased = new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(100, 1f), -1, -1);
+    SamplingParams biased =
+        new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(100, 1f), -1, -1);
     assertRefused(
         GenerationRequest.of(
             "r", TokenIds.of(1), biased, new StopConditions(1, 0, TokenIds.empty())),

@@ -14,6 +14,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.TokenStream;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
+import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import dev.krait.testing.InMemoryEngine;
 import java.util.ArrayList;
@@ -131,7 +132,7 @@ class EngineThreadTest {
     }
 
     @Override
-    public void forget(long sequenceId) {
+    public void forget(Sequence sequence) {
       throw new IllegalStateException("nothing is called after a failure");
     }
 

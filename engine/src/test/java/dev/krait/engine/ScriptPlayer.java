@@ -257,8 +257,8 @@ final class ScriptPlayer {
     }
 
     @Override
-    public void forget(long sequenceId) {
-      delegate.forget(sequenceId);
+    public void forget(Sequence sequence) {
+      delegate.forget(sequence);
     }
 
     @Override

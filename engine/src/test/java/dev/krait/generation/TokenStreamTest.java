@@ -246,7 +246,7 @@ class TokenStreamTest {
 
   private static TokenStream stream(int maxTokens, int logprobs, int promptLogprobs) {
     SamplingParams sampling =
-        new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(), logprobs, promptLogprobs);
+        new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), logprobs, promptLogprobs);
     StopConditions stop = new StopConditions(maxTokens, 0, TokenIds.of(STOP));
     return new TokenStream(GenerationRequest.of("r", TokenIds.of(10, 11, 12), sampling, stop), 0);
   }

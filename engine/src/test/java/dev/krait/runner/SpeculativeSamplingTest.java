@@ -194,6 +194,7 @@ class SpeculativeSamplingTest {
         (float) setting.get("top_p").asDouble(),
         0,
         0,
+        false,
         1,
         0,
         0,
@@ -284,7 +285,8 @@ class SpeculativeSamplingTest {
   void penaltiesBiasAndMinPHoldForBothDistributions() {
     int[] ids = promptIds("len19");
     SamplingParams params =
-        new SamplingParams(0.9f, 0, 1, 0.02f, 0, 1.3f, 0.7f, 0.4f, Map.of(3, 1.5f, 7, -2f), -1, -1);
+        new SamplingParams(
+            0.9f, 0, 1, 0.02f, 0, false, 1.3f, 0.7f, 0.4f, Map.of(3, 1.5f, 7, -2f), -1, -1);
     Contexts contexts = Contexts.of(ids, params);
     long[] counts = count(contexts, ids.length, sound());
     double[] joint = new double[VOCAB * VOCAB];

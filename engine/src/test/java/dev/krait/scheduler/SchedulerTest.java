@@ -201,7 +201,7 @@ class SchedulerTest {
     assertThat(scheduler.running()).isEqualTo(1);
     assertThat(scheduler.waiting()).isEqualTo(2);
     List<Long> released = new ArrayList<>();
-    scheduler.takeReleased(released::add);
+    scheduler.takeReleased(sequence -> released.add(sequence.id()));
     assertThat(released).containsExactly(2L);
     while (scheduler.waitingAgain() > 0) {
       assertThat(third.poll()).isEmpty();
@@ -244,7 +244,7 @@ class SchedulerTest {
   void prompt_logprobs_are_delivered_once_although_the_prompt_is_computed_twice() {
     rebuild(5, 16);
     add(6, 12);
-    SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(), -1, 0);
+    SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, 0);
     TokenStream second =
         new TokenStream(
             GenerationRequest.of("r", prompt(6), sampling, stops(12)), clock.getAsLong());

@@ -132,7 +132,7 @@ final class SimulatedServer {
       int i = (int) (sequence.id() % batch);
       left[i] -= accepted + 1;
       if (left[i] == 0) {
-        policy.forget(sequence.id());
+        policy.forget(sequence);
       }
     }
   }

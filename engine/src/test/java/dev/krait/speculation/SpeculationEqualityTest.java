@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -71,16 +72,28 @@ class SpeculationEqualityTest {
   /// Requests of mixed prompt and output lengths; each asks for logprobs, so that logits are
   /// compared too.
   private static List<GenerationRequest> requests(String target, int count, Random random) {
+    SamplingParams greedy = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), 3, -1);
+    return requests(target, count, random, i -> greedy, 0);
+  }
+
+  private static List<GenerationRequest> requests(
+      String target,
+      int count,
+      Random random,
+      IntFunction<SamplingParams> sampling,
+      int minTokens) {
     int[] text = GoldenModel.open(target).promptIds("len130");
-    SamplingParams greedy = new SamplingParams(0, 0, 1, 0, 0, 1, 0, 0, Map.of(), 3, -1);
     List<GenerationRequest> requests = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int length = i == 0 ? 1 : i == 1 ? 130 : 1 + random.nextInt(130);
       int[] prompt = new int[length];
       System.arraycopy(text, random.nextInt(131 - length), prompt, 0, length);
       StopConditions stop =
-          new StopConditions(1 + random.nextInt(40), 0, TokenIds.of(random.nextInt(320), 7, 99));
-      requests.add(GenerationRequest.of("r" + i, TokenIds.of(prompt), greedy, stop));
+          new StopConditions(
+              minTokens + 1 + random.nextInt(40),
+              minTokens,
+              TokenIds.of(random.nextInt(320), 7, 99));
+      requests.add(GenerationRequest.of("r" + i, TokenIds.of(prompt), sampling.apply(i), stop));
     }
     return requests;
   }
@@ -127,6 +140,33 @@ class SpeculationEqualityTest {
     }
   }
 
+  /// Seeded requests of every kind: filters, penalties, bias, minimum lengths.
+  private static SamplingParams seeded(int i) {
+    return switch (i % 5) {
+      case 0 -> new SamplingParams(0, 0, 1, 0, i, true, 1.3f, 0.5f, 0.4f, Map.of(5, 3f), 2, -1);
+      case 1 -> new SamplingParams(0.8f, 0, 1, 0, i, true, 1, 0, 0, Map.of(), 2, -1);
+      case 2 -> new SamplingParams(1, 20, 0.9f, 0, i, true, 1.2f, 0, 0, Map.of(), 2, -1);
+      case 3 -> new SamplingParams(0.6f, 0, 0.8f, 0, i, true, 1, 0.3f, 0.2f, Map.of(), 2, -1);
+      default -> new SamplingParams(1.2f, 0, 1, 0.1f, i, true, 1, 0, 0, Map.of(7, -4f), 2, -1);
+    };
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa-rope3", "mil1-50-split", "mamba2-hf-g2"})
+  void aSeededTextDoesNotDependOnWhatIsDrafted(String target) {
+    List<GenerationRequest> requests =
+        requests(target, 16, new Random(3), SpeculationEqualityTest::seeded, 4);
+    List<Answer> expected = plain(target, requests);
+    for (int k : new int[] {1, 3, 8}) {
+      for (String draft : List.of(target, "mil2-25")) {
+        try (SpeculationRig rig =
+            SpeculationRig.withModel(folder(target), folder(draft), backend, sizes(k))) {
+          assertEqual(rig.run(requests), expected, draft + ", K " + k);
+        }
+      }
+    }
+  }
+
   /// Proposes what the plain run generated, something else, or either by chance.
   private record OracleDrafter(
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)
@@ -149,7 +189,7 @@ class SpeculationEqualityTest {
     }
 
     @Override
-    public void forget(long sequenceId) {}
+    public void forget(Sequence sequence) {}
 
     @Override
     public void close() {}

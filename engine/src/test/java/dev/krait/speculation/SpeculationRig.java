@@ -138,6 +138,11 @@ final class SpeculationRig implements AutoCloseable {
     return loop.handle();
   }
 
+  /// One step.
+  void step() {
+    loop.doWork();
+  }
+
   /// Submits all requests and steps until the last has ended.
   List<Answer> run(List<GenerationRequest> requests) {
     List<TokenStream> streams = requests.stream().map(handle()::submit).toList();

@@ -117,8 +117,8 @@ public final class PrefixHashRunner implements ModelRunner {
   }
 
   @Override
-  public void forget(long sequenceId) {
-    committed.remove(sequenceId);
+  public void forget(Sequence sequence) {
+    committed.remove(sequence.id());
   }
 
   @Override

@@ -72,7 +72,7 @@ public final class ScriptedRunner implements ModelRunner {
   }
 
   @Override
-  public void forget(long sequenceId) {
+  public void forget(Sequence sequence) {
     // It keeps nothing.
   }
 

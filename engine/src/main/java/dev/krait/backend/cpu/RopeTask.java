@@ -6,6 +6,8 @@ import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Rope;
 import dev.krait.tensor.Rows;
+import java.util.HashMap;
+import java.util.Map;
 import jdk.incubator.vector.FloatVector;
 
 /// Rotary embedding and the write of keys and values: workers take tokens.
@@ -19,7 +21,9 @@ final class RopeTask {
   private final WorkerPool.Task rotation = this::runRotation;
   private final WorkerPool.Task write = this::runWrite;
 
-  private Rope rope;
+  /// One entry for each model: a target and its drafter take turns.
+  private final Map<Rope, double[]> byRope = new HashMap<>();
+
   private double[] frequencies = new double[0];
   private Rows cos;
   private Rows sin;
@@ -36,17 +40,19 @@ final class RopeTask {
   }
 
   void angles(Rows cos, Rows sin, Rope rope, StepInputs step) {
-    if (!rope.equals(this.rope)) {
-      frequencies = new double[rope.headDim() / 2];
-      for (int i = 0; i < frequencies.length; i++) {
-        frequencies[i] = rope.frequency(i);
-      }
-      this.rope = rope;
-    }
+    frequencies = byRope.computeIfAbsent(rope, RopeTask::frequencies);
     this.cos = cos;
     this.sin = sin;
     this.step = step;
     pool.parallelFor(angles, step.tokens, GRAIN_ANGLES / Math.max(1, frequencies.length) + 1);
+  }
+
+  private static double[] frequencies(Rope rope) {
+    double[] frequencies = new double[rope.headDim() / 2];
+    for (int i = 0; i < frequencies.length; i++) {
+      frequencies[i] = rope.frequency(i);
+    }
+    return frequencies;
   }
 
   private void runAngles(int worker, int first, int end) {

@@ -63,6 +63,7 @@ public record SamplingRequest(
         (float) topP.orElse(defaults.topP().orElse(1)),
         (float) minP.orElse(defaults.minP().orElse(0)),
         sequenceKey(key, sequence),
+        seed.isPresent(),
         (float) repetitionPenalty.orElse(defaults.repetitionPenalty().orElse(1)),
         presencePenalty,
         frequencyPenalty,

@@ -108,7 +108,7 @@ public final class RecitingRunner implements ModelRunner {
   }
 
   @Override
-  public void forget(long sequenceId) {}
+  public void forget(Sequence sequence) {}
 
   @Override
   public void close() {}
