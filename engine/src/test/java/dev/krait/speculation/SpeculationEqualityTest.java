@@ -167,6 +167,21 @@ class SpeculationEqualityTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa-rope3", "mil1-50-split", "mil2-0", "mamba1-hf"})
+  void lengthsThatChangeAtAnyTime(String target) {
+    List<GenerationRequest> requests =
+        requests(target, 24, new Random(9), SpeculationEqualityTest::seeded, 0);
+    List<Answer> expected = plain(target, requests);
+    for (String draft : List.of(target, "mamba2-hf-g1")) {
+      try (SpeculationRig rig =
+          SpeculationRig.withModel(
+              folder(target), folder(draft), backend, sizes(8), WanderingDraftLength::new)) {
+        assertEqual(rig.run(requests), expected, draft);
+      }
+    }
+  }
+
   /// Proposes what the plain run generated, something else, or either by chance.
   private record OracleDrafter(
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)

@@ -28,6 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.IntFunction;
 
 /// A target with any drafter in a real engine loop, stepped by hand.
 final class SpeculationRig implements AutoCloseable {
@@ -59,13 +60,28 @@ final class SpeculationRig implements AutoCloseable {
   /// A rig without a draft model.
   static SpeculationRig of(
       Path target, Backend backend, Sizes sizes, Function<Integer, Drafter> drafter) {
-    return new SpeculationRig(target, Optional.empty(), backend, sizes, drafter);
+    return new SpeculationRig(
+        target, Optional.empty(), backend, sizes, drafter, SpeculationRig::fixed);
   }
 
   /// A rig with a draft model.
   static SpeculationRig withModel(Path target, Path draft, Backend backend, Sizes sizes) {
+    return withModel(target, draft, backend, sizes, SpeculationRig::fixed);
+  }
+
+  /// A rig with a draft model and a policy made for the most drafts.
+  static SpeculationRig withModel(
+      Path target,
+      Path draft,
+      Backend backend,
+      Sizes sizes,
+      IntFunction<DraftLengthPolicy> policy) {
     return new SpeculationRig(
-        target, Optional.of(draft), backend, sizes, vocab -> new NgramDrafter(1, 3));
+        target, Optional.of(draft), backend, sizes, vocab -> new NgramDrafter(1, 3), policy);
+  }
+
+  private static DraftLengthPolicy fixed(int draftTokens) {
+    return new FixedDraftLength("test", draftTokens);
   }
 
   private SpeculationRig(
@@ -73,7 +89,8 @@ final class SpeculationRig implements AutoCloseable {
       Optional<Path> draft,
       Backend backend,
       Sizes sizes,
-      Function<Integer, Drafter> drafters) {
+      Function<Integer, Drafter> drafters,
+      IntFunction<DraftLengthPolicy> policies) {
     ModelLoader targetLoader = opened(ModelLoader.open(target));
     Optional<ModelLoader> draftLoader = draft.map(path -> opened(ModelLoader.open(path)));
     int window = sizes.draftTokens() == 0 ? 0 : sizes.draftTokens() + 1;
@@ -109,7 +126,7 @@ final class SpeculationRig implements AutoCloseable {
                 return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
               })
               .orElseGet(() -> drafters.apply(vocab));
-      FixedDraftLength policy = new FixedDraftLength("test", sizes.draftTokens());
+      DraftLengthPolicy policy = policies.apply(sizes.draftTokens());
       lengths = policy;
       Drafts drafts = new Drafts(sizes.maxSequences(), sizes.draftTokens(), vocab);
       runner = new SpeculativeRunner(plain, drafter, drafts, policy, () -> 0);
