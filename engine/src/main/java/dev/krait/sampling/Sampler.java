@@ -50,7 +50,7 @@ public final class Sampler {
     double most = logits[first];
     if (params.isGreedy()) {
       target.setCertain(first);
-    } else if (params.topK() > 0 && params.topK() < vocabSize || params.topP() < 1) {
+    } else if ((params.topK() > 0 && params.topK() < vocabSize) || params.topP() < 1) {
       filtered(logits, scale, most, params, target);
     } else {
       unfiltered(logits, scale, most, params.minP(), target);

@@ -7,7 +7,6 @@ import dev.krait.speculation.SpeculationReport.Choice;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
 
 /// Chooses the draft length that promises most tokens per second, from acceptance and measured step
 /// costs.
@@ -42,7 +41,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final int maxDraftTokens;
   private final StepCosts targetCosts;
   private final StepCosts draftCosts;
-  private final Map<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
+  private final IdentityHashMap<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
 

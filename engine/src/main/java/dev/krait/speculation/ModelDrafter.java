@@ -12,7 +12,6 @@ import dev.krait.sampling.Sampler;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import java.util.IdentityHashMap;
-import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
@@ -26,7 +25,7 @@ public final class ModelDrafter implements Drafter {
   private final Sampler sampler;
   private final LogitsAdjuster adjuster;
   private final int maxDraftTokens;
-  private final Map<Sequence, Cursor> cursors = new IdentityHashMap<>();
+  private final IdentityHashMap<Sequence, Cursor> cursors = new IdentityHashMap<>();
   private final int[] awaiting;
   private final int[] awaitedOutput;
   private int awaitingCount;
