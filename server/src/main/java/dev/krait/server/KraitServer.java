@@ -8,6 +8,7 @@ import dev.krait.server.grpc.GrpcServer;
 import dev.krait.server.http.HttpRouter;
 import dev.krait.server.http.HttpServer;
 import dev.krait.server.http.Routes;
+import dev.krait.server.observability.AbsentFeatures;
 import dev.krait.server.observability.EngineMeters;
 import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
@@ -115,7 +116,9 @@ public final class KraitServer implements AutoCloseable {
       keptWhenOpened(tokenizerOpening, resources);
     }
     Metrics metrics = joined(metricsOpening);
-    EngineMeters.registerGauges(metrics, engine.handle()::status, engine.maxConcurrency());
+    EngineMeters.registerGauges(
+        metrics, engine.handle()::status, engine.maxConcurrency(), engine.blockTokens());
+    AbsentFeatures.register(metrics, InstantSource.system().instant());
     RequestMeters meters = new RequestMeters(metrics, engine.model().maxTokens());
     ServedModel model =
         new ServedModel(

@@ -47,6 +47,11 @@ public record LoadedEngine(Engine engine) implements ServedEngine {
   }
 
   @Override
+  public int blockTokens() {
+    return engine.layout().demand().blockTokens();
+  }
+
+  @Override
   public Optional<byte[]> speculation() {
     return engine.speculation().map(SpeculationJson::write);
   }

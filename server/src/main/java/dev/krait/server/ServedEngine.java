@@ -35,6 +35,9 @@ public interface ServedEngine extends AutoCloseable {
   /// Sequences that the memory plan lets run at once.
   int maxConcurrency();
 
+  /// Tokens of a key/value block.
+  int blockTokens();
+
   /// What `/v1/speculation` answers, JSON; empty when nothing is drafted.
   Optional<byte[]> speculation();
 

@@ -17,9 +17,11 @@ import java.util.function.Supplier;
 /// when somebody scrapes.
 public final class EngineMeters implements StepListener {
   private static final double[] STEP_TOKENS = {
-    1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192
+    1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384
   };
 
+  private final Counter generatedTokens;
+  private final Counter preemptions;
   private final Counter drafts;
   private final Counter draftTokens;
   private final Counter acceptedTokens;
@@ -32,6 +34,9 @@ public final class EngineMeters implements StepListener {
   ///
   /// @param draftPositions most tokens drafted at once; 0 without speculation
   public EngineMeters(Metrics metrics, int draftPositions) {
+    generatedTokens = metrics.counter("vllm:generation_tokens", "Tokens generated");
+    preemptions =
+        metrics.counter("vllm:num_preemptions", "Times that a sequence lost its memory to another");
     drafts = metrics.counter("vllm:spec_decode_num_drafts", "Drafts proposed");
     draftTokens = metrics.counter("vllm:spec_decode_num_draft_tokens", "Tokens drafted");
     acceptedTokens =
@@ -57,6 +62,8 @@ public final class EngineMeters implements StepListener {
     StepTally tally = stats.tally();
     stepTokens.record(stats.scheduledTokens());
     stepSeconds.increment(stats.runNanos() / 1e9);
+    generatedTokens.increment(tally.generatedTokens());
+    preemptions.increment(tally.preemptions());
     int sequences = tally.sequences();
     draftLength = sequences == 0 ? 0 : (double) tally.draftedTokens() / sequences;
     if (tally.draftedTokens() == 0) {
@@ -74,9 +81,10 @@ public final class EngineMeters implements StepListener {
   /// Registers the gauges.
   ///
   /// @param status the engine at a glance
-  /// @param maxSequences sequences that the memory plan allows at once
+  /// @param maxSequences sequences of full length that the memory plan allows at once
+  /// @param blockTokens tokens of a key/value block
   public static void registerGauges(
-      Metrics metrics, Supplier<EngineStatus> status, int maxSequences) {
+      Metrics metrics, Supplier<EngineStatus> status, int maxSequences, int blockTokens) {
     DoubleSupplier waiting = () -> status.get().waiting();
     DoubleSupplier bottleneck = () -> bottleneck(status.get());
     metrics.gauge("vllm:num_requests_running", "Sequences that run", () -> status.get().running());
@@ -99,13 +107,20 @@ public final class EngineMeters implements StepListener {
     metrics.gauge("krait:kv_blocks", "All blocks", () -> status.get().blocksTotal());
     metrics.gauge("krait:state_slots_used", "State slots held", () -> status.get().slotsUsed());
     metrics.gauge("krait:state_slots", "All state slots", () -> status.get().slotsTotal());
-    metrics.gauge("krait:max_concurrency", "Sequences that may run at once", () -> maxSequences);
+    metrics.gauge(
+        "krait:max_concurrency",
+        "Sequences of full length that fit the memory plan at once",
+        () -> maxSequences);
     metrics.gauge(
         "vllm:cache_config_info",
-        "The block pool",
+        "The pool of key/value blocks, on whichever device; always 1",
         () -> 1,
+        "block_size",
+        Integer.toString(blockTokens),
         "num_gpu_blocks",
-        Integer.toString(status.get().blocksTotal()));
+        Integer.toString(status.get().blocksTotal()),
+        "enable_prefix_caching",
+        "False");
   }
 
   private static double bottleneck(EngineStatus status) {

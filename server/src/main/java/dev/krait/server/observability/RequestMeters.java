@@ -1,17 +1,18 @@
 package dev.krait.server.observability;
 
 import dev.krait.generation.GenerationStats;
+import dev.krait.generation.SamplingParams;
 import dev.krait.server.http.HttpListener;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.PromptRequest;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What requests took: tokens, and seconds until first tokens, between tokens and in all.
+/// What requests took: tokens, by [TokenMeters], and seconds until first tokens, between tokens and
+/// in all.
 public final class RequestMeters implements GenerationListener, HttpListener {
   private static final double NANOS = 1e9;
   private static final double[] FIRST_TOKEN = {
@@ -24,13 +25,10 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   private static final double[] REQUEST = {
     0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680
   };
-  private static final double[] SEQUENCES = {1, 2, 5, 10, 20};
 
   private final Metrics metrics;
   private final Map<String, Counter> outcomes = new HashMap<>();
-  private final Counter promptTokens;
-  private final Counter generatedTokens;
-  private final Counter preemptions;
+  private final TokenMeters tokens;
   private final DistributionSummary firstToken;
   private final DistributionSummary betweenTokens;
   private final DistributionSummary perToken;
@@ -39,26 +37,19 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   private final DistributionSummary prefill;
   private final DistributionSummary decode;
   private final DistributionSummary inference;
-  private final DistributionSummary promptSizes;
-  private final DistributionSummary generatedSizes;
-  private final DistributionSummary sequences;
-  private final DistributionSummary mostTokens;
 
   /// Registers the series.
   ///
   /// @param maxTokens the model's context, the last bucket of token counts
   public RequestMeters(Metrics metrics, int maxTokens) {
     this.metrics = metrics;
+    tokens = new TokenMeters(metrics, maxTokens);
     for (String outcome : List.of("stop", "length", "abort", "error")) {
       outcomes.put(
           outcome,
           metrics.counter(
               "vllm:request_success", "Finished sequences", "finished_reason", outcome));
     }
-    double[] counts = oneTwoFive(maxTokens);
-    promptTokens = metrics.counter("vllm:prompt_tokens", "Tokens of prompts");
-    generatedTokens = metrics.counter("vllm:generation_tokens", "Generated tokens");
-    preemptions = metrics.counter("vllm:num_preemptions", "Sequences computed again");
     firstToken =
         metrics.histogram(
             "vllm:time_to_first_token_seconds", "Seconds to the first token", FIRST_TOKEN);
@@ -78,18 +69,11 @@ public final class RequestMeters implements GenerationListener, HttpListener {
         metrics.histogram("vllm:request_decode_time_seconds", "Seconds after the prompt", REQUEST);
     inference =
         metrics.histogram("vllm:request_inference_time_seconds", "Seconds running", REQUEST);
-    promptSizes = metrics.histogram("vllm:request_prompt_tokens", "Tokens of a prompt", counts);
-    generatedSizes =
-        metrics.histogram("vllm:request_generation_tokens", "Tokens generated", counts);
-    sequences = metrics.histogram("vllm:request_params_n", "Sequences asked for", SEQUENCES);
-    mostTokens =
-        metrics.histogram("vllm:request_params_max_tokens", "Most tokens asked for", counts);
   }
 
   @Override
   public void accepted(PromptRequest request, int maxTokens) {
-    sequences.record(request.sequences());
-    mostTokens.record(maxTokens);
+    tokens.accepted(request.sequences(), maxTokens);
   }
 
   @Override
@@ -103,16 +87,12 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   }
 
   @Override
-  public void finished(String outcome, GenerationStats stats) {
+  public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {
     Counter counter = outcomes.get(outcome);
     if (counter != null) {
       counter.increment();
     }
-    promptTokens.increment(stats.promptTokens());
-    generatedTokens.increment(stats.generatedTokens());
-    preemptions.increment(stats.preemptions());
-    promptSizes.record(stats.promptTokens());
-    generatedSizes.record(stats.generatedTokens());
+    tokens.finished(sampling, stats);
     whole.record((stats.finishedNanos() - stats.arrivalNanos()) / NANOS);
     if (stats.firstScheduledNanos().isEmpty()) {
       return;
@@ -132,20 +112,12 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   }
 
   @Override
-  public void finished(String route, String method, int status, long nanos) {
-    metrics.http(route, method, status, nanos / NANOS);
+  public void promptFinished(int mostTokens) {
+    tokens.promptFinished(mostTokens);
   }
 
-  /// 1, 2, 5, 10, 20, 50 and so on, up to the given number.
-  static double[] oneTwoFive(int most) {
-    List<Double> values = new ArrayList<>();
-    for (long scale = 1; scale <= most; scale *= 10) {
-      for (int digit : new int[] {1, 2, 5}) {
-        if (digit * scale <= most) {
-          values.add((double) (digit * scale));
-        }
-      }
-    }
-    return values.stream().mapToDouble(Double::doubleValue).toArray();
+  @Override
+  public void finished(String route, String method, int status, long nanos) {
+    metrics.http(route, method, status, nanos / NANOS);
   }
 }

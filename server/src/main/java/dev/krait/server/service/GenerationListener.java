@@ -1,6 +1,7 @@
 package dev.krait.server.service;
 
 import dev.krait.generation.GenerationStats;
+import dev.krait.generation.SamplingParams;
 
 /// Hears how generations go, for metrics. Called from the threads that read streams.
 public interface GenerationListener {
@@ -24,8 +25,14 @@ public interface GenerationListener {
   /// A sequence is over.
   ///
   /// @param outcome `stop`, `length`, `abort` or `error`
+  /// @param sampling how its tokens were chosen
   /// @param stats its counts and times
-  void finished(String outcome, GenerationStats stats);
+  void finished(String outcome, SamplingParams sampling, GenerationStats stats);
+
+  /// All sequences of one prompt are over.
+  ///
+  /// @param mostTokens tokens that the longest of them generated
+  void promptFinished(int mostTokens);
 
   /// Hears nothing.
   static GenerationListener none() {
@@ -40,7 +47,10 @@ public interface GenerationListener {
       public void furtherTokens(long nanosSinceLast) {}
 
       @Override
-      public void finished(String outcome, GenerationStats stats) {}
+      public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {}
+
+      @Override
+      public void promptFinished(int mostTokens) {}
     };
   }
 }

@@ -61,7 +61,13 @@ public final class GenerationService {
     model.checkName(request.model());
     Admission.Ticket ticket = admission.admit(request.prompts().size() * request.sequences());
     try {
-      return new Generation(submit(request), ticket::close);
+      List<Generation.Part> parts = submit(request);
+      return new Generation(
+          parts,
+          () -> {
+            promptsFinished(parts, request.sequences());
+            ticket.close();
+          });
     } catch (RuntimeException e) {
       ticket.close();
       throw e;
@@ -99,6 +105,16 @@ public final class GenerationService {
     }
     listener.accepted(request, maxTokens(request.stop(), promptIds.getFirst().size()));
     return parts;
+  }
+
+  private void promptsFinished(List<Generation.Part> parts, int sequences) {
+    for (int first = 0; first < parts.size(); first += sequences) {
+      int most = 0;
+      for (Generation.Part part : parts.subList(first, first + sequences)) {
+        most = Math.max(most, part.stream().usage().completionTokens());
+      }
+      listener.promptFinished(most);
+    }
   }
 
   private TextStream open(

@@ -239,7 +239,7 @@ public final class TextStream {
     if (whole && stats.firstTokenNanos().isPresent()) {
       observeWhole(stats, stats.firstTokenNanos().getAsLong());
     }
-    listener.finished(outcome, stats);
+    listener.finished(outcome, tokens.request().sampling(), stats);
   }
 
   /// Times of tokens that were not read one by one: the first, and the mean of the others.

@@ -178,6 +178,11 @@ public final class TestServer implements AutoCloseable {
     }
 
     @Override
+    public int blockTokens() {
+      return 16;
+    }
+
+    @Override
     public Optional<byte[]> speculation() {
       return Optional.empty();
     }

@@ -1,0 +1,236 @@
+package dev.krait.server.observability;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.engine.SpeculationMode;
+import dev.krait.server.ServerConfig;
+import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MetricsTest {
+  private static final Pattern LABEL = Pattern.compile("([a-z_]+)=\"([^\"]*)\"");
+
+  private static TestServer server;
+  private static HttpCalls http;
+
+  @BeforeAll
+  static void start() {
+    server = TestServer.start(MetricsTest::drafting);
+    http = server.http();
+    http.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 40}");
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static ServerConfig drafting(ServerConfig config) {
+    return new ServerConfig(
+        config
+            .engine()
+            .withSpeculation(SpeculationMode.NGRAM, Optional.empty(), 2, OptionalInt.of(2)),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        config.trustRequestTemplates(),
+        config.drainTimeout());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "vllm:num_requests_running, gauge, ''",
+    "vllm:num_requests_waiting, gauge, ''",
+    "vllm:num_requests_waiting_by_reason, gauge, reason",
+    "vllm:kv_cache_usage_perc, gauge, ''",
+    "vllm:gpu_cache_usage_perc, gauge, ''",
+    "vllm:cache_config_info, gauge, block_size enable_prefix_caching num_gpu_blocks",
+    "vllm:lora_requests_info, gauge, max_lora running_lora_adapters waiting_lora_adapters",
+    "vllm:engine_sleep_state, gauge, sleep_state",
+    "vllm:prompt_tokens_total, counter, ''",
+    "vllm:generation_tokens_total, counter, ''",
+    "vllm:prompt_tokens_cached_total, counter, ''",
+    "vllm:prompt_tokens_by_source_total, counter, source",
+    "vllm:request_success_total, counter, finished_reason",
+    "vllm:num_preemptions_total, counter, ''",
+    "vllm:prefix_cache_queries_total, counter, ''",
+    "vllm:prefix_cache_hits_total, counter, ''",
+    "vllm:gpu_prefix_cache_queries_total, counter, ''",
+    "vllm:gpu_prefix_cache_hits_total, counter, ''",
+    "vllm:spec_decode_num_drafts_total, counter, ''",
+    "vllm:spec_decode_num_draft_tokens_total, counter, ''",
+    "vllm:spec_decode_num_accepted_tokens_total, counter, ''",
+    "vllm:spec_decode_num_accepted_tokens_per_pos_total, counter, position",
+    "krait:state_slots, gauge, ''",
+    "krait:state_slots_used, gauge, ''",
+    "krait:kv_blocks, gauge, ''",
+    "krait:kv_blocks_used, gauge, ''",
+    "krait:max_concurrency, gauge, ''",
+    "krait:draft_length, gauge, ''",
+    "krait:draft_tokens_total, counter, sampling",
+    "krait:accepted_draft_tokens_total, counter, sampling",
+    "krait:step_run_seconds_total, counter, ''",
+  })
+  void exportsASeriesWithTypeAndLabels(String name, String type, String labels) {
+    String text = scrape();
+    assertThat(text).contains("\n# TYPE " + name + " " + type + "\n");
+    assertThat(labelsOf(text, name)).isEqualTo(engineLabels(labels));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "vllm:time_to_first_token_seconds, 0.001, 2560.0, 22",
+    "vllm:inter_token_latency_seconds, 0.01, 80.0, 19",
+    "vllm:request_time_per_output_token_seconds, 0.01, 80.0, 19",
+    "vllm:e2e_request_latency_seconds, 0.3, 7680.0, 21",
+    "vllm:request_queue_time_seconds, 0.3, 7680.0, 21",
+    "vllm:request_prefill_time_seconds, 0.3, 7680.0, 21",
+    "vllm:request_decode_time_seconds, 0.3, 7680.0, 21",
+    "vllm:request_inference_time_seconds, 0.3, 7680.0, 21",
+    "vllm:request_prompt_tokens, 1.0, 50.0, 6",
+    "vllm:request_generation_tokens, 1.0, 50.0, 6",
+    "vllm:request_params_max_tokens, 1.0, 50.0, 6",
+    "vllm:request_max_num_generation_tokens, 1.0, 50.0, 6",
+    "vllm:request_prefill_kv_computed_tokens, 1.0, 50.0, 6",
+    "vllm:request_params_n, 1.0, 20.0, 5",
+    "vllm:iteration_tokens_total, 1.0, 16384.0, 13",
+  })
+  void exportsAHistogramWithItsBuckets(String name, String first, String last, int buckets) {
+    String text = scrape();
+    assertThat(text).contains("\n# TYPE " + name + " histogram\n");
+    List<String> bounds = new ArrayList<>();
+    for (String line : linesOf(text, name + "_bucket")) {
+      Matcher label = LABEL.matcher(line);
+      while (label.find()) {
+        if (label.group(1).equals("le")) {
+          bounds.add(label.group(2));
+        }
+      }
+    }
+    assertThat(bounds).hasSize(buckets + 1).startsWith(first).endsWith(last, "+Inf");
+    assertThat(labelsOf(text, name + "_count")).isEqualTo(engineLabels(""));
+    assertThat(linesOf(text, name + "_sum")).hasSize(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "vllm:num_requests_waiting_by_reason{engine=\"0\",model_name=\"krait-tiny\",reason=\"deferred\"} 0.0",
+        "vllm:cache_config_info{block_size=\"16\",enable_prefix_caching=\"False\",engine=\"0\",model_name=\"krait-tiny\",num_gpu_blocks=\"16\"} 1.0",
+        "vllm:engine_sleep_state{engine=\"0\",model_name=\"krait-tiny\",sleep_state=\"awake\"} 1.0",
+        "vllm:engine_sleep_state{engine=\"0\",model_name=\"krait-tiny\",sleep_state=\"discard_all\"} 0.0",
+        "vllm:lora_requests_info{engine=\"0\",max_lora=\"0\",model_name=\"krait-tiny\",running_lora_adapters=\"\",waiting_lora_adapters=\"\"} ",
+        "vllm:prompt_tokens_cached_total{engine=\"0\",model_name=\"krait-tiny\"} 0.0",
+        "vllm:prefix_cache_queries_total{engine=\"0\",model_name=\"krait-tiny\"} 0.0",
+        "# HELP vllm:prefix_cache_hits_total Tokens found in the prefix cache; always 0,",
+        "http_requests_total{handler=\"/v1/completions\",method=\"POST\",status=\"2xx\"}",
+        "http_request_duration_seconds_bucket{handler=\"/v1/completions\",method=\"POST\",le=",
+      })
+  void exportsALine(String line) {
+    HttpCalls.Reply reply = http.get("/metrics");
+    assertThat(reply.header("content-type")).startsWith("text/plain");
+    assertThat(reply.text()).contains("\n" + line);
+  }
+
+  @Test
+  void countsTokensOfASequenceOnceItEnded() {
+    String before = scrape();
+    http.post("/v1/completions", "{'prompt': [50, 60], 'max_tokens': 3, 'n': 2, 'temperature': 0}");
+    Waiting.until(() ->
+        grown(before, "vllm:request_max_num_generation_tokens_count") == 1
+            && grown(before, "vllm:generation_tokens_total") == 6);
+    assertThat(grown(before, "vllm:request_max_num_generation_tokens_sum")).isEqualTo(3);
+    assertThat(grown(before, "vllm:request_generation_tokens_sum")).isEqualTo(6);
+    assertThat(grown(before, "vllm:prompt_tokens_total")).isEqualTo(4);
+    assertThat(grown(before, "vllm:prompt_tokens_by_source_total")).isEqualTo(4);
+    assertThat(grown(before, "vllm:request_prefill_kv_computed_tokens_sum")).isEqualTo(4);
+    assertThat(grown(before, "vllm:request_prefill_kv_computed_tokens_count")).isEqualTo(2);
+    assertThat(grown(before, "vllm:prefix_cache_queries_total")).isZero();
+  }
+
+  @Test
+  void countsTokensWhileASequenceRuns() {
+    double before = sum(scrape(), "vllm:generation_tokens_total");
+    server.runner().hold();
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post(
+          "/v1/completions",
+          "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'stream': true}");
+      server.runner().permit(4);
+      Waiting.until(() -> sum(scrape(), "vllm:generation_tokens_total") - before == 4);
+      assertThat(server.server().status().running()).isEqualTo(1);
+    } finally {
+      server.runner().release();
+    }
+    Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  @Test
+  void doesNotMakeASeriesOfEveryMethodOrPath() {
+    http.call("BREW", "/pot", "");
+    assertThat(scrape())
+        .contains("http_requests_total{handler=\"none\",method=\"other\",status=\"4xx\"}")
+        .doesNotContain("BREW")
+        .doesNotContain("/pot");
+  }
+
+  @Test
+  void speaksOpenMetricsWhenAsked() {
+    HttpCalls.Reply reply = http.get("/metrics", "accept", "application/openmetrics-text");
+    assertThat(reply.header("content-type")).startsWith("application/openmetrics-text");
+    assertThat(reply.text()).endsWith("# EOF\n");
+  }
+
+  private static String scrape() {
+    return http.get("/metrics").text();
+  }
+
+  private static Set<String> engineLabels(String further) {
+    Set<String> labels = new TreeSet<>(List.of("engine", "model_name"));
+    if (!further.isEmpty()) {
+      labels.addAll(List.of(further.split(" ", -1)));
+    }
+    return labels;
+  }
+
+  private static Set<String> labelsOf(String text, String name) {
+    Set<String> labels = new TreeSet<>();
+    Matcher label = LABEL.matcher(linesOf(text, name).getFirst());
+    while (label.find()) {
+      labels.add(label.group(1));
+    }
+    return labels;
+  }
+
+  private static List<String> linesOf(String text, String name) {
+    List<String> lines = text.lines().filter(line -> line.startsWith(name + "{")).toList();
+    assertThat(lines).as("samples of %s", name).isNotEmpty();
+    return lines;
+  }
+
+  private static double grown(String before, String name) {
+    return sum(scrape(), name) - sum(before, name);
+  }
+
+  private static double sum(String text, String name) {
+    return linesOf(text, name).stream()
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+}
