@@ -8,11 +8,13 @@ import dev.krait.server.service.Prompt;
 import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.SamplingRequest;
 import dev.krait.server.service.StopRequest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -26,6 +28,7 @@ import tools.jackson.databind.JsonNode;
 public final class OpenAiParser {
   private static final Logger LOG = LoggerFactory.getLogger(OpenAiParser.class);
   private static final int COMPLETION_TOKENS = 16;
+  private static final int MAX_TIMEOUT_SECONDS = 7 * 24 * 3600;
 
   private final MessageParser messages;
 
@@ -159,8 +162,21 @@ public final class OpenAiParser {
             output,
             keepLast(fields),
             fields.integer("priority").orElse(0),
-            Optional.empty());
+            timeout(fields));
     return new OpenAiRequest(prompt, response);
+  }
+
+  private static Optional<Duration> timeout(Fields fields) {
+    OptionalDouble given = fields.number("timeout");
+    if (given.isEmpty()) {
+      return Optional.empty();
+    }
+    double seconds = given.getAsDouble();
+    if (seconds <= 0 || seconds > MAX_TIMEOUT_SECONDS) {
+      throw EngineException.invalidArgument(
+          "timeout", seconds, "seconds, more than 0 and at most " + MAX_TIMEOUT_SECONDS);
+    }
+    return Optional.of(Duration.ofNanos((long) Math.ceil(seconds * 1e9)));
   }
 
   private static ResponseOptions response(Fields fields) {

@@ -75,6 +75,8 @@ public final class GenerationService {
   }
 
   private List<Generation.Part> submit(PromptRequest request) {
+    long deadline =
+        request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
     encoder.checked("logit_bias", biased(request.sampling()));
     List<TokenIds> promptIds = new ArrayList<>();
@@ -83,8 +85,6 @@ public final class GenerationService {
       promptIds.add(encoder.encodeToContinue(prompt, request.keepLastPromptTokens(), asked));
     }
     long key = request.sampling().seed().orElseGet(seeds);
-    long deadline =
-        request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
     List<Generation.Part> parts = new ArrayList<>();
     try {
       for (int p = 0; p < promptIds.size(); p++) {

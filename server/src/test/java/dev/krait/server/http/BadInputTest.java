@@ -71,6 +71,10 @@ class BadInputTest {
         "stream | 'yes'",
         "stream_options | {'include_usage': true}",
         "truncate_prompt_tokens | 0",
+        "timeout | 0",
+        "timeout | -1.5",
+        "timeout | '5'",
+        "timeout | 1e9",
         "prompt | null",
         "prompt | []",
         "prompt | ['']",
@@ -118,6 +122,7 @@ class BadInputTest {
         "chat_template_kwargs | {'messages': []}",
         "chat_template_kwargs | {'chat_template': 'x'}",
         "max_completion_tokens | -1",
+        "timeout | 0",
       })
   void refusesWrongChats(String field, String value) {
     String messages =

@@ -39,6 +39,11 @@ public final class RecitingRunner implements ModelRunner {
     gate.release(count);
   }
 
+  /// True while a step waits for a permit.
+  public boolean isHolding() {
+    return gate.hasQueuedThreads();
+  }
+
   /// Lets every step pass again.
   public void release() {
     gated = false;

@@ -19,7 +19,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.UnaryOperator;
 
 /// A whole server on free ports, with the shipped tokenizer and a model that recites one text.
@@ -37,10 +39,12 @@ public final class TestServer implements AutoCloseable {
 
   private final KraitServer server;
   private final RecitingRunner runner;
+  private final AtomicLong skippedNanos;
 
-  private TestServer(KraitServer server, RecitingRunner runner) {
+  private TestServer(KraitServer server, RecitingRunner runner, AtomicLong skippedNanos) {
     this.server = server;
     this.runner = runner;
+    this.skippedNanos = skippedNanos;
   }
 
   /// Starts a server.
@@ -61,10 +65,15 @@ public final class TestServer implements AutoCloseable {
             Optional.empty(),
             false,
             Duration.ofSeconds(5));
+    AtomicLong skipped = new AtomicLong();
+    LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
         KraitServer.open(
-            change.apply(config), (_, steps, plan) -> engine(runner, steps, plan), "test", _ -> {});
-    return new TestServer(server, runner);
+            change.apply(config),
+            (_, steps, plan) -> engine(runner, clock, steps, plan),
+            "test",
+            _ -> {});
+    return new TestServer(server, runner, skipped);
   }
 
   /// The same configuration, with templates of requests allowed.
@@ -117,13 +126,14 @@ public final class TestServer implements AutoCloseable {
   }
 
   private static ServedEngine engine(
-      RecitingRunner runner, StepListener steps, Consumer<String> plan) {
+      RecitingRunner runner, LongSupplier clock, StepListener steps, Consumer<String> plan) {
     InMemoryEngine engine =
         InMemoryEngine.builder()
             .vocabSize(VOCABULARY)
             .maxModelTokens(MAX_TOKENS)
             .maxSequences(MAX_SEQUENCES)
             .maxWaiting(MAX_WAITING)
+            .clock(clock)
             .listener(steps)
             .runner(_ -> runner)
             .build();
@@ -197,6 +207,11 @@ public final class TestServer implements AutoCloseable {
   /// The model.
   public RecitingRunner runner() {
     return runner;
+  }
+
+  /// Lets time pass on the engine's clock.
+  public void skip(Duration time) {
+    skippedNanos.addAndGet(time.toNanos());
   }
 
   /// The server.
