@@ -5,6 +5,8 @@ import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.error.EngineException;
 import dev.krait.server.grpc.GrpcServer;
+import dev.krait.server.http.AccessLog;
+import dev.krait.server.http.HttpListener;
 import dev.krait.server.http.HttpRouter;
 import dev.krait.server.http.HttpServer;
 import dev.krait.server.http.Routes;
@@ -140,12 +142,23 @@ public final class KraitServer implements AutoCloseable {
                 engine.handle()::status,
                 engine::speculation,
                 new MetricsHandler(metrics),
-                meters,
+                listener(meters, config.accessLog()),
                 config.apiKey(),
                 config.trustRequestTemplates(),
                 version,
                 InstantSource.system()));
     return new Loaded(engine, model, admission, service, routes, failure);
+  }
+
+  private static HttpListener listener(HttpListener meters, boolean accessLog) {
+    if (!accessLog) {
+      return meters;
+    }
+    AccessLog log = new AccessLog();
+    return (exchange, route, nanos) -> {
+      meters.finished(exchange, route, nanos);
+      log.finished(exchange, route, nanos);
+    };
   }
 
   /// Passes steps on to the meters, and a failure to whoever waits for it.

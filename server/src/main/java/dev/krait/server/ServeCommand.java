@@ -71,6 +71,9 @@ final class ServeCommand implements Callable<Integer> {
       description = "Lets requests bring their own chat template.")
   private boolean trustRequestTemplates;
 
+  @Option(names = "--access-log", description = "Logs a line for each HTTP request.")
+  private boolean accessLog;
+
   @Option(
       names = "--drain-timeout",
       paramLabel = "SECONDS",
@@ -149,6 +152,7 @@ final class ServeCommand implements Callable<Integer> {
         names.isEmpty() ? List.of(folderName(model.modelFolder())) : names,
         apiKey,
         trustRequestTemplates,
+        accessLog,
         Duration.ofSeconds(drainSeconds));
   }
 

@@ -15,6 +15,7 @@ import java.util.Optional;
 /// @param names what requests may call the model
 /// @param apiKey key that requests must bring
 /// @param trustRequestTemplates whether a request may bring its own chat template
+/// @param accessLog whether each HTTP request leaves a line in the log
 /// @param drainTimeout how long running requests may go on after the server was asked to stop
 public record ServerConfig(
     EngineConfig engine,
@@ -23,6 +24,7 @@ public record ServerConfig(
     List<String> names,
     Optional<String> apiKey,
     boolean trustRequestTemplates,
+    boolean accessLog,
     Duration drainTimeout) {
 
   /// The gRPC server.

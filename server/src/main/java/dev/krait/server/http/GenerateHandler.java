@@ -50,14 +50,14 @@ public final class GenerateHandler implements HttpHandler {
             request.prompt().output(),
             names);
     try (Generation generation = service.start(request.prompt())) {
+      int sequences = request.prompt().sequences();
       exchange.onHangUp(generation::cancel);
+      exchange.countTokens(() -> generation.usage(sequences));
       if (request.response().stream()) {
-        int sequences = request.prompt().sequences();
         new StreamedAnswer(exchange, format, head, generation, sequences).run();
       } else {
         List<Choice> choices = PartThreads.collect(generation, GenerateHandler::read);
-        exchange.respondJson(
-            format.whole(head, choices, generation.usage(request.prompt().sequences())));
+        exchange.respondJson(format.whole(head, choices, generation.usage(sequences)));
       }
     }
   }

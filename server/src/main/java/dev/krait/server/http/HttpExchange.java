@@ -2,6 +2,7 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.service.Usage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /// One request and its answer.
 ///
@@ -48,6 +50,7 @@ public final class HttpExchange {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final List<Runnable> hangUpActions = new ArrayList<>();
+  private Optional<Supplier<Usage>> usage = Optional.empty();
   private boolean gone;
   private boolean complete;
   private int status;
@@ -94,6 +97,16 @@ public final class HttpExchange {
   /// The client's `x-request-id`, or a new one; every response carries it.
   public String requestId() {
     return requestId;
+  }
+
+  /// Says who counts the tokens of this request.
+  public void countTokens(Supplier<Usage> counted) {
+    usage = Optional.of(counted);
+  }
+
+  /// Tokens of the request so far; empty when nothing was to be generated.
+  public Optional<Usage> usage() {
+    return usage.map(Supplier::get);
   }
 
   /// Answers with JSON text, status 200.
@@ -160,7 +173,7 @@ public final class HttpExchange {
   }
 
   /// Status of the response, or 0 before it begins.
-  int status() {
+  public int status() {
     lock.lock();
     try {
       return status;

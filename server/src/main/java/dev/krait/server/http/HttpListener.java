@@ -6,9 +6,8 @@ public interface HttpListener {
 
   /// One exchange is over.
   ///
+  /// @param exchange the exchange, valid during the call
   /// @param route path pattern that matched, or `none`
-  /// @param method request method
-  /// @param status response status
   /// @param nanos from the whole request to the end of the response
-  void finished(String route, String method, int status, long nanos);
+  void finished(HttpExchange exchange, String route, long nanos);
 }

@@ -8,7 +8,6 @@ import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,8 +18,6 @@ import org.slf4j.LoggerFactory;
 public final class HttpRouter {
   private static final Logger LOG = LoggerFactory.getLogger(HttpRouter.class);
   private static final String NO_ROUTE = "none";
-  private static final Set<String> METHODS =
-      Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH");
 
   private final Map<String, Map<String, HttpHandler>> routes;
   private final Optional<String> apiKey;
@@ -100,8 +97,7 @@ public final class HttpRouter {
         exchange.respond(ErrorBody.internal());
       }
     } finally {
-      String method = METHODS.contains(exchange.method()) ? exchange.method() : "other";
-      listener.finished(route, method, exchange.status(), System.nanoTime() - start);
+      listener.finished(exchange, route, System.nanoTime() - start);
     }
   }
 

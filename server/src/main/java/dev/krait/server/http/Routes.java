@@ -53,7 +53,7 @@ public final class Routes {
           throw new EngineException(
               ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again soon)");
         };
-    return HttpRouter.builder(Optional.empty(), (_, _, _, _) -> {})
+    return HttpRouter.builder(Optional.empty(), (_, _, _) -> {})
         .on("GET", "/health", loading)
         .on("GET", "/ping", loading)
         .on("GET", "/*", loading)

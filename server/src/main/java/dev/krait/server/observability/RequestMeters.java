@@ -2,6 +2,7 @@ package dev.krait.server.observability;
 
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.SamplingParams;
+import dev.krait.server.http.HttpExchange;
 import dev.krait.server.http.HttpListener;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.PromptRequest;
@@ -10,11 +11,14 @@ import io.micrometer.core.instrument.DistributionSummary;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// What requests took: tokens, by [TokenMeters], and seconds until first tokens, between tokens and
 /// in all.
 public final class RequestMeters implements GenerationListener, HttpListener {
   private static final double NANOS = 1e9;
+  private static final Set<String> METHODS =
+      Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH");
   private static final double[] FIRST_TOKEN = {
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40,
     80, 160, 640, 2560
@@ -117,7 +121,8 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   }
 
   @Override
-  public void finished(String route, String method, int status, long nanos) {
-    metrics.http(route, method, status, nanos / NANOS);
+  public void finished(HttpExchange exchange, String route, long nanos) {
+    String method = METHODS.contains(exchange.method()) ? exchange.method() : "other";
+    metrics.http(route, method, exchange.status(), nanos / NANOS);
   }
 }

@@ -84,7 +84,8 @@ class DeadlineTest {
     assertThat(reply.json().at("/usage/completion_tokens").intValue()).isEqualTo(20);
   }
 
-  /// Lets steps pass until there were so many, and then one more whose end comes after the deadline.
+  /// Lets steps pass until there were so many, and then one more whose end comes after the
+  /// deadline.
   private void letHoursPassAfterSteps(int steps) {
     server.runner().permit(steps - 1);
     Waiting.until(() -> server.runner().steps() == steps && server.runner().isHolding());

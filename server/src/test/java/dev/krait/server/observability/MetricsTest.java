@@ -50,6 +50,7 @@ class MetricsTest {
         config.names(),
         config.apiKey(),
         config.trustRequestTemplates(),
+        config.accessLog(),
         config.drainTimeout());
   }
 

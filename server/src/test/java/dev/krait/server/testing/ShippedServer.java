@@ -23,6 +23,7 @@ public final class ShippedServer {
             List.of("krait-tiny"),
             Optional.empty(),
             false,
+            false,
             Duration.ofSeconds(5));
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }

@@ -64,6 +64,7 @@ public final class TestServer implements AutoCloseable {
             List.of("krait-tiny", "alias"),
             Optional.empty(),
             false,
+            false,
             Duration.ofSeconds(5));
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
@@ -85,6 +86,20 @@ public final class TestServer implements AutoCloseable {
         config.names(),
         config.apiKey(),
         true,
+        config.accessLog(),
+        config.drainTimeout());
+  }
+
+  /// The same configuration, with a line in the log for each request.
+  public static ServerConfig logging(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        config.trustRequestTemplates(),
+        true,
         config.drainTimeout());
   }
 
@@ -97,6 +112,7 @@ public final class TestServer implements AutoCloseable {
         config.names(),
         Optional.of("secret"),
         false,
+        config.accessLog(),
         config.drainTimeout());
   }
 

@@ -1,0 +1,40 @@
+package dev.krait.server.http;
+
+import dev.krait.server.service.Usage;
+import java.util.Locale;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Logs one line for each finished exchange: method, path, status, milliseconds, request id, and
+/// the tokens of its prompt and answer. Never a query, a header but the id, or a body.
+public final class AccessLog implements HttpListener {
+  /// Name of the logger.
+  public static final String LOGGER = "dev.krait.access";
+
+  private static final Logger LOG = LoggerFactory.getLogger(LOGGER);
+  private static final int MAX_SHOWN = 200;
+
+  /// Creates the listener.
+  public AccessLog() {}
+
+  @Override
+  public void finished(HttpExchange exchange, String route, long nanos) {
+    Optional<Usage> usage = exchange.usage();
+    LOG.info(
+        "{} {} {} {} ms id={} prompt={} completion={}",
+        shown(exchange.method()),
+        shown(exchange.target().split("[?#]", 2)[0]),
+        exchange.status(),
+        String.format(Locale.ROOT, "%.1f", nanos / 1e6),
+        shown(exchange.requestId()),
+        usage.map(tokens -> String.valueOf(tokens.promptTokens())).orElse("-"),
+        usage.map(tokens -> String.valueOf(tokens.completionTokens())).orElse("-"));
+  }
+
+  /// What a client sent, of a bounded length and without what could break or forge a line.
+  private static String shown(String sent) {
+    String safe = sent.replaceAll("[^!-~]", "?");
+    return safe.length() <= MAX_SHOWN ? safe : safe.substring(0, MAX_SHOWN) + "...";
+  }
+}
