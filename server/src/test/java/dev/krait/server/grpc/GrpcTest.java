@@ -19,7 +19,6 @@ import dev.krait.proto.inference.v1.Sampling;
 import dev.krait.proto.inference.v1.Stop;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
-import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
@@ -35,7 +34,6 @@ import io.grpc.reflection.v1.ServerReflectionResponse;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -191,25 +189,6 @@ class GrpcTest {
           assertThat(status.getDetails(0).unpack(ErrorDetail.class).getCode())
               .isEqualTo(ErrorCode.ERROR_CODE_NOT_FOUND);
         });
-  }
-
-  @Test
-  void aCancelledCallFreesItsSequence() {
-    server.runner().hold();
-    Context.CancellableContext context = Context.current().withCancellation();
-    context.run(() -> {
-      Iterator<GenerateResponse> events = stub.generate(LONG);
-      server.runner().permit(1);
-      assertThat(events.next().getTokens().getText()).isEqualTo("Once");
-    });
-    assertThat(server.server().status().running()).isEqualTo(1);
-    context.cancel(null);
-    Waiting.until(() -> {
-      server.runner().permit(1);
-      return server.server().status().running() == 0;
-    });
-    assertThat(server.runner().steps()).isLessThan(40);
-    Waiting.until(() -> server.server().requests() == 0);
   }
 
   @Test

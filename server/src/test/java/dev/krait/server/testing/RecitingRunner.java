@@ -20,6 +20,7 @@ public final class RecitingRunner implements ModelRunner {
   private final StepOutput output;
   private final Semaphore gate = new Semaphore(0);
   private final AtomicInteger steps = new AtomicInteger();
+  private volatile int sequencesInFlight;
   private volatile boolean gated;
   private volatile boolean broken;
 
@@ -60,12 +61,18 @@ public final class RecitingRunner implements ModelRunner {
     return steps.get();
   }
 
+  /// Sequences of the step that was begun last, also while it waits for a permit.
+  public int sequencesInFlight() {
+    return sequencesInFlight;
+  }
+
   @Override
   public PendingStep submit(StepPlan plan) {
     return () -> run(plan);
   }
 
   private StepOutput run(StepPlan plan) {
+    sequencesInFlight = plan.size();
     if (gated) {
       gate.acquireUninterruptibly();
     }
