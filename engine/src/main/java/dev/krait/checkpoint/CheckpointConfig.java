@@ -18,6 +18,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// key path, value and expectation. Immutable.
 public final class CheckpointConfig {
   private static final int MAX_BYTES = 16 << 20;
+  private static final String FLOAT_TAG = "__float__";
 
   private final Path file;
   private final String path;
@@ -107,6 +108,13 @@ public final class CheckpointConfig {
         .orElse(List.of());
   }
 
+  /// Numbers of a list, each of which may be `NaN` or infinite, also as the object `{"__float__":
+  /// "Infinity"}` that newer Transformers write; none for an absent key.
+  public List<Double> numbers(String key) {
+    return optional(key, "a list of numbers", node -> asList(node, this::asNumberOrTag))
+        .orElse(List.of());
+  }
+
   /// Strings of a list; none for an absent key.
   public List<String> texts(String key) {
     return optional(key, "a list of strings", node -> asList(node, this::asText)).orElse(List.of());
@@ -158,6 +166,19 @@ public final class CheckpointConfig {
     }
     // What is left of the floating numbers are the words NaN and Infinity.
     return node.isNumber() ? Optional.of(node.doubleValue()) : Optional.empty();
+  }
+
+  private Optional<Double> asNumberOrTag(JsonNode node) {
+    JsonNode tag = node.path(FLOAT_TAG);
+    if (node.size() != 1 || !tag.isString()) {
+      return asNumber(node);
+    }
+    return switch (tag.stringValue()) {
+      case "Infinity" -> Optional.of(Double.POSITIVE_INFINITY);
+      case "-Infinity" -> Optional.of(Double.NEGATIVE_INFINITY);
+      case "NaN" -> Optional.of(Double.NaN);
+      default -> Optional.empty();
+    };
   }
 
   private Optional<Boolean> asFlag(JsonNode node) {

@@ -72,6 +72,25 @@ class CheckpointConfigTest {
   }
 
   @Test
+  void infinityInAListMayBeTheObjectThatTransformersWrite() {
+    CheckpointConfig config =
+        config(
+            """
+            {"limit": [0, 0.5, Infinity, {"__float__": "Infinity"}, {"__float__": "-Infinity"}],
+             "nan": [{"__float__": "NaN"}], "bad": [{"__float__": "1"}],
+             "more": [{"__float__": "NaN", "x": 1}], "text": ["Infinity"]}
+            """);
+    double infinity = Double.POSITIVE_INFINITY;
+
+    assertThat(config.numbers("limit")).containsExactly(0.0, 0.5, infinity, infinity, -infinity);
+    assertThat(config.numbers("nan")).containsExactly(Double.NaN);
+    assertThat(config.numbers("absent")).isEmpty();
+    for (String key : new String[] {"bad", "more", "text"}) {
+      refusalOf(() -> config.numbers(key)).contains(key + ": [", "(expected: a list of numbers)");
+    }
+  }
+
+  @Test
   void requiredKeyThatIsAbsentIsRefusedByName() {
     CheckpointConfig config = config("{\"none\": null}");
 

@@ -1,12 +1,14 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.error.EngineException;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
+import java.util.List;
 
 /// Pure Mamba-2 (arXiv 2405.21060), in the Transformers and in the original state-spaces format.
 ///
@@ -39,6 +41,7 @@ public final class Mamba2Family implements ModelFamily {
       folder.require(arguments.flag("rmsnorm", true), arguments, "rmsnorm", "true");
       folder.require(
           !arguments.flag("norm_before_gate", false), arguments, "norm_before_gate", "false");
+      requireFreeTimeStep(arguments, "dt_limit");
       int headDim = arguments.positiveInt("headdim", 64);
       int inner = arguments.positiveInt("expand", 2) * hidden;
       folder.require(inner % headDim == 0, arguments, "headdim", "a divisor of " + inner);
@@ -55,6 +58,7 @@ public final class Mamba2Family implements ModelFamily {
     folder.require(!config.flag("use_bias", false), config, "use_bias", "false");
     folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
     folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
+    requireFreeTimeStep(config, "time_step_limit");
     Mamba2 mamba =
         mamba(
             config.positiveInt("num_heads", 128),
@@ -70,6 +74,25 @@ public final class Mamba2Family implements ModelFamily {
         "num_heads * head_dim",
         "expand * hidden_size " + inner + ", received " + mamba.innerDim());
     return MambaFamily.describeTransformers(folder, "Mamba2", mamba);
+  }
+
+  /// Refuses a limit that would clamp time steps. These are softplus values, so that any lower
+  /// bound up to 0 clamps nothing; no checkpoint of these families is known to have another.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT naming the limit
+  static void requireFreeTimeStep(CheckpointConfig in, String key) {
+    List<Double> limit = in.numbers(key);
+    boolean free =
+        limit.size() == 2 && limit.getFirst() <= 0 && limit.getLast() == Double.POSITIVE_INFINITY;
+    if (in.has(key) && !free) {
+      throw EngineException.invalidCheckpoint(
+          in.file()
+              + ": "
+              + key
+              + ": "
+              + limit
+              + " (expected: [0.0, Infinity], which is no clamp)");
+    }
   }
 
   private static Mamba2 mamba(

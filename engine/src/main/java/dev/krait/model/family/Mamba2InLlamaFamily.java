@@ -61,6 +61,7 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
     folder.require(arguments.flag("rmsnorm", true), arguments, "rmsnorm", "true");
     folder.require(
         !arguments.flag("norm_before_gate", false), arguments, "norm_before_gate", "false");
+    Mamba2Family.requireFreeTimeStep(arguments, "dt_limit");
     Mamba2 mamba =
         new Mamba2(
             groups,
