@@ -1,0 +1,101 @@
+package dev.krait.scheduler;
+
+import static dev.krait.scheduler.SchedulerRig.finished;
+import static dev.krait.scheduler.SchedulerRig.prompt;
+import static dev.krait.scheduler.SchedulerRig.skipTokens;
+import static dev.krait.scheduler.SchedulerRig.stops;
+import static dev.krait.scheduler.SchedulerRig.tokens;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.GenerationEvent.Failed;
+import dev.krait.generation.GenerationEvent.PromptLogprobs;
+import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.SamplingParams;
+import dev.krait.generation.TokenLogprobs;
+import dev.krait.generation.TokenStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+/// Who gives way when blocks run out, and comes back.
+class SchedulerMemoryTest {
+  private final SchedulerRig rig = new SchedulerRig();
+
+  @Test
+  void the_latest_arrival_gives_way_and_comes_back_before_those_that_wait() {
+    rig.rebuild(5, 16);
+    rig.add(6, 12);
+    TokenStream second = rig.add(6, 12);
+    rig.step(7);
+    TokenStream third = rig.add(8, 2);
+    while (rig.scheduler().waitingAgain() == 0) {
+      rig.step(7);
+    }
+    assertThat(rig.scheduler().running()).isEqualTo(1);
+    assertThat(rig.scheduler().waiting()).isEqualTo(2);
+    List<Long> released = new ArrayList<>();
+    rig.scheduler().takeReleased(sequence -> released.add(sequence.id()));
+    assertThat(released).containsExactly(2L);
+    while (rig.scheduler().waitingAgain() > 0) {
+      assertThat(third.poll()).isEmpty();
+      rig.step(7);
+    }
+    while (rig.scheduler().waiting() + rig.scheduler().running() > 0) {
+      rig.step(7);
+    }
+    assertThat(tokens(second)).hasSize(12);
+    assertThat(finished(second).stats().preemptions()).isEqualTo(1);
+    assertThat(tokens(third)).hasSize(2);
+  }
+
+  @Test
+  void the_lowest_priority_gives_way_whoever_came_first() {
+    rig.rebuild(5, 16);
+    TokenStream low = rig.add(6, stops(20), 5, Long.MAX_VALUE);
+    rig.step(7);
+    TokenStream high = rig.add(6, stops(20), 0, Long.MAX_VALUE);
+    while (rig.scheduler().waitingAgain() == 0) {
+      rig.step(7);
+    }
+    rig.scheduler().cancel(low);
+    assertThat(finished(skipTokens(low)).stats().preemptions()).isEqualTo(1);
+    assertThat(rig.scheduler().running()).isEqualTo(1);
+    rig.scheduler().cancel(high);
+    assertThat(finished(skipTokens(high)).stats().preemptions()).isZero();
+  }
+
+  @Test
+  void prompt_logprobs_are_delivered_once_although_the_prompt_is_computed_twice() {
+    rig.rebuild(5, 16);
+    rig.add(6, 12);
+    SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, 0);
+    TokenStream second =
+        new TokenStream(
+            GenerationRequest.of("r", prompt(6), sampling, stops(12)), rig.clock().getAsLong());
+    rig.scheduler().add(second);
+    while (rig.scheduler().running() + rig.scheduler().waiting() > 0) {
+      rig.step(7);
+    }
+    PromptLogprobs values = (PromptLogprobs) second.next();
+    assertThat(values.values().stream().map(TokenLogprobs::tokenId)).containsExactly(2, 3, 4, 5, 6);
+    assertThat(tokens(second)).hasSize(12);
+    assertThat(finished(second).stats().preemptions()).isPositive();
+  }
+
+  @Test
+  void a_sequence_that_does_not_fit_alone_fails_and_the_others_go_on() {
+    rig.rebuild(5, 16);
+    TokenStream large = rig.add(17, 20);
+    TokenStream small = rig.add(3, 2);
+    for (int i = 0; i < 12; i++) {
+      rig.step(7);
+    }
+    Failed failed = (Failed) skipTokens(large).next();
+    assertThat(failed.code()).isEqualTo(ErrorCode.RESOURCE_EXHAUSTED);
+    assertThat(failed.message()).contains("sequence of 21 tokens").contains("5 blocks of 4 tokens");
+    assertThat(tokens(small)).hasSize(2);
+    assertThat(rig.pools().blocksUsed()).isZero();
+  }
+}
