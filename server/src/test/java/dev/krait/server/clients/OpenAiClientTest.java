@@ -23,6 +23,7 @@ import com.openai.models.completions.CompletionUsage;
 import dev.krait.server.KraitServer;
 import dev.krait.server.testing.ShippedServer;
 import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
@@ -195,8 +196,12 @@ class OpenAiClientTest {
   void readsErrorsOfAServerInTrouble() {
     try (TestServer troubled = TestServer.start()) {
       OpenAIClient other = client(troubled.server().port(), "any");
+      troubled.runner().hold();
       assertThatThrownBy(() -> other.completions().create(completion().n(100).build()))
           .isInstanceOf(RateLimitException.class);
+      troubled.runner().release();
+      Waiting.until(() ->
+          troubled.server().status().waiting() == 0 && troubled.server().status().running() == 0);
       troubled.runner().breakDown();
       assertThatThrownBy(() -> other.completions().create(completion().build()))
           .isInstanceOfSatisfying(
