@@ -33,6 +33,11 @@ public final class EngineHandle {
   private final MpscUnboundedAtomicArrayQueue<EngineCommand> commands =
       new MpscUnboundedAtomicArrayQueue<>(QUEUE_CHUNK);
   private final AtomicInteger queued = new AtomicInteger();
+
+  /// Sequences that wait or run: from the door until just before their reader sees the end.
+  private final AtomicInteger present = new AtomicInteger();
+
+  private final Runnable departure = present::decrementAndGet;
   private final ReentrantLock afterClose = new ReentrantLock();
   private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
   private volatile boolean closed;
@@ -62,7 +67,7 @@ public final class EngineHandle {
     checkRequest(request);
     checkOpen();
     enter();
-    TokenStream stream = new TokenStream(request, nanoClock.getAsLong());
+    TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), departure);
     send(new EngineCommand.Submit(stream));
     return stream;
   }
@@ -146,16 +151,17 @@ public final class EngineHandle {
 
   /// Counts a new sequence at the door, or refuses it.
   private void enter() {
+    long most = (long) limits.maxSequences() + limits.maxWaiting();
     while (true) {
-      int now = queued.get();
-      int freeSeats = limits.maxSequences() - running;
-      if (now >= Math.max(limits.maxWaiting(), freeSeats)) {
+      int now = present.get();
+      if (now >= most) {
         throw new EngineException(
             ErrorCode.RESOURCE_EXHAUSTED,
-            "waiting sequences: %d, with %d running (expected: fewer than max-waiting %d)"
-                .formatted(now, running, limits.maxWaiting()));
+            "sequences: %d wait or run (expected: fewer than max-sequences %d + max-waiting %d)"
+                .formatted(now, limits.maxSequences(), limits.maxWaiting()));
       }
-      if (queued.compareAndSet(now, now + 1)) {
+      if (present.compareAndSet(now, now + 1)) {
+        queued.incrementAndGet();
         return;
       }
     }

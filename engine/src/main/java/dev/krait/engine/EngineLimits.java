@@ -5,5 +5,5 @@ package dev.krait.engine;
 /// @param vocabSize token ids are below this
 /// @param maxModelTokens longest prompt plus output
 /// @param maxSequences most sequences that run at once
-/// @param maxWaiting most new sequences that wait while all seats are taken; more are refused
+/// @param maxWaiting most sequences that wait beside those; more than both together are refused
 public record EngineLimits(int vocabSize, int maxModelTokens, int maxSequences, int maxWaiting) {}

@@ -21,6 +21,7 @@ public final class TokenStream {
 
   private final GenerationRequest request;
   private final long arrivalNanos;
+  private final Runnable beforeEnd;
 
   // Written by the engine; array elements below the published count are never written again.
   private volatile boolean whole;
@@ -45,8 +46,17 @@ public final class TokenStream {
   ///
   /// @param arrivalNanos now, on the engine's clock
   public TokenStream(GenerationRequest request, long arrivalNanos) {
+    this(request, arrivalNanos, () -> {});
+  }
+
+  /// An empty stream that somebody counts.
+  ///
+  /// @param arrivalNanos now, on the engine's clock
+  /// @param beforeEnd called once by the thread that ends the stream, before the reader can see it
+  public TokenStream(GenerationRequest request, long arrivalNanos, Runnable beforeEnd) {
     this.request = request;
     this.arrivalNanos = arrivalNanos;
+    this.beforeEnd = beforeEnd;
     int capacity = Math.min(FIRST_CAPACITY, request.stop().maxTokens());
     ids = new int[capacity];
     logprobs = new TokenLogprobs[request.sampling().logprobs() >= 0 ? capacity : 0];
@@ -212,6 +222,7 @@ public final class TokenStream {
               + appended
               + " appended)");
     }
+    beforeEnd.run();
     publishedPrompt = appendedPrompt;
     end = event;
     published = appended;

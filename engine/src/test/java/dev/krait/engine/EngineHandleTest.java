@@ -35,21 +35,31 @@ class EngineHandleTest {
 
   @Test
   void the_queue_is_bounded_at_the_door_and_refuses_with_the_numbers() {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 5; i++) {
       handle.submit(request(4, 5));
     }
-    assertThat(handle.status().waiting()).isEqualTo(3);
-    assertRefused(
-        request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, "waiting sequences: 3, with 0 running");
+    assertThat(handle.status().waiting()).isEqualTo(5);
+    String full = "sequences: 5 wait or run (expected: fewer than max-sequences 2 + max-waiting 3)";
+    assertRefused(request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, full);
     engine.step();
     assertThat(handle.status().running()).isEqualTo(2);
-    assertThat(handle.status().waiting()).isEqualTo(1);
-    handle.submit(request(4, 5));
-    handle.submit(request(4, 5));
-    assertRefused(request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, "fewer than max-waiting 3");
+    assertThat(handle.status().waiting()).isEqualTo(3);
+    assertRefused(request(4, 5), ErrorCode.RESOURCE_EXHAUSTED, full);
     engine.runUntilIdle();
     assertThat(handle.status().waiting()).isZero();
-    handle.submit(request(4, 5));
+    for (int i = 0; i < 5; i++) {
+      handle.submit(request(4, 5));
+    }
+  }
+
+  @Test
+  void a_reader_that_sees_the_end_finds_the_place_free() throws Exception {
+    try (InMemoryEngine single = InMemoryEngine.builder().maxSequences(1).maxWaiting(0).build()) {
+      single.start();
+      for (int i = 0; i < 2000; i++) {
+        read(single.handle().submit(request(4, 2)));
+      }
+    }
   }
 
   @Test
@@ -73,7 +83,7 @@ class EngineHandleTest {
       strict.handle().submit(request(4, 5));
       strict.step();
       assertThatThrownBy(() -> strict.handle().submit(request(4, 5)))
-          .hasMessageContaining("waiting sequences: 0, with 2 running");
+          .hasMessageContaining("sequences: 2 wait or run");
     }
   }
 
