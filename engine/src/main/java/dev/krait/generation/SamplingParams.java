@@ -21,7 +21,7 @@ import java.util.Map;
 /// @param logitBias added to the logits of single tokens
 /// @param logprobs report log-probabilities of generated tokens, with this many alternatives; -1
 ///   reports none
-/// @param promptLogprobs the same for the tokens of the prompt; -1 reports none
+/// @param promptLogprobs the same for the tokens of the prompt, or [#ALL_LOGPROBS]; -1 reports none
 public record SamplingParams(
     float temperature,
     int topK,
@@ -39,6 +39,10 @@ public record SamplingParams(
   /// Most alternatives that can be asked for with each token.
   public static final int MAX_LOGPROBS = 20;
 
+  /// Asks for the whole vocabulary with each token of the prompt, most probable first. It takes 8
+  /// bytes for each token of the vocabulary and each position of the prompt.
+  public static final int ALL_LOGPROBS = Integer.MAX_VALUE;
+
   /// Checks every range.
   public SamplingParams {
     check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100");
@@ -54,10 +58,10 @@ public record SamplingParams(
     check(Math.abs(frequencyPenalty) <= 2, "frequency_penalty", frequencyPenalty, "-2 to 2");
     check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs, "0 to " + MAX_LOGPROBS);
     check(
-        promptLogprobs >= -1 && promptLogprobs <= MAX_LOGPROBS,
+        (promptLogprobs >= -1 && promptLogprobs <= MAX_LOGPROBS) || promptLogprobs == ALL_LOGPROBS,
         "prompt_logprobs",
         promptLogprobs,
-        "0 to " + MAX_LOGPROBS);
+        "0 to " + MAX_LOGPROBS + ", or all");
     logitBias = Map.copyOf(logitBias);
     logitBias.forEach((id, bias) ->
         check(

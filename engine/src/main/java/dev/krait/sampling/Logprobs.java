@@ -1,6 +1,7 @@
 package dev.krait.sampling;
 
 import dev.krait.generation.TokenLogprobs;
+import java.util.Arrays;
 
 /// Log-probabilities of a row of logits, under the model's own distribution over all rows of its
 /// head.
@@ -31,12 +32,28 @@ public final class Logprobs {
       }
     }
     int count = Math.min(alternatives, vocabSize);
-    int[] ids = top(logits, count);
+    int[] ids = count == vocabSize ? sorted(logits) : top(logits, count);
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
       values[i] = (float) (logits[ids[i]] - normaliser);
     }
     return new TokenLogprobs(tokenId, (float) (logits[tokenId] - normaliser), rank, ids, values);
+  }
+
+  /// All ids in the order of [#top].
+  private int[] sorted(float[] logits) {
+    long[] keys = new long[vocabSize];
+    for (int i = 0; i < vocabSize; i++) {
+      int bits = Float.floatToIntBits(logits[i] + 0f); // -0 becomes 0: they are equal
+      int ascending = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+      keys[i] = ((long) ~ascending << 32) | i;
+    }
+    Arrays.sort(keys);
+    int[] ids = new int[vocabSize];
+    for (int i = 0; i < vocabSize; i++) {
+      ids[i] = (int) keys[i];
+    }
+    return ids;
   }
 
   /// The ids of the largest logits, largest first, the smaller id first among equals.
