@@ -108,7 +108,7 @@ public final class ChatTemplate {
         failures.add(e);
       }
     }
-    EngineException first = failures.getFirst();
+    Throwable first = Objects.requireNonNull(failures.getFirst().getCause());
     throw new EngineException(
         ErrorCode.INVALID_CHECKPOINT, origin + "chat template: " + first.getMessage(), first);
   }
@@ -182,11 +182,14 @@ public final class ChatTemplate {
   }
 
   private static EngineException invalid(TemplateException e) {
-    String message =
-        e.reason() == TemplateException.Reason.LIMIT
-            ? String.valueOf(e.getMessage())
-            : "chat template: " + e.getMessage();
-    return new EngineException(ErrorCode.INVALID_ARGUMENT, message, e);
+    String field =
+        switch (e.reason()) {
+          case SYNTAX -> "chat_template: ";
+          case RAISED -> "messages: the chat template refused them: ";
+          case EVALUATION -> "messages: the chat template failed: ";
+          case LIMIT -> "messages: ";
+        };
+    return new EngineException(ErrorCode.INVALID_ARGUMENT, field + e.getMessage(), e);
   }
 
   /// The last message with a mark after its text, at which the rendered prompt is cut.

@@ -13,6 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ChatTemplateTest {
   private static final String PLAIN =
@@ -104,6 +106,37 @@ class ChatTemplateTest {
             Optional.empty(),
             Optional.empty());
     assertThat(render(template, "hi")).isEqualTo("True True False");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'a' + none | can only concatenate str (not \"NoneType\") to str",
+        "'a' + 1 | can only concatenate str (not \"int\") to str",
+        "[1] + 'a' | can only concatenate list (not \"str\") to list",
+        "none + 'a' | unsupported operand type(s) for +: 'NoneType' and 'str'",
+        "'a' - 1.5 | unsupported operand type(s) for -: 'str' and 'float'",
+      })
+  void operandsThatDoNotFitAreNamedInThePythonWay(String operation, String message) {
+    ChatTemplate template =
+        ChatTemplate.of("{{ " + operation + " }}", Optional.empty(), Optional.empty());
+    assertThatThrownBy(() -> render(template, "hi"))
+        .isInstanceOf(EngineException.class)
+        .hasMessageStartingWith("messages: the chat template failed: " + message);
+  }
+
+  @Test
+  void errorsSayWhetherTheTemplateOrTheMessagesAreWrong() {
+    ChatTemplate picky =
+        ChatTemplate.of(
+            "{{ raise_exception('no system role') }}", Optional.empty(), Optional.empty());
+    assertThatThrownBy(() -> render(picky, "hi"))
+        .hasMessage("messages: the chat template refused them: no system role");
+    assertThatThrownBy(() -> ChatTemplate.of("{% if %}", Optional.empty(), Optional.empty()))
+        .isInstanceOf(EngineException.class)
+        .hasMessageStartingWith("chat_template: ");
   }
 
   @Test

@@ -72,6 +72,21 @@ final class Operators {
     return strict((a, b) -> number(sign, a, b, integers, floats));
   }
 
+  /// Python's words for operands that do not fit.
+  private static String unsupported(String sign, @Nullable Object a, @Nullable Object b) {
+    String left = pythonType(a);
+    String right = pythonType(b);
+    return sign.equals("+") && b != null && (a instanceof String || a instanceof Collection)
+        ? "can only concatenate %s (not \"%s\") to %s".formatted(left, right, left)
+        : "unsupported operand type(s) for %s: '%s' and '%s'".formatted(sign, left, right);
+  }
+
+  private static String pythonType(@Nullable Object value) {
+    return value instanceof None
+        ? "NoneType"
+        : value instanceof Tuple ? "tuple" : Values.type(value);
+  }
+
   private static Object number(
       String sign,
       @Nullable Object a,
@@ -79,8 +94,7 @@ final class Operators {
       LongBinaryOperator integers,
       DoubleBinaryOperator floats) {
     if (!(a instanceof Number) || !(b instanceof Number)) {
-      throw TemplateException.evaluation(
-          Values.type(a) + " " + sign + " " + Values.type(b) + " (expected: two numbers)");
+      throw TemplateException.evaluation(unsupported(sign, a, b));
     }
     return Values.isInteger(a) && Values.isInteger(b)
         ? integers.applyAsLong(Values.integer(a), Values.integer(b))
