@@ -17,7 +17,7 @@ final class BytePieces implements IncrementalDecoder.Pieces {
   }
 
   @Override
-  public void start(int[] promptIds, boolean afterText) {
+  public void start(int[] context, boolean afterText) {
     stripSpace = codec.stripsFirstSpace() && !afterText;
   }
 

@@ -6,6 +6,7 @@ import dev.krait.error.ErrorCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -91,6 +92,21 @@ public final class Tokenizer implements AutoCloseable {
       wide[i - from] = checkedId(ids[i]);
     }
     return shared(() -> library.decode(wide, skipSpecialTokens));
+  }
+
+  /// The text of tokens that follow others: a first space, for instance, belongs to it then.
+  ///
+  /// @param before what comes before; only its end is looked at
+  public String decodeAfter(int[] before, int[] ids, boolean skipSpecialTokens) {
+    int[] context = IncrementalDecoder.context(this, before, skipSpecialTokens);
+    int[] all = Arrays.copyOf(context, context.length + ids.length);
+    System.arraycopy(ids, 0, all, context.length, ids.length);
+    String known = decode(context, 0, context.length, skipSpecialTokens);
+    String text = decode(all, 0, all.length, skipSpecialTokens);
+    // Where the tokens complete a character that was broken off, that is the part without it.
+    return text.startsWith(known)
+        ? text.substring(known.length())
+        : decode(ids, 0, ids.length, skipSpecialTokens);
   }
 
   /// The text of one token as it stands inside of a longer text, its leading space included. Bytes

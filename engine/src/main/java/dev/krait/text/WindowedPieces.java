@@ -5,7 +5,7 @@ import java.util.Arrays;
 /// Puts together tokens that only the tokenizers library can decode: decodes the last few tokens
 /// with and without the new ones, and gives out the difference.
 final class WindowedPieces implements IncrementalDecoder.Pieces {
-  /// Prompt tokens decoded along, enough for decoders that look at their neighbours.
+  /// Tokens decoded along, enough for decoders that look at their neighbours.
   private static final int BEFORE = 6;
 
   /// A run of tokens this long without a whole character is given out as it is.
@@ -25,9 +25,8 @@ final class WindowedPieces implements IncrementalDecoder.Pieces {
   }
 
   @Override
-  public void start(int[] promptIds, boolean afterText) {
-    int[] known = Arrays.stream(promptIds).filter(tokenizer::has).toArray();
-    window = Arrays.copyOfRange(known, Math.max(0, known.length - BEFORE), known.length);
+  public void start(int[] context, boolean afterText) {
+    window = context;
     settled = window.length;
   }
 

@@ -84,6 +84,38 @@ class IncrementalDecoderTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"mistral-window", "llama-gqa-rope3", "mamba2-original"})
+  void textThatFollowsOtherTextJoinsToTheWhole(String name) {
+    Random random = new Random(11);
+    try (Tokenizer tokenizer = TokenizerTest.open(name)) {
+      int[] ids = tokenizer.encode("one two  three\n four, 五 six", true);
+      String whole = tokenizer.decode(ids, 0, ids.length, true);
+      for (int cut = 0; cut <= ids.length; cut++) {
+        int[] before = Arrays.copyOf(ids, cut);
+        int[] after = Arrays.copyOfRange(ids, cut, ids.length);
+        String known = tokenizer.decode(before, 0, cut, true);
+        if (!known.contains("\ufffd")) {
+          assertThat(known + tokenizer.decodeAfter(before, after, true)).isEqualTo(whole);
+          assertThat(known + String.join("", stream(tokenizer, before, after, true)))
+              .isEqualTo(whole);
+        }
+      }
+      int[] broken = random.ints(30, 0, tokenizer.vocabSize()).toArray();
+      assertThat(tokenizer.decodeAfter(new int[0], broken, true))
+          .isEqualTo(tokenizer.decode(broken, 0, broken.length, true));
+    }
+  }
+
+  @Test
+  void tokensThatCompleteABrokenCharacterAreThePartWithoutIt() {
+    try (Tokenizer tokenizer = TokenizerTest.open("mistral-window")) {
+      int[] before = bytes(tokenizer, 0xe6);
+      int[] after = bytes(tokenizer, 0x97, 0xa5);
+      assertThat(tokenizer.decodeAfter(before, after, true)).isEqualTo("\ufffd\ufffd");
+    }
+  }
+
   @Test
   void unknownIdsHaveNoText() {
     try (Tokenizer tokenizer = TokenizerTest.open("mistral-window")) {
