@@ -1,12 +1,11 @@
 package dev.krait.server.grpc;
 
+import dev.krait.server.service.ApiKey;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -15,18 +14,17 @@ final class KeyInterceptor implements ServerInterceptor {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-  private final Optional<byte[]> expected;
+  private final Optional<ApiKey> expected;
 
   KeyInterceptor(Optional<String> apiKey) {
-    this.expected = apiKey.map(key -> ("Bearer " + key).getBytes(StandardCharsets.UTF_8));
+    this.expected = apiKey.map(ApiKey::new);
   }
 
   @Override
   public <Q, A> ServerCall.Listener<Q> interceptCall(
       ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
     String given = Objects.requireNonNullElse(headers.get(AUTHORIZATION), "");
-    if (expected.isEmpty()
-        || MessageDigest.isEqual(expected.get(), given.getBytes(StandardCharsets.UTF_8))) {
+    if (expected.isEmpty() || expected.get().admits(given)) {
       return next.startCall(call, headers);
     }
     call.close(

@@ -2,9 +2,8 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.service.ApiKey;
 import io.netty.handler.codec.http.QueryStringDecoder;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -20,12 +19,12 @@ public final class HttpRouter {
   private static final String NO_ROUTE = "none";
 
   private final Map<String, Map<String, HttpHandler>> routes;
-  private final Optional<String> apiKey;
+  private final Optional<ApiKey> apiKey;
   private final HttpListener listener;
 
   private HttpRouter(
       Map<String, Map<String, HttpHandler>> routes,
-      Optional<String> apiKey,
+      Optional<ApiKey> apiKey,
       HttpListener listener) {
     this.routes = routes;
     this.apiKey = apiKey;
@@ -63,7 +62,7 @@ public final class HttpRouter {
 
     /// The finished table.
     public HttpRouter build() {
-      return new HttpRouter(Map.copyOf(routes), apiKey, listener);
+      return new HttpRouter(Map.copyOf(routes), apiKey.map(ApiKey::new), listener);
     }
   }
 
@@ -147,11 +146,6 @@ public final class HttpRouter {
   }
 
   private boolean isAuthorized(HttpExchange exchange) {
-    if (apiKey.isEmpty()) {
-      return true;
-    }
-    String given = exchange.header("authorization").orElse("");
-    byte[] expected = ("Bearer " + apiKey.get()).getBytes(StandardCharsets.UTF_8);
-    return MessageDigest.isEqual(expected, given.getBytes(StandardCharsets.UTF_8));
+    return apiKey.isEmpty() || apiKey.get().admits(exchange.header("authorization").orElse(""));
   }
 }

@@ -258,7 +258,7 @@ class GrpcTest {
               e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.UNAUTHENTICATED));
       Metadata headers = new Metadata();
       headers.put(
-          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer secret");
+          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "bearer secret");
       assertThat(
               bare.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
                   .generate(LONG)

@@ -197,6 +197,7 @@ class ConnectionTest {
       assertThat(refused.text()).isEqualTo("{\"error\":\"Unauthorized\"}");
       assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status()).isEqualTo(401);
       assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status()).isEqualTo(200);
+      assertThat(calls.get("/v1/models", "authorization", "bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/health").status()).isEqualTo(200);
     }
   }
