@@ -16,7 +16,7 @@ final class LogprobJson {
   /// Parallel arrays, as completions have them.
   ///
   /// @param first a leading token of which nothing is known: the first of an echoed prompt
-  /// @param offset where the first token's text begins
+  /// @param offset where the first token's text begins, in code points
   /// @return where the text of the last token ends
   static int writeArrays(
       JsonGenerator json,
@@ -29,11 +29,11 @@ final class LogprobJson {
     int end = offset;
     if (first.isPresent()) {
       json.writeNumber(end);
-      end += head.tokenName(first.getAsInt()).length();
+      end += characters(head.tokenName(first.getAsInt()));
     }
     for (TokenLogprobs position : positions) {
       json.writeNumber(end);
-      end += head.tokenName(position.tokenId()).length();
+      end += characters(head.tokenName(position.tokenId()));
     }
     json.writeEndArray();
     json.writeArrayPropertyStart("token_logprobs");
@@ -107,7 +107,7 @@ final class LogprobJson {
   private static void writeTopMap(JsonGenerator json, AnswerHead head, TokenLogprobs position) {
     Map<String, Float> top = new LinkedHashMap<>();
     top.put(head.tokenName(position.tokenId()), position.logprob());
-    for (int i = 0; i < position.topCount(); i++) {
+    for (int i = 0; i < Math.min(position.topCount(), head.output().logprobs()); i++) {
       top.putIfAbsent(head.tokenName(position.topId(i)), position.topLogprob(i));
     }
     json.writeStartObject();
@@ -123,6 +123,10 @@ final class LogprobJson {
       json.writeNumber(b & 0xff);
     }
     json.writeEndArray();
+  }
+
+  private static int characters(String text) {
+    return text.codePointCount(0, text.length());
   }
 
   private static float finite(float logprob) {
