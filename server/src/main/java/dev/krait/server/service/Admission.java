@@ -44,13 +44,20 @@ public final class Admission {
   /// Lets a request in, before any work is done for it.
   ///
   /// @param asked sequences it will run
-  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room, UNAVAILABLE when draining
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room now, INVALID_ARGUMENT when
+  ///   there never can be, UNAVAILABLE when draining
   public Ticket admit(int asked) {
     lock.lock();
     try {
       if (draining) {
         throw new EngineException(
             ErrorCode.UNAVAILABLE, "server: draining (expected: a server that stays)");
+      }
+      if (asked > maxSequences) {
+        throw EngineException.invalidArgument(
+            "n",
+            asked + " sequences for all prompts",
+            "at most " + maxSequences + ", more can never run and wait at once");
       }
       if (sequences + asked > maxSequences) {
         throw new EngineException(

@@ -31,6 +31,12 @@ class AdmissionTest {
   }
 
   @Test
+  void refusesForGoodWhatCanNeverFit() {
+    assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
+    door.admit(4).close();
+  }
+
+  @Test
   void admitsNobodyWhileItDrains() {
     Admission.Ticket ticket = door.admit(1);
     door.drain();
