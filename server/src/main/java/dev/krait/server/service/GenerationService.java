@@ -127,8 +127,7 @@ public final class GenerationService {
         engine.submit(
             new GenerationRequest(
                 request.id(), ids, sampling, conditions, request.priority(), deadline));
-    boolean skipSpecialTokens = request.output().skipSpecialTokens();
-    return new TextStream(engine, tokens, model.tokenizer(), skipSpecialTokens, stop, listener);
+    return new TextStream(engine, tokens, model.tokenizer(), request, listener);
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

@@ -34,6 +34,10 @@ public final class TextStream {
   private final IncrementalDecoder decoder;
   private final Tokenizer tokenizer;
   private final boolean skipSpecialTokens;
+
+  /// Tokens whose text the answer's text follows: the prompt that it repeats, else none.
+  private final int[] before;
+
   private final StopMatcher matcher;
   private final IntStream.Builder shown = IntStream.builder();
   private final StopRequest stop;
@@ -52,16 +56,16 @@ public final class TextStream {
       EngineHandle engine,
       TokenStream tokens,
       Tokenizer tokenizer,
-      boolean skipSpecialTokens,
-      StopRequest stop,
+      PromptRequest request,
       GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
     this.tokenizer = tokenizer;
-    this.skipSpecialTokens = skipSpecialTokens;
-    this.decoder = new IncrementalDecoder(tokenizer, new int[0], skipSpecialTokens);
+    this.skipSpecialTokens = request.output().skipSpecialTokens();
+    this.before = request.output().echo() ? tokens.request().promptIds().toArray() : new int[0];
+    this.decoder = new IncrementalDecoder(tokenizer, before, skipSpecialTokens);
+    this.stop = request.stop();
     this.matcher = new StopMatcher(stop.strings(), stop.includeString());
-    this.stop = stop;
     this.listener = listener;
     this.usage = new Usage(tokens.promptTokens(), 0, 0, 0);
   }
@@ -111,8 +115,7 @@ public final class TextStream {
     if (matcher.matched().isPresent()) {
       return streamed;
     }
-    int[] ids = shown.build().toArray();
-    return tokenizer.decode(ids, 0, ids.length, skipSpecialTokens);
+    return tokenizer.decodeAfter(before, shown.build().toArray(), skipSpecialTokens);
   }
 
   /// Counts so far; drafts are counted when the sequence is over.

@@ -8,6 +8,7 @@ import dev.krait.server.testing.TestServer;
 import dev.krait.testing.InMemoryEngine;
 import dev.krait.testing.ScriptedRunner;
 import dev.krait.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -110,6 +111,69 @@ class TextStreamTest {
     List<TextChunk> chunks = read("one two thr", stop(tokens, true, "three"), true);
     assertThat(text(chunks)).isEqualTo("one two thr");
     assertThat(chunks.getLast().finish()).contains(Finish.length());
+  }
+
+  /// The answer to a prompt as a stream and as a whole.
+  private static List<String> answers(Tokenizer words, Prompt prompt, int[] ids, boolean echo) {
+    List<String> texts = new ArrayList<>();
+    try (InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(words.vocabSize())
+            .runner(_ -> new ScriptedRunner(8, ScriptedRunner.saying(ids)))
+            .build()) {
+      engine.start();
+      GenerationService service =
+          new GenerationService(
+              TestServer.served(words),
+              engine.handle(),
+              new Admission(1),
+              GenerationListener.none(),
+              () -> 1);
+      PromptRequest request =
+          new PromptRequest(
+              "test",
+              Optional.empty(),
+              List.of(prompt),
+              1,
+              SamplingRequest.defaults(),
+              stop(ids.length, true),
+              new OutputOptions(-1, -1, echo, true),
+              OptionalInt.empty(),
+              0,
+              Optional.empty());
+      for (boolean whole : new boolean[] {false, true}) {
+        try (Generation generation = service.start(request)) {
+          Generation.Part part = generation.parts().getFirst();
+          StringBuilder text = new StringBuilder();
+          boolean more = true;
+          while (more) {
+            TextChunk chunk = part.stream().next();
+            text.append(chunk.text());
+            more = chunk.finish().isEmpty();
+          }
+          String streamed = text.toString();
+          texts.add(part.echo() + (whole ? part.stream().wholeText(streamed) : streamed));
+        }
+      }
+    }
+    return texts;
+  }
+
+  @Test
+  void anAnswerThatRepeatsItsPromptKeepsTheSpaceBetweenThem() {
+    Path folder =
+        TestServer.repository().resolve("engine/src/test/resources/tokenizers/mistral-window");
+    try (Tokenizer words = Tokenizer.open(folder)) {
+      int[] prompt = words.encode("hello", true);
+      int[] more = words.encode("of it", false);
+      assertThat(words.tokenText(more[0])).startsWith(" ");
+      Prompt text = new Prompt.Text("hello", true);
+      Prompt ids = new Prompt.Ids(TokenIds.of(prompt));
+      assertThat(answers(words, text, more, true)).containsOnly("hello of it");
+      assertThat(answers(words, ids, more, true)).containsOnly("hello of it");
+      assertThat(answers(words, text, more, false)).containsOnly("of it");
+      assertThat(answers(words, ids, more, false)).containsOnly("of it");
+    }
   }
 
   @Test

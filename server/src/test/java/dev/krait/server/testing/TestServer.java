@@ -129,7 +129,12 @@ public final class TestServer implements AutoCloseable {
 
   /// The model folder that ships with the repository.
   public static Path modelFolder() {
-    return Path.of(System.getProperty("krait.repo", ".."), "models", "krait-tiny");
+    return repository().resolve("models").resolve("krait-tiny");
+  }
+
+  /// The root of the repository.
+  public static Path repository() {
+    return Path.of(System.getProperty("krait.repo", ".."));
   }
 
   private static int[] script(Path folder) {
