@@ -10,7 +10,8 @@ import java.util.OptionalInt;
 
 /// Prompts to token ids: renders conversations, encodes text, checks ids. Any thread.
 public final class PromptEncoder {
-  /// No vocabulary has a token of more characters; longer text cannot fit and is not encoded.
+  /// No vocabulary has a token of more characters; longer text cannot fit and is not encoded when
+  /// it is to be continued.
   private static final int MOST_CHARACTERS_PER_TOKEN = 256;
 
   private final ServedModel model;
@@ -24,11 +25,7 @@ public final class PromptEncoder {
   ///
   /// @throws EngineException with INVALID_ARGUMENT when the prompt cannot be one of this model
   public TokenIds encode(Prompt prompt) {
-    return switch (prompt) {
-      case Prompt.Ids ids -> checked("prompt", ids.ids());
-      case Prompt.Text text -> encode("prompt", text.text(), text.addSpecialTokens());
-      case Prompt.Chat chat -> encode("messages", render(chat), chat.addSpecialTokens());
-    };
+    return encode(prompt, Long.MAX_VALUE);
   }
 
   /// Token ids of a prompt that a generation can continue.
@@ -37,7 +34,8 @@ public final class PromptEncoder {
   /// @param maxTokens tokens that will be generated, if that is known
   /// @throws EngineException with INVALID_ARGUMENT when the prompt is empty or too long
   public TokenIds encodeToContinue(Prompt prompt, OptionalInt keepLast, OptionalInt maxTokens) {
-    TokenIds ids = encode(prompt);
+    long most = (long) model.info().maxTokens() * MOST_CHARACTERS_PER_TOKEN;
+    TokenIds ids = encode(prompt, keepLast.isPresent() ? Long.MAX_VALUE : most);
     int room = model.info().maxTokens() - (maxTokens.orElse(1) == 0 ? 0 : 1);
     int keep = Math.min(keepLast.orElse(Integer.MAX_VALUE), room);
     if (keepLast.isPresent() && ids.size() > keep) {
@@ -80,15 +78,28 @@ public final class PromptEncoder {
     };
   }
 
-  private TokenIds encode(String field, String text, boolean addSpecialTokens) {
-    long most = (long) model.info().maxTokens() * MOST_CHARACTERS_PER_TOKEN;
-    if (text.length() > most) {
+  private TokenIds encode(Prompt prompt, long mostCharacters) {
+    return switch (prompt) {
+      case Prompt.Ids ids -> checked("prompt", ids.ids());
+      case Prompt.Text text -> {
+        String whole = checkedLength("prompt", text.text(), mostCharacters);
+        yield TokenIds.of(model.tokenizer().encode(whole, text.addSpecialTokens()));
+      }
+      case Prompt.Chat chat -> {
+        String whole = checkedLength("messages", render(chat), mostCharacters);
+        yield TokenIds.of(model.tokenizer().encode(whole, chat.addSpecialTokens()));
+      }
+    };
+  }
+
+  private String checkedLength(String field, String text, long mostCharacters) {
+    if (text.length() > mostCharacters) {
       throw EngineException.invalidArgument(
           field,
           text.length() + " characters",
           "far fewer, the model's context is " + model.info().maxTokens() + " tokens");
     }
-    return TokenIds.of(model.tokenizer().encode(text, addSpecialTokens));
+    return text;
   }
 
   private String render(Prompt.Chat chat) {

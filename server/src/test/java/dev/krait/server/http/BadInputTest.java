@@ -240,6 +240,32 @@ class BadInputTest {
   }
 
   @Test
+  void cutsAPromptOfAnyLengthWhenAsked() {
+    String words = "once ".repeat(10_000);
+    String rest = "', 'max_tokens': 2, 'truncate_prompt_tokens': -1}";
+    HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + rest);
+    assertThat(reply.status()).as(reply.text()).isEqualTo(200);
+    assertThat(reply.json().at("/usage/prompt_tokens").intValue())
+        .isEqualTo(TestServer.MAX_TOKENS - 1);
+    String messages = "{'messages': [{'role': 'user', 'content': '" + words + "'}]";
+    HttpCalls.Reply chat =
+        http.post("/v1/chat/completions", messages + ", 'truncate_prompt_tokens': 7}");
+    assertThat(chat.json().at("/usage/prompt_tokens").intValue()).isEqualTo(7);
+    assertThat(http.post("/v1/chat/completions", messages + "}").status()).isEqualTo(400);
+  }
+
+  @Test
+  void tokenizesBeyondTheContext() {
+    String words = "once ".repeat(10_000);
+    HttpCalls.Reply reply = http.post("/tokenize", "{'prompt': '" + words + "'}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(200);
+    assertThat(reply.json().get("count").intValue()).isGreaterThan(9_999);
+    HttpCalls.Reply chat =
+        http.post("/tokenize", "{'messages': [{'role': 'user', 'content': '" + words + "'}]}");
+    assertThat(chat.json().get("count").intValue()).isGreaterThan(9_999);
+  }
+
+  @Test
   void doesNotKnowOtherModels() {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'model': 'gpt', 'prompt': 'a'}");
     assertThat(reply.status()).isEqualTo(404);
