@@ -1,6 +1,7 @@
 package dev.krait.server.grpc;
 
 import dev.krait.error.EngineException;
+import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.proto.inference.v1.GenerateRequest;
 import dev.krait.proto.inference.v1.Message;
@@ -110,8 +111,8 @@ final class ProtoRequests {
   }
 
   private static int alternatives(String name, boolean given, int value) {
-    if (given && value < 0) {
-      throw EngineException.invalidArgument(name, value, "0 or more");
+    if (given && (value < 0 || value > SamplingParams.MAX_LOGPROBS)) {
+      throw EngineException.invalidArgument(name, value, "0 to " + SamplingParams.MAX_LOGPROBS);
     }
     return given ? value : -1;
   }

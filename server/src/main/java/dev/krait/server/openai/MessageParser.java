@@ -37,7 +37,7 @@ final class MessageParser {
           "chat_template", "given", "none, unless the server trusts request templates");
     }
     boolean continueFinal = fields.flag("continue_final_message", false);
-    fields.accept("tool_choice", "functions", "function_call");
+    fields.accept("tool_choice", "functions", "function_call", "include_reasoning");
     return new Prompt.Chat(
         messages(fields),
         tools(fields),

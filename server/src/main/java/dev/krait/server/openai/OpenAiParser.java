@@ -2,6 +2,7 @@ package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.server.service.OutputOptions;
 import dev.krait.server.service.Prompt;
@@ -44,8 +45,7 @@ public final class OpenAiParser {
   /// @param requestId name of the request unless the body has one
   public OpenAiRequest completion(byte[] body, String requestId) {
     Fields fields = OpenAiJson.object(body);
-    refuseUnsupported(fields);
-    fields.refuse("suffix", "null");
+    AbsentFields.refuseInCompletion(fields);
     boolean echo = fields.flag("echo", false);
     int logprobs = fields.integer("logprobs").orElse(-1);
     if (logprobs < -1) {
@@ -68,8 +68,7 @@ public final class OpenAiParser {
   /// @param requestId name of the request unless the body has one
   public OpenAiRequest chat(byte[] body, String requestId) {
     Fields fields = OpenAiJson.object(body);
-    refuseUnsupported(fields);
-    fields.refuse("audio", "null");
+    AbsentFields.refuseInChat(fields);
     boolean echo = fields.flag("echo", false);
     boolean wanted = fields.flag("logprobs", false);
     OptionalInt alternatives = fields.integer("top_logprobs");
@@ -145,11 +144,12 @@ public final class OpenAiParser {
       OptionalInt maxTokens,
       OutputOptions output,
       String requestId) {
-    fields.accept("user", "store", "metadata", "service_tier", "parallel_tool_calls");
+    fields.accept("user", "store", "metadata", "service_tier", "cache_salt", "vllm_xargs");
     ResponseOptions response = response(fields);
-    if (response.stream() && fields.find("prompt_logprobs").isPresent()) {
+    OptionalInt promptLogprobs = fields.integer("prompt_logprobs");
+    if (response.stream() && promptLogprobs.isPresent()) {
       throw EngineException.invalidArgument(
-          "prompt_logprobs", output.promptLogprobs(), "none, with stream");
+          "prompt_logprobs", promptLogprobs.getAsInt(), "none, with stream");
     }
     PromptRequest prompt =
         new PromptRequest(
@@ -194,10 +194,15 @@ public final class OpenAiParser {
   }
 
   private static OutputOptions output(Fields fields, boolean echo, int logprobs) {
-    int prompt = fields.integer("prompt_logprobs").orElse(echo ? logprobs : -1);
-    if (fields.find("prompt_logprobs").isPresent() && prompt < 0) {
+    OptionalInt given = fields.integer("prompt_logprobs");
+    int most = SamplingParams.MAX_LOGPROBS;
+    if (given.orElse(0) < -1 || given.orElse(0) > most) {
       throw EngineException.invalidArgument(
-          "prompt_logprobs", prompt, "0 to " + dev.krait.generation.SamplingParams.MAX_LOGPROBS);
+          "prompt_logprobs", given.orElse(0), "-1 (all) or 0 to " + most);
+    }
+    int prompt = given.orElse(-1);
+    if (given.isPresent() && prompt == -1) {
+      prompt = SamplingParams.ALL_LOGPROBS;
     }
     return new OutputOptions(
         logprobs,
@@ -309,31 +314,6 @@ public final class OpenAiParser {
               : new Prompt.Text(Fields.textOf(item, path), addSpecialTokens));
     }
     return prompts;
-  }
-
-  private static void refuseUnsupported(Fields fields) {
-    fields.refuse("use_beam_search", "false");
-    for (String name :
-        List.of(
-            "structured_outputs",
-            "guided_json",
-            "guided_regex",
-            "guided_choice",
-            "guided_grammar",
-            "allowed_token_ids",
-            "bad_words",
-            "prompt_embeds")) {
-      fields.refuse(name, "null");
-    }
-    Optional<Fields> format = fields.object("response_format");
-    if (format.isPresent()) {
-      String type = format.get().text("type").orElse("text");
-      if (!type.equals("text")) {
-        throw new EngineException(
-            ErrorCode.UNSUPPORTED,
-            "response_format.type: " + type + " not supported by this server (expected: text)");
-      }
-    }
   }
 
   private static void logUnknown(Fields fields) {

@@ -19,6 +19,10 @@ import java.util.stream.IntStream;
 ///
 /// Any thread may start a generation; encoding happens on the caller's thread.
 public final class GenerationService {
+  /// Most log-probabilities that a request for all of its prompts' may come to: about 100 MB of
+  /// values and JSON.
+  private static final long MOST_PROMPT_LOGPROBS = 1 << 20;
+
   private final ServedModel model;
   private final EngineHandle engine;
   private final Admission admission;
@@ -83,6 +87,7 @@ public final class GenerationService {
     OptionalInt asked = request.stop().maxTokens();
     for (Prompt prompt : request.prompts()) {
       promptIds.add(encoder.encodeToContinue(prompt, request.keepLastPromptTokens(), asked));
+      checkReport(request, promptIds);
     }
     long key = request.sampling().seed().orElseGet(seeds);
     List<Generation.Part> parts = new ArrayList<>();
@@ -151,6 +156,27 @@ public final class GenerationService {
     int[] asked = stop.tokenIds().toArray();
     return TokenIds.of(
         IntStream.concat(Arrays.stream(end), Arrays.stream(asked)).distinct().toArray());
+  }
+
+  private void checkReport(PromptRequest request, List<TokenIds> promptIds) {
+    if (request.output().promptLogprobs() != SamplingParams.ALL_LOGPROBS) {
+      return;
+    }
+    long positions = 0;
+    for (TokenIds ids : promptIds) {
+      positions += (long) ids.size() * request.sequences();
+    }
+    int vocabSize = model.info().vocabSize();
+    if (positions * vocabSize > MOST_PROMPT_LOGPROBS) {
+      throw EngineException.invalidArgument(
+          "prompt_logprobs",
+          "all " + vocabSize + " of the vocabulary for " + positions + " prompt tokens",
+          "at most "
+              + MOST_PROMPT_LOGPROBS
+              + " values, which are "
+              + MOST_PROMPT_LOGPROBS / vocabSize
+              + " prompt tokens");
+    }
   }
 
   private static TokenIds biased(SamplingRequest sampling) {

@@ -6,7 +6,7 @@ import dev.krait.generation.SamplingParams;
 /// What a caller wants to see beside new text.
 ///
 /// @param logprobs alternatives to report with each generated token; -1 for no log-probabilities
-/// @param promptLogprobs the same for the prompt
+/// @param promptLogprobs the same for the prompt; [SamplingParams#ALL_LOGPROBS] for all
 /// @param echo whether the prompt's text precedes the output
 /// @param skipSpecialTokens whether special tokens leave no text
 public record OutputOptions(
@@ -15,7 +15,9 @@ public record OutputOptions(
   /// Checks the ranges.
   public OutputOptions {
     check("logprobs", logprobs);
-    check("prompt_logprobs", promptLogprobs);
+    if (promptLogprobs != SamplingParams.ALL_LOGPROBS) {
+      check("prompt_logprobs", promptLogprobs);
+    }
   }
 
   /// New text alone.

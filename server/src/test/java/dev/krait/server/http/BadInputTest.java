@@ -12,6 +12,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BadInputTest {
+  private static final String TOOLS =
+      "'tools': [{'type': 'function', 'function': {'name': 'f', 'parameters': {}}}]";
+
   private static TestServer server;
   private static HttpCalls http;
 
@@ -64,7 +67,12 @@ class BadInputTest {
         "logprobs | 21",
         "logprobs | -2",
         "logprobs | true",
-        "prompt_logprobs | -1",
+        "prompt_logprobs | -2",
+        "prompt_logprobs | 21",
+        "prompt_logprobs | 2147483647",
+        "response_format | {'type': 'xml'}",
+        "truncation_side | 'middle'",
+        "spaces_between_special_tokens | 1",
         "min_tokens | 17",
         "min_tokens | -1",
         "echo | 1",
@@ -121,6 +129,11 @@ class BadInputTest {
         "tools | [5]",
         "chat_template_kwargs | {'messages': []}",
         "chat_template_kwargs | {'chat_template': 'x'}",
+        "tool_choice | 'always'",
+        "tool_choice | 5",
+        "tool_choice | 'required'",
+        "tool_choice | {'type': 'function', 'function': {'name': 'f'}}",
+        "parallel_tool_calls | 'yes'",
         "max_completion_tokens | -1",
         "timeout | 0",
       })
@@ -145,11 +158,74 @@ class BadInputTest {
         "'structured_outputs': {'regex': 'a+'}",
         "'bad_words': ['x']",
         "'allowed_token_ids': [1]",
+        "'response_format': {'type': 'structural_tag'}",
+        "'truncation_side': 'right'",
+        "'kv_transfer_params': {'do_remote_decode': true}",
+        "'thinking_token_budget': 5",
+        "'repetition_detection': {'max_pattern_size': 5}",
       })
   void saysWhatItCannotDo(String field) {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'a', " + field + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(501);
     assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(field)
+        .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'tool_choice': 'required', " + TOOLS,
+        "'tool_choice': {'type': 'function', 'function': {'name': 'f'}}, " + TOOLS,
+        "'response_format': {'type': 'json_object'}",
+        "'bad_words': ['x']",
+        "'audio': {'voice': 'x'}",
+        "'return_prompt_text': true",
+      })
+  void saysWhatItCannotDoInAChat(String field) {
+    HttpCalls.Reply reply =
+        http.post(
+            "/v1/chat/completions",
+            "{'messages': [{'role': 'user', 'content': 'a'}], " + field + "}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(field)
+        .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "'tool_choice': 'auto', 'parallel_tool_calls': true, " + TOOLS,
+        "'tool_choice': 'none', 'parallel_tool_calls': false, " + TOOLS,
+        "'tool_choice': 'auto'",
+        "'tool_choice': null, 'tools': []",
+        TOOLS,
+        "'logit_bias': {'5': -100}, 'include_reasoning': true, 'return_prompt_text': false",
+        "'spaces_between_special_tokens': true, 'truncation_side': 'left', 'length_penalty': 1.0",
+        "'cache_salt': 'x', 'vllm_xargs': {'a': 1}, 'response_format': {'type': 'text'}",
+      })
+  void acceptsWhatAsksForNothing(String field) {
+    HttpCalls.Reply reply =
+        http.post(
+            "/v1/chat/completions",
+            "{'messages': [{'role': 'user', 'content': 'a'}], 'max_tokens': 2, " + field + "}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(200);
+  }
+
+  @Test
+  void saysWhyTheTemplateFailedOnAMessage() {
+    HttpCalls.Reply reply =
+        http.post(
+            "/v1/chat/completions",
+            "{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': null,"
+                + " 'tool_calls': [{'id': '1', 'type': 'function',"
+                + " 'function': {'name': 'f', 'arguments': '{}'}}]}]}");
+    assertThat(reply.status()).isEqualTo(400);
+    assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("messages");
+    assertThat(reply.json().at("/error/message").stringValue())
+        .startsWith("messages: the chat template failed: can only concatenate str")
+        .contains("(not \"NoneType\") to str");
   }
 
   @ParameterizedTest

@@ -1,0 +1,87 @@
+package dev.krait.server.openai;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/// Request fields that ask for what this server cannot do. They are refused with UNSUPPORTED and
+/// their name, so that nobody takes an answer for what it is not; values that ask for nothing pass.
+final class AbsentFields {
+  private static final List<String> NULL_ONLY =
+      List.of(
+          "structured_outputs",
+          "guided_json",
+          "guided_regex",
+          "guided_choice",
+          "guided_grammar",
+          "allowed_token_ids",
+          "bad_words",
+          "prompt_embeds",
+          "kv_transfer_params",
+          "repetition_detection",
+          "thinking_token_budget");
+  private static final Set<String> FORMATS = Set.of("json_object", "json_schema", "structural_tag");
+
+  private AbsentFields() {}
+
+  static void refuseInCompletion(Fields fields) {
+    refuse(fields);
+    fields.refuse("suffix", "null");
+  }
+
+  static void refuseInChat(Fields fields) {
+    refuse(fields);
+    fields.refuse("audio", "null");
+    fields.refuse("return_prompt_text", "false");
+    fields.flag("parallel_tool_calls", true); // without a tool call there is nothing to do for it
+    fields.find("tool_choice").ifPresent(choice -> refuseToolChoice(fields, choice));
+  }
+
+  private static void refuse(Fields fields) {
+    fields.refuse("use_beam_search", "false");
+    NULL_ONLY.forEach(name -> fields.refuse(name, "null"));
+    fields.accept("length_penalty"); // only beam search reads it
+    fields.flag("spaces_between_special_tokens", true);
+    Optional<String> side = fields.text("truncation_side");
+    if (side.isPresent() && !side.get().equals("left")) {
+      if (!side.get().equals("right")) {
+        throw EngineException.invalidArgument("truncation_side", side.get(), "left");
+      }
+      throw absent("truncation_side", "right", "left");
+    }
+    Optional<Fields> format = fields.object("response_format");
+    if (format.isPresent()) {
+      String type = format.get().text("type").orElse("text");
+      if (FORMATS.contains(type)) {
+        throw absent("response_format.type", type, "text");
+      }
+      if (!type.equals("text")) {
+        throw EngineException.invalidArgument("response_format.type", type, "text");
+      }
+    }
+  }
+
+  /// Tools are rendered into the prompt and the model may use them or not; nothing makes it.
+  private static void refuseToolChoice(Fields fields, JsonNode choice) {
+    String asked = choice.isObject() ? "a named tool" : Fields.textOf(choice, "tool_choice");
+    if (asked.equals("auto") || asked.equals("none")) {
+      return;
+    }
+    if (!choice.isObject() && !asked.equals("required")) {
+      throw EngineException.invalidArgument("tool_choice", Fields.kind(choice), "auto or none");
+    }
+    if (fields.list("tools").orElse(List.of()).isEmpty()) {
+      throw EngineException.invalidArgument("tool_choice", asked, "auto or none, without tools");
+    }
+    throw absent("tool_choice", asked, "auto or none");
+  }
+
+  private static EngineException absent(String field, String value, String expected) {
+    return new EngineException(
+        ErrorCode.UNSUPPORTED,
+        field + ": " + value + " is not supported by this server (expected: " + expected + ")");
+  }
+}
