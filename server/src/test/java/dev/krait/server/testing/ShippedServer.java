@@ -15,9 +15,14 @@ public final class ShippedServer {
 
   /// Starts it.
   public static KraitServer start() {
+    return start(EngineConfig.of(TestServer.modelFolder()));
+  }
+
+  /// Starts it with another engine.
+  public static KraitServer start(EngineConfig engine) {
     ServerConfig config =
         new ServerConfig(
-            EngineConfig.of(TestServer.modelFolder()),
+            engine,
             HttpServerConfig.of("127.0.0.1", 0),
             new ServerConfig.Grpc(0, true),
             List.of("krait-tiny"),
