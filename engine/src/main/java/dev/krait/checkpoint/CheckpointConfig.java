@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.DoublePredicate;
 import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -19,6 +20,11 @@ import tools.jackson.databind.node.ObjectNode;
 public final class CheckpointConfig {
   private static final int MAX_BYTES = 16 << 20;
   private static final String FLOAT_TAG = "__float__";
+
+  /// Largest positive integer: no size of a model is near, and sums of a few stay integers.
+  public static final int MAX_SIZE = 1 << 28;
+
+  private static final String SIZE = "an integer from 1 to " + MAX_SIZE;
 
   private final Path file;
   private final String path;
@@ -57,19 +63,19 @@ public final class CheckpointConfig {
     return root.path(key).isString();
   }
 
-  /// An integer of at least 1.
+  /// An integer from 1 to [#MAX_SIZE].
   public int positiveInt(String key) {
-    return required(key, "a positive integer", this::asPositiveInt);
+    return required(key, SIZE, this::asPositiveInt);
   }
 
-  /// An integer of at least 1, or the fallback for an absent key.
+  /// An integer from 1 to [#MAX_SIZE], or the fallback for an absent key.
   public int positiveInt(String key, int fallback) {
-    return optional(key, "a positive integer", this::asPositiveInt).orElse(fallback);
+    return optional(key, SIZE, this::asPositiveInt).orElse(fallback);
   }
 
-  /// An integer of at least 1; empty for an absent key.
+  /// An integer from 1 to [#MAX_SIZE]; empty for an absent key.
   public OptionalInt optionalPositiveInt(String key) {
-    return optional(key, "a positive integer", this::asPositiveInt)
+    return optional(key, SIZE, this::asPositiveInt)
         .map(OptionalInt::of)
         .orElseGet(OptionalInt::empty);
   }
@@ -77,6 +83,22 @@ public final class CheckpointConfig {
   /// A number, which may be `NaN` or infinite, or the fallback for an absent key.
   public double number(String key, double fallback) {
     return optional(key, "a number", this::asNumber).orElse(fallback);
+  }
+
+  /// A number of a range, or the fallback for an absent key.
+  ///
+  /// @param range true for the numbers that are accepted
+  /// @param expected the range in words
+  public double number(String key, double fallback, DoublePredicate range, String expected) {
+    return optional(key, expected, node -> asNumber(node).filter(range::test)).orElse(fallback);
+  }
+
+  /// A number of a range.
+  ///
+  /// @param range true for the numbers that are accepted
+  /// @param expected the range in words
+  public double number(String key, DoublePredicate range, String expected) {
+    return required(key, expected, node -> asNumber(node).filter(range::test));
   }
 
   /// A boolean, or the fallback for an absent key.
@@ -145,7 +167,14 @@ public final class CheckpointConfig {
     return Optional.of(read.apply(node).orElseThrow(() -> invalid(key, node, expected)));
   }
 
-  private EngineException invalid(String key, Object value, String expected) {
+  /// An INVALID_CHECKPOINT about the value of a key, for a check that this class does not make.
+  public EngineException refusal(String key, String expected) {
+    JsonNode node = root.path(key);
+    return invalid(key, node.isMissingNode() ? "missing" : node, expected);
+  }
+
+  /// An INVALID_CHECKPOINT about a value that follows from one or more keys.
+  public EngineException invalid(String key, Object value, String expected) {
     return InvalidFile.of(file, path + key, value, expected);
   }
 
@@ -156,7 +185,7 @@ public final class CheckpointConfig {
   }
 
   private Optional<Integer> asPositiveInt(JsonNode node) {
-    return asInt(node).filter(value -> value > 0);
+    return asInt(node).filter(value -> value > 0 && value <= MAX_SIZE);
   }
 
   private Optional<Double> asNumber(JsonNode node) {

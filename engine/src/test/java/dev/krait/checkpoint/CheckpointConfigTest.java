@@ -95,7 +95,7 @@ class CheckpointConfigTest {
     CheckpointConfig config = config("{\"none\": null}");
 
     refusalOf(() -> config.positiveInt("hidden_size"))
-        .endsWith("config.json: hidden_size: missing (expected: a positive integer)");
+        .endsWith("config.json: hidden_size: missing (expected: an integer from 1 to 268435456)");
     refusalOf(() -> config.text("none")).endsWith("config.json: none: null (expected: a string)");
   }
 
@@ -118,7 +118,7 @@ class CheckpointConfigTest {
         }) {
       CheckpointConfig config = config("{\"n\": " + value + "}");
 
-      refusalOf(() -> config.positiveInt("n")).as(value).contains("n: ", "a positive integer");
+      refusalOf(() -> config.positiveInt("n")).as(value).contains("n: ", "an integer from 1");
       refusalOf(() -> config.positiveInt("n", 1)).as(value).contains("n: ");
       refusalOf(() -> config.optionalPositiveInt("n")).as(value).contains("n: ");
     }
@@ -151,7 +151,7 @@ class CheckpointConfigTest {
 
     assertThat(nested.file()).endsWith("config.json");
     refusalOf(() -> nested.positiveInt("c"))
-        .contains("config.json: a.b.c: \"x\" (expected: a positive integer)");
+        .contains("config.json: a.b.c: \"x\" (expected: an integer from 1 to 268435456)");
   }
 
   @Test

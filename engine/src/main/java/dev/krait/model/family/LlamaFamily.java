@@ -46,7 +46,7 @@ public final class LlamaFamily implements ModelFamily {
         hidden,
         vocab,
         vocab,
-        Collections.nCopies(config.positiveInt("num_hidden_layers"), layer),
+        Collections.nCopies(folder.depth("num_hidden_layers"), layer),
         norm,
         config.positiveInt("max_position_embeddings", 2048));
   }

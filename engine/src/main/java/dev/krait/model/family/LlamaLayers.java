@@ -1,7 +1,6 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.error.EngineException;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.ModelSpec;
@@ -23,6 +22,12 @@ final class LlamaLayers {
   static final String EMBEDDING = "model.embed_tokens.weight";
   static final String HEAD = "lm_head.weight";
 
+  /// What a configuration means that has no `rms_norm_eps`.
+  static final double EPSILON = 1e-6;
+
+  private static final String AT_LEAST_ONE = "a finite number, 1 or more";
+  private static final double MOST = Double.POSITIVE_INFINITY;
+
   private LlamaLayers() {}
 
   /// Attention as config.json describes it.
@@ -33,10 +38,29 @@ final class LlamaLayers {
     folder.require(!config.flag("attention_bias", false), config, "attention_bias", "false");
     int heads = config.positiveInt("num_attention_heads");
     int kvHeads = config.positiveInt("num_key_value_heads", heads);
-    int headDim = config.positiveInt("head_dim", config.positiveInt("hidden_size") / heads);
+    folder.require(
+        heads % kvHeads == 0, config, "num_key_value_heads", "a divisor of " + heads + " heads");
+    int headDim = headDim(folder, heads);
+    folder.product(config, "num_attention_heads * head_dim", heads, headDim);
     boolean mistral = folder.hasArchitecture("MistralForCausalLM");
     int window = mistral ? config.optionalPositiveInt("sliding_window").orElse(0) : 0;
     return new Attention(heads, kvHeads, headDim, rope(config, headDim, scaled), window);
+  }
+
+  private static int headDim(ModelFolder folder, int heads) {
+    CheckpointConfig config = folder.config();
+    if (config.has("head_dim")) {
+      int headDim = config.positiveInt("head_dim");
+      folder.require(headDim % 2 == 0, config, "head_dim", "an even number");
+      return headDim;
+    }
+    int hidden = config.positiveInt("hidden_size");
+    folder.require(
+        hidden % (2 * heads) == 0,
+        config,
+        "num_attention_heads",
+        "heads of an even size that divide hidden_size " + hidden + ", or head_dim");
+    return hidden / heads;
   }
 
   static GatedMlp mlp(ModelFolder folder) {
@@ -51,15 +75,15 @@ final class LlamaLayers {
   }
 
   static float epsilon(ModelFolder folder) {
-    return (float) folder.config().number("rms_norm_eps", 1e-6);
+    return folder.epsilon("rms_norm_eps", EPSILON);
   }
 
   private static Rope rope(CheckpointConfig config, int headDim, boolean scaled) {
     Optional<CheckpointConfig> parameters = config.object("rope_parameters");
     double theta =
         parameters
-            .map(object -> object.number("rope_theta", 10000))
-            .orElseGet(() -> config.number("rope_theta", 10000));
+            .orElse(config)
+            .number("rope_theta", 10000, LlamaLayers::atLeastOne, AT_LEAST_ONE);
     Optional<CheckpointConfig> scaling =
         parameters.isPresent() ? parameters : config.object("rope_scaling");
     Rope.Scaling kind =
@@ -71,26 +95,30 @@ final class LlamaLayers {
     String type = in.optionalText("rope_type").or(() -> in.optionalText("type")).orElse("default");
     return switch (type) {
       case "default" -> new Rope.Scaling.None();
-      case "linear" -> new Rope.Scaling.Linear(positive(in, "factor"));
-      case "llama3" ->
-          new Rope.Scaling.Llama3(
-              positive(in, "factor"),
-              positive(in, "low_freq_factor"),
-              positive(in, "high_freq_factor"),
-              positive(in, "original_max_position_embeddings"));
-      default ->
-          throw EngineException.invalidCheckpoint(
-              in.file() + ": rope_type: " + type + " (expected: default, linear or llama3)");
+      case "linear" ->
+          new Rope.Scaling.Linear(in.number("factor", LlamaLayers::atLeastOne, AT_LEAST_ONE));
+      case "llama3" -> llama3(in);
+      default -> throw in.invalid("rope_type", type, "default, linear or llama3");
     };
   }
 
-  private static double positive(CheckpointConfig in, String key) {
-    double value = in.number(key, Double.NaN);
-    if (!(value > 0)) {
-      throw EngineException.invalidCheckpoint(
-          in.file() + ": " + key + ": " + value + " (expected: a positive number)");
-    }
-    return value;
+  private static Rope.Scaling llama3(CheckpointConfig in) {
+    double low =
+        in.number("low_freq_factor", value -> value > 0 && value < MOST, "a finite number above 0");
+    double high =
+        in.number(
+            "high_freq_factor",
+            value -> value > low && value < MOST,
+            "a finite number above low_freq_factor " + low);
+    return new Rope.Scaling.Llama3(
+        in.number("factor", LlamaLayers::atLeastOne, AT_LEAST_ONE),
+        low,
+        high,
+        in.number("original_max_position_embeddings", LlamaLayers::atLeastOne, AT_LEAST_ONE));
+  }
+
+  private static boolean atLeastOne(double value) {
+    return value >= 1 && value < MOST;
   }
 
   static String layer(int index) {

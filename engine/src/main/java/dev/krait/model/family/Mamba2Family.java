@@ -43,10 +43,15 @@ public final class Mamba2Family implements ModelFamily {
           !arguments.flag("norm_before_gate", false), arguments, "norm_before_gate", "false");
       requireFreeTimeStep(arguments, "dt_limit");
       int headDim = arguments.positiveInt("headdim", 64);
-      int inner = arguments.positiveInt("expand", 2) * hidden;
-      folder.require(inner % headDim == 0, arguments, "headdim", "a divisor of " + inner);
+      int inner =
+          folder.product(arguments, "expand * d_model", arguments.positiveInt("expand", 2), hidden);
+      folder.require(
+          inner % headDim == 0, arguments, "headdim", "a divisor of expand * d_model " + inner);
       Mamba2 mamba =
           mamba(
+              folder,
+              arguments,
+              List.of("ngroups", "d_state", "d_conv"),
               inner / headDim,
               headDim,
               arguments.positiveInt("d_state", 128),
@@ -59,20 +64,26 @@ public final class Mamba2Family implements ModelFamily {
     folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
     folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
     requireFreeTimeStep(config, "time_step_limit");
+    int heads = config.positiveInt("num_heads", 128);
+    int headDim = config.positiveInt("head_dim", 64);
+    int expand = config.positiveInt("expand", 2);
+    int inner =
+        folder.product(config, "expand * hidden_size", expand, config.positiveInt("hidden_size"));
+    if (inner != (long) heads * headDim) {
+      throw config.invalid(
+          "num_heads * head_dim", heads + " * " + headDim, "expand * hidden_size " + inner);
+    }
     Mamba2 mamba =
         mamba(
-            config.positiveInt("num_heads", 128),
-            config.positiveInt("head_dim", 64),
+            folder,
+            config,
+            List.of("n_groups", "state_size", "conv_kernel"),
+            heads,
+            headDim,
             config.positiveInt("state_size", 128),
             config.positiveInt("n_groups", 8),
             config.positiveInt("conv_kernel", 4),
-            (float) config.number("layer_norm_epsilon", 1e-5));
-    int inner = config.positiveInt("expand", 2) * config.positiveInt("hidden_size");
-    folder.require(
-        mamba.innerDim() == inner,
-        config,
-        "num_heads * head_dim",
-        "expand * hidden_size " + inner + ", received " + mamba.innerDim());
+            folder.epsilon("layer_norm_epsilon", 1e-5));
     return MambaFamily.describeTransformers(folder, "Mamba2", mamba);
   }
 
@@ -95,8 +106,24 @@ public final class Mamba2Family implements ModelFamily {
     }
   }
 
+  /// A mixer with checked sizes.
+  ///
+  /// @param keys names of groups, state size and taps
   private static Mamba2 mamba(
-      int heads, int headDim, int stateDim, int groups, int convWidth, float epsilon) {
+      ModelFolder folder,
+      CheckpointConfig in,
+      List<String> keys,
+      int heads,
+      int headDim,
+      int stateDim,
+      int groups,
+      int convWidth,
+      float epsilon) {
+    int inner = heads * headDim;
+    folder.require(heads % groups == 0, in, keys.get(0), "a divisor of the " + heads + " heads");
+    int shared = folder.product(in, keys.get(0) + " * " + keys.get(1), groups, stateDim);
+    folder.product(in, "inner size * " + keys.get(1), inner, stateDim);
+    folder.product(in, "convolved channels * " + keys.get(2), inner + 2 * shared, convWidth);
     return new Mamba2(heads, headDim, stateDim, heads, groups, groups, convWidth, groups, epsilon);
   }
 
@@ -104,7 +131,14 @@ public final class Mamba2Family implements ModelFamily {
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
     Mamba2 mamba = (Mamba2) spec.layers().getFirst().getFirst().mixer();
     return MambaFamily.weights(
-        spec, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+        spec, tied(folder), source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+  }
+
+  /// What Transformers takes for this family when the configuration does not say: no.
+  private static boolean tied(ModelFolder folder) {
+    return MambaFamily.isOriginal(folder)
+        ? folder.config().flag("tie_embeddings", true)
+        : folder.config().flag("tie_word_embeddings", false);
   }
 
   /// Weights of a Mamba-2 mixer, which all families name alike.

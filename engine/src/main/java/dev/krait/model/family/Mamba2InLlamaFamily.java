@@ -41,11 +41,13 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
     int xDim = mambaConfig.positiveInt("d_xb");
     int groups = arguments.positiveInt("ngroups", 1);
     int stateDim = arguments.positiveInt("d_state", 128);
-    folder.require(
-        inner == groups * stateDim,
-        arguments,
-        "ngroups * d_state",
-        "d_inner " + inner + ", received " + groups + " * " + stateDim);
+    if (inner != (long) groups * stateDim) {
+      throw arguments.invalid(
+          "ngroups * d_state", groups + " * " + stateDim, "a product of d_inner " + inner);
+    }
+    int convWidth = arguments.positiveInt("d_conv", 4);
+    folder.product(arguments, "d_inner * d_state", inner, stateDim);
+    folder.product(arguments, "(d_inner + 2 d_xb) * d_conv", 3 * inner, convWidth);
     folder.require(
         inner % xDim == 0 && xDim % stateDim == 0,
         mambaConfig,
@@ -70,7 +72,7 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
             xDim / stateDim,
             xDim / stateDim,
             groups,
-            arguments.positiveInt("d_conv", 4),
+            convWidth,
             groups,
             1e-5f);
     return MambaInLlamaFamily.describe(folder, "Mamba2InLlama", mamba);

@@ -11,6 +11,7 @@ import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.Norm;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
+import dev.krait.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -54,10 +55,13 @@ public final class MambaFamily implements ModelFamily {
 
   /// `dt_rank` as a number, or `ceil(hidden / 16)` where it is absent or "auto".
   static int timeStepRank(CheckpointConfig config, String key, int hidden) {
-    if (!config.has(key) || config.isText(key)) {
-      return (hidden + 15) / 16;
+    if (config.has(key) && !config.isText(key)) {
+      return config.positiveInt(key);
     }
-    return config.positiveInt(key);
+    if (!config.optionalText(key).orElse("auto").equals("auto")) {
+      throw config.refusal(key, "a number or auto");
+    }
+    return (hidden + 15) / 16;
   }
 
   /// `A = -exp(A_log)`, transposed to `[stateDim, innerDim]`.
@@ -80,9 +84,14 @@ public final class MambaFamily implements ModelFamily {
       CheckpointConfig arguments = config.object("ssm_cfg").orElse(config);
       folder.require(!arguments.flag("bias", false), arguments, "bias", "false");
       folder.require(arguments.flag("conv_bias", true), arguments, "conv_bias", "true");
+      folder.require(layerName(folder).equals("Mamba1"), arguments, "layer", "Mamba1 or Mamba2");
       Mamba1 mamba =
           mamba(
-              arguments.positiveInt("expand", 2) * hidden,
+              folder,
+              arguments,
+              List.of("d_state", "d_conv"),
+              folder.product(
+                  arguments, "expand * d_model", arguments.positiveInt("expand", 2), hidden),
               arguments.positiveInt("d_state", 16),
               arguments.positiveInt("d_conv", 4),
               timeStepRank(arguments, "dt_rank", hidden));
@@ -93,14 +102,33 @@ public final class MambaFamily implements ModelFamily {
     folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
     Mamba1 mamba =
         mamba(
-            config.positiveInt("intermediate_size", config.positiveInt("expand", 2) * hidden),
+            folder,
+            config,
+            List.of("state_size", "conv_kernel"),
+            config
+                .optionalPositiveInt("intermediate_size")
+                .orElseGet(() ->
+                    folder.product(
+                        config, "expand * hidden_size", config.positiveInt("expand", 2), hidden)),
             config.positiveInt("state_size", 16),
             config.positiveInt("conv_kernel", 4),
             timeStepRank(config, "time_step_rank", hidden));
     return describeTransformers(folder, "Mamba", mamba);
   }
 
-  private static Mamba1 mamba(int inner, int stateDim, int convWidth, int rank) {
+  /// A mixer with checked sizes.
+  ///
+  /// @param keys names of state size and taps
+  private static Mamba1 mamba(
+      ModelFolder folder,
+      CheckpointConfig in,
+      List<String> keys,
+      int inner,
+      int stateDim,
+      int convWidth,
+      int rank) {
+    folder.product(in, "inner size * " + keys.get(0), inner, stateDim);
+    folder.product(in, "inner size * " + keys.get(1), inner, convWidth);
     return new Mamba1(inner, inner, stateDim, convWidth, rank, 1, 1, true);
   }
 
@@ -109,21 +137,32 @@ public final class MambaFamily implements ModelFamily {
   static ModelSpec describeOriginal(ModelFolder folder, String architecture, Mixer mixer) {
     CheckpointConfig config = folder.config();
     folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
-    folder.require(
-        !config.has("d_intermediate") || config.number("d_intermediate", 0) == 0,
-        config,
-        "d_intermediate",
-        "0");
+    folder.require(config.number("d_intermediate", 0) == 0, config, "d_intermediate", "0");
     folder.require(config.ints("attn_layer_idx").isEmpty(), config, "attn_layer_idx", "[]");
     Norm norm = new Norm(config.positiveInt("d_model"), 1e-5f);
+    int vocab = config.positiveInt("vocab_size");
     return new ModelSpec(
         architecture,
         norm.width(),
-        config.positiveInt("vocab_size"),
-        folder.rowsOf("backbone.embedding.weight"),
-        Collections.nCopies(config.positiveInt("n_layer"), List.of(new Branch(norm, mixer))),
+        vocab,
+        paddedRows(folder, vocab),
+        Collections.nCopies(folder.depth("n_layer"), List.of(new Branch(norm, mixer))),
         norm,
         MAX_TOKENS);
+  }
+
+  /// Rows of the embedding: the vocabulary, padded to a multiple.
+  private static int paddedRows(ModelFolder folder, int vocab) {
+    int multiple = folder.config().positiveInt("pad_vocab_size_multiple", 8);
+    int padded = Math.ceilDiv(vocab, multiple) * multiple;
+    Shape stored = folder.checkpoint().require("backbone.embedding.weight").shape();
+    folder.require(
+        stored.rank() == 2 && stored.dim(0) == padded,
+        folder.config(),
+        "vocab_size",
+        "padded to a multiple of %d the rows of backbone.embedding.weight %s"
+            .formatted(multiple, stored));
+    return padded;
   }
 
   /// The same shell in the Transformers format.
@@ -136,23 +175,26 @@ public final class MambaFamily implements ModelFamily {
         "silu");
     int hidden = config.positiveInt("hidden_size");
     int vocab = config.positiveInt("vocab_size");
-    Norm norm = new Norm(hidden, (float) config.number("layer_norm_epsilon", 1e-5));
+    Norm norm = new Norm(hidden, folder.epsilon("layer_norm_epsilon", 1e-5));
     return new ModelSpec(
         architecture,
         hidden,
         vocab,
         vocab,
-        Collections.nCopies(
-            config.positiveInt("num_hidden_layers"), List.of(new Branch(norm, mixer))),
+        Collections.nCopies(folder.depth("num_hidden_layers"), List.of(new Branch(norm, mixer))),
         norm,
         MAX_TOKENS);
   }
 
   /// All weights of a pure model.
   ///
+  /// @param tied whether the embedding is the head where none is stored
   /// @param mixers weights of a mixer, by its tensors' prefix
   static ModelWeights weights(
-      ModelSpec spec, WeightSource source, Function<String, ModelWeights.MixerWeights> mixers) {
+      ModelSpec spec,
+      boolean tied,
+      WeightSource source,
+      Function<String, ModelWeights.MixerWeights> mixers) {
     int hidden = spec.hiddenDim();
     String embeddingName =
         source.has("backbone.embedding.weight")
@@ -168,9 +210,9 @@ public final class MambaFamily implements ModelFamily {
                   source.vector(layer + "norm.weight", hidden), mixers.apply(layer + "mixer."))));
     }
     var head =
-        source.has("lm_head.weight")
-            ? source.head("lm_head.weight", spec.headRows(), hidden, embeddingName, embedding)
-            : embedding;
+        tied && !source.has(LlamaLayers.HEAD)
+            ? embedding
+            : source.head(LlamaLayers.HEAD, spec.headRows(), hidden, embeddingName, embedding);
     return new ModelWeights(
         embedding, layers, source.vector("backbone.norm_f.weight", hidden), head);
   }
@@ -178,7 +220,9 @@ public final class MambaFamily implements ModelFamily {
   @Override
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
     Mamba1 mamba = (Mamba1) spec.layers().getFirst().getFirst().mixer();
-    return weights(spec, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+    boolean tied =
+        folder.config().flag(isOriginal(folder) ? "tie_embeddings" : "tie_word_embeddings", true);
+    return weights(spec, tied, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
   }
 
   private static Mamba1Weights mixer(String prefix, int hidden, Mamba1 mamba, WeightSource source) {

@@ -46,17 +46,8 @@ public final class MambaInLlamaFamily implements ModelFamily {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
     int hidden = config.positiveInt("hidden_size");
     int vocab = config.positiveInt("vocab_size");
-    int depth = config.positiveInt("num_hidden_layers");
-    folder.require(
-        mambaConfig.positiveInt("d_model") == hidden,
-        mambaConfig,
-        "d_model",
-        "hidden_size " + hidden);
-    folder.require(
-        mambaConfig.positiveInt("n_layer", depth) == depth,
-        mambaConfig,
-        "n_layer",
-        "num_hidden_layers " + depth);
+    requireAgreement(folder);
+    int depth = folder.depth("num_hidden_layers");
     List<Integer> attentionLayers = mambaConfig.ints("attn_layers");
     folder.require(
         attentionLayers.stream().allMatch(i -> i >= 0 && i < depth),
@@ -82,6 +73,38 @@ public final class MambaInLlamaFamily implements ModelFamily {
         config.positiveInt("max_position_embeddings", 2048));
   }
 
+  /// Refuses a mamba_config.json that says something else than config.json about the same thing.
+  private static void requireAgreement(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
+    CheckpointConfig mamba = folder.mambaConfig().orElseThrow();
+    requireSame(folder, mamba, "d_model", "hidden_size");
+    requireSame(folder, mamba, "n_layer", "num_hidden_layers");
+    requireSame(folder, mamba, "intermediate_size", "intermediate_size");
+    requireSame(folder, mamba, "vocab_size", "vocab_size");
+    float epsilon = LlamaLayers.epsilon(folder);
+    folder.require(
+        (float) mamba.number("rms_norm_eps", epsilon) == epsilon,
+        mamba,
+        "rms_norm_eps",
+        "rms_norm_eps " + epsilon + " of " + config.file());
+    String activation = config.optionalText("hidden_act").orElse("silu");
+    folder.require(
+        mamba.optionalText("hidden_act").orElse(activation).equals(activation),
+        mamba,
+        "hidden_act",
+        "hidden_act " + activation + " of " + config.file());
+  }
+
+  private static void requireSame(
+      ModelFolder folder, CheckpointConfig mamba, String key, String same) {
+    int size = folder.config().positiveInt(same);
+    folder.require(
+        mamba.positiveInt(key, size) == size,
+        mamba,
+        key,
+        same + " " + size + " of " + folder.config().file());
+  }
+
   /// The mixer's keyword arguments in mamba_config.json.
   static CheckpointConfig arguments(ModelFolder folder) {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
@@ -93,8 +116,12 @@ public final class MambaInLlamaFamily implements ModelFamily {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
     return mambaConfig
         .optionalPositiveInt("d_inner")
-        .orElseGet(
-            () -> arguments(folder).positiveInt("expand", 2) * mambaConfig.positiveInt("d_model"));
+        .orElseGet(() ->
+            folder.product(
+                arguments(folder),
+                "expand * d_model",
+                arguments(folder).positiveInt("expand", 2),
+                mambaConfig.positiveInt("d_model")));
   }
 
   @Override
@@ -113,12 +140,15 @@ public final class MambaInLlamaFamily implements ModelFamily {
         mambaConfig,
         "d_xb",
         "a divisor of d_inner " + inner + " and a multiple of d_state " + stateDim);
+    int convWidth = arguments.positiveInt("d_conv", 4);
+    folder.product(arguments, "d_inner * d_state", inner, stateDim);
+    folder.product(arguments, "d_inner * d_conv", inner, convWidth);
     Mamba1 mamba =
         new Mamba1(
             inner,
             xDim,
             stateDim,
-            arguments.positiveInt("d_conv", 4),
+            convWidth,
             MambaFamily.timeStepRank(arguments, "dt_rank", mambaConfig.positiveInt("d_model")),
             xDim / stateDim,
             inner / stateDim,

@@ -2,9 +2,10 @@ package dev.krait.model.family;
 
 import dev.krait.checkpoint.Checkpoint;
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.error.EngineException;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 
 /// A checkpoint folder, opened: its configuration files and its tensors, mapped but not read.
 ///
@@ -18,6 +19,7 @@ public record ModelFolder(
     Optional<CheckpointConfig> mambaConfig,
     Checkpoint checkpoint)
     implements AutoCloseable {
+  private static final Pattern LAYER = Pattern.compile("\\.layers\\.(\\d+)\\.");
 
   /// Opens a folder.
   ///
@@ -44,22 +46,41 @@ public record ModelFolder(
     return checkpoint.names().stream().anyMatch(name -> name.contains(text));
   }
 
-  /// First dimension of a tensor.
-  int rowsOf(String name) {
-    return Math.toIntExact(checkpoint.require(name).shape().dim(0));
+  /// The number of layers, which is also how many the tensors' names count.
+  int depth(String key) {
+    int depth = config.positiveInt(key);
+    long named =
+        checkpoint.names().stream()
+            .flatMap(name -> LAYER.matcher(name).results().limit(1))
+            .map((MatchResult found) -> found.group(1))
+            .distinct()
+            .count();
+    require(depth == named, config, key, named + ", the layers that the tensors' names count");
+    return depth;
   }
 
-  /// Refuses a switch that Krait does not compute.
+  /// What a norm adds to the mean square, above 0 and below 1.
+  float epsilon(String key, double fallback) {
+    return (float)
+        config.number(key, fallback, value -> (float) value > 0 && value < 1, "above 0, below 1");
+  }
+
+  /// Refuses a value that Krait does not compute.
   void require(boolean holds, CheckpointConfig in, String key, String expected) {
     if (!holds) {
-      throw EngineException.invalidCheckpoint(
-          in.file()
-              + ": "
-              + key
-              + " has a value that is not supported (expected: "
-              + expected
-              + ")");
+      throw in.refusal(key, expected);
     }
+  }
+
+  /// The product of two sizes, small enough that sums of a few products are integers.
+  ///
+  /// @param keys both names, such as `expand * d_model`
+  int product(CheckpointConfig in, String keys, int a, int b) {
+    long product = (long) a * b;
+    if (product > CheckpointConfig.MAX_SIZE) {
+      throw in.invalid(keys, a + " * " + b, "a product of at most " + CheckpointConfig.MAX_SIZE);
+    }
+    return (int) product;
   }
 
   @Override

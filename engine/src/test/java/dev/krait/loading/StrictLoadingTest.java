@@ -1,0 +1,215 @@
+package dev.krait.loading;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.krait.backend.reference.ReferenceBackend;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.testing.DamagedModel;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// A folder that does not add up is refused when it is opened, with file, key, value and range.
+class StrictLoadingTest {
+  private static final String CONFIG = "config.json";
+  private static final String MAMBA = "mamba_config.json";
+
+  @TempDir private Path temporary;
+
+  private DamagedModel copy(String fixture) {
+    return DamagedModel.of(fixture, temporary);
+  }
+
+  private static String refusal(DamagedModel model) {
+    EngineException failure =
+        catchThrowableOfType(
+            EngineException.class,
+            () -> {
+              try (ModelLoader loader = ModelLoader.open(model.folder());
+                  ReferenceBackend backend = new ReferenceBackend()) {
+                loader.load(backend, StoredType.STORED);
+              }
+            });
+    assertThat(failure).as("a refusal").isNotNull();
+    assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_CHECKPOINT);
+    return failure.getMessage();
+  }
+
+  @ParameterizedTest(name = "{0} {1} {2}")
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          llama-gqa-rope3 | rms_norm_eps | NaN | above 0, below 1
+          llama-gqa-rope3 | rms_norm_eps | -0.5 | above 0, below 1
+          llama-gqa-rope3 | rms_norm_eps | 0 | above 0, below 1
+          llama-gqa-rope3 | rms_norm_eps | 1E-60 | above 0, below 1
+          llama-gqa-rope3 | rms_norm_eps | 1 | above 0, below 1
+          mil1-50-split | rms_norm_eps | Infinity | above 0, below 1
+          mamba1-hf | layer_norm_epsilon | NaN | above 0, below 1
+          mamba1-hf | layer_norm_epsilon | 2.5 | above 0, below 1
+          mamba2-hf-g1 | layer_norm_epsilon | 0 | above 0, below 1
+          llama-gqa-rope3 | rope_theta | NaN | a finite number, 1 or more
+          llama-gqa-rope3 | rope_theta | 0 | a finite number, 1 or more
+          llama-gqa-rope3 | rope_theta | -10000.5 | a finite number, 1 or more
+          llama-tied-odd | rope_parameters.rope_theta | Infinity | a finite number, 1 or more
+          m1-25-fused-sharded | rope_theta | 0.5 | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.factor | 0 | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.factor | -8 | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.factor | Infinity | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.low_freq_factor | NaN | a finite number above 0
+          llama-gqa-rope3 | rope_scaling.low_freq_factor | 0 | a finite number above 0
+          llama-gqa-rope3 | rope_scaling.high_freq_factor | 1.0 | above low_freq_factor 1.0
+          llama-gqa-rope3 | rope_scaling.high_freq_factor | Infinity | above low_freq_factor 1.0
+          llama-gqa-rope3 | rope_scaling.original_max_position_embeddings | 0 | 1 or more
+          llama-gqa-rope3 | rope_scaling.rope_type | "yarn" | default, linear or llama3
+          mil1-50-split | rope_scaling.factor | NaN | a finite number, 1 or more
+          """)
+  void refusesNumbersOutsideOfTheirRange(
+      String fixture, String key, String value, String expected) {
+    assertThat(refusal(copy(fixture).with(CONFIG, key, value)))
+        .startsWith(temporary.resolve(CONFIG) + ": ")
+        .contains(key.substring(key.lastIndexOf('.') + 1) + ": ")
+        .contains(value.replace("\"", ""))
+        .contains("(expected: ")
+        .contains(expected);
+  }
+
+  @ParameterizedTest(name = "{0} {1} {2}")
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          llama-gqa-rope3 | num_key_value_heads | 3 | num_key_value_heads: 3 (expected: a divisor of 4 heads)
+          llama-gqa-rope3 | head_dim | 15 | head_dim: 15 (expected: an even number)
+          llama-gqa-rope3 | num_attention_heads | 6 | num_attention_heads: 6 (expected: heads of an even size
+          llama-gqa-rope3 | num_hidden_layers | 50000000 | num_hidden_layers: 50000000 (expected: 2, the layers
+          llama-gqa-rope3 | num_hidden_layers | 1 | num_hidden_layers: 1 (expected: 2, the layers
+          mamba1-hf | num_hidden_layers | 50000000 | num_hidden_layers: 50000000 (expected: 2, the layers
+          mamba2-original | n_layer | 50000000 | n_layer: 50000000 (expected: 2, the layers
+          llama-gqa-rope3 | head_dim | 268435456 | num_attention_heads * head_dim: 4 * 268435456 (expected: a product
+          llama-gqa-rope3 | hidden_size | 2147483647 | hidden_size: 2147483647 (expected: an integer from 1 to 268435456)
+          mamba1-hf | state_size | 100000000 | inner size * state_size: 128 * 100000000 (expected: a product
+          mamba1-hf | conv_kernel | 100000000 | inner size * conv_kernel: 128 * 100000000 (expected: a product
+          mamba1-hf | time_step_rank | "some" | time_step_rank: "some" (expected: a number or auto)
+          mamba2-hf-g1 | expand | 100000000 | expand * hidden_size: 100000000 * 64 (expected: a product
+          mamba2-hf-g1 | num_heads | 100000000 | num_heads * head_dim: 100000000 * 32 (expected: expand * hidden_size 128)
+          mamba2-hf-g1 | n_groups | 3 | n_groups: 3 (expected: a divisor of the 4 heads)
+          mamba2-hf-g1 | state_size | 200000000 | state_size: 128 * 200000000 (expected: a product
+          mamba2-hf-g1 | time_step_limit | [0.01, 0.1] | time_step_limit: [0.01,0.1] (expected: [0.0, Infinity])
+          mamba2-original | ssm_cfg | {"layer": "Mamba2", "dt_limit": [0, 1]} | ssm_cfg.dt_limit: [0,1] (expected:
+          mamba2-original | ssm_cfg | {"layer": "Mamba2", "expand": 99999999} | ssm_cfg.expand * d_model: 99999999 * 64
+          mamba1-original | ssm_cfg | {"layer": "Mamba3"} | ssm_cfg.layer: "Mamba3" (expected: Mamba1 or Mamba2)
+          mamba1-original | vocab_size | 400 | vocab_size: 400 (expected: padded to a multiple of 8 the rows of
+          mamba1-original | vocab_size | 100 | vocab_size: 100 (expected: padded to a multiple of 8 the rows of
+          llama-gqa-rope3 | hidden_act | "gelu" | hidden_act: "gelu" (expected: silu)
+          llama-gqa-rope3 | attention_bias | true | attention_bias: true (expected: false)
+          """)
+  void refusesWhatDoesNotFitTogether(String fixture, String key, String value, String message) {
+    assertThat(refusal(copy(fixture).with(CONFIG, key, value)))
+        .startsWith(temporary.resolve(CONFIG) + ": ")
+        .contains(message);
+  }
+
+  @ParameterizedTest(name = "{0} {1} {2}")
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          mil1-50-split | attn_layers | [9] | attn_layers: [9] (expected: indices below 4)
+          mil1-50-split | d_xb | 24 | d_xb: 24 (expected: a divisor of d_inner 64
+          mil1-50-split | ssm_cfg | {"expand": 99999999} | ssm_cfg.expand * d_model: 99999999 * 64
+          mil1-50-split | ssm_cfg | {"expand": 1, "dt_rank": "all"} | ssm_cfg.dt_rank: "all" (expected: a number or auto)
+          mil2-25 | ssm_cfg | {"expand": 1, "ngroups": 99999999, "d_state": 16} | ngroups * d_state: 99999999 * 16 (expected:
+          mil2-25 | ssm_cfg | {"expand": 1, "ngroups": 4, "d_state": 16, "d_conv": 99999999} | d_conv: 192 * 99999999
+          """)
+  void refusesWhatDoesNotFitInTheMambaConfiguration(
+      String fixture, String key, String value, String message) {
+    assertThat(refusal(copy(fixture).with(MAMBA, key, value)))
+        .startsWith(temporary.resolve(MAMBA) + ": ")
+        .contains(message);
+  }
+
+  @ParameterizedTest(name = "{0} {1}")
+  @CsvSource({
+    "rms_norm_eps, 1e-6, rms_norm_eps 1.0E-5",
+    "hidden_act, '\"gelu\"', hidden_act silu",
+    "intermediate_size, 48, intermediate_size 32",
+    "vocab_size, 321, vocab_size 320",
+    "d_model, 32, hidden_size 64",
+    "n_layer, 5, num_hidden_layers 4"
+  })
+  void refusesAMambaConfigurationThatContradictsTheOther(
+      String key, String value, String expected) {
+    assertThat(refusal(copy("mil1-50-split").with(MAMBA, key, value)))
+        .startsWith(temporary.resolve(MAMBA) + ": " + key + ": ")
+        .contains("(expected: " + expected + " of " + temporary.resolve(CONFIG));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "mamba1-hf, tie_word_embeddings",
+    "mamba2-hf-g1, tie_word_embeddings",
+    "llama-tied-odd, tie_word_embeddings",
+    "m1-25-fused-sharded, tie_word_embeddings"
+  })
+  void refusesAMissingHeadThatIsNotTied(String fixture, String key) {
+    assertThat(refusal(copy(fixture).with(CONFIG, key, "false")))
+        .contains("tensor lm_head.weight: missing");
+  }
+
+  @Test
+  void refusesAMissingHeadThatIsNotTiedInTheOriginalFormat() {
+    DamagedModel model =
+        copy("mamba1-hf")
+            .without(CONFIG, "architectures")
+            .replaced(
+                "model.safetensors",
+                "\"backbone.embeddings.weight\":",
+                "\"backbone.embedding.weight\": ");
+    try (ModelLoader loader = ModelLoader.open(model.folder());
+        ReferenceBackend backend = new ReferenceBackend()) {
+      assertThat(loader.load(backend, StoredType.STORED).spec().headRows()).isEqualTo(320);
+    }
+
+    assertThat(refusal(model.with(CONFIG, "tie_embeddings", "false")))
+        .contains("tensor lm_head.weight: missing");
+  }
+
+  @Test
+  void takesTheDefaultOfTransformersWhereAHeadIsMissing() {
+    assertThat(refusal(copy("mamba2-hf-g1").without(CONFIG, "tie_word_embeddings")))
+        .contains("tensor lm_head.weight: missing");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "[0.0, Infinity]",
+        "[0.0, {\"__float__\": \"Infinity\"}]",
+        "null",
+        "[-1, Infinity]"
+      })
+  void acceptsTimeStepsWithoutLimit(String limit) {
+    DamagedModel model = copy("mamba2-hf-g2").with(CONFIG, "time_step_limit", limit);
+    try (ModelLoader loader = ModelLoader.open(model.folder())) {
+      assertThat(loader.spec().architecture()).isEqualTo("Mamba2");
+    }
+  }
+
+  @Test
+  void acceptsAMambaConfigurationThatSaysNothingTwice() {
+    DamagedModel model = copy("mil1-50-split");
+    for (String key : new String[] {"rms_norm_eps", "hidden_act", "intermediate_size", "n_layer"}) {
+      model.without(MAMBA, key);
+    }
+    try (ModelLoader loader = ModelLoader.open(model.folder())) {
+      assertThat(loader.spec().layers()).hasSize(4);
+    }
+  }
+}
