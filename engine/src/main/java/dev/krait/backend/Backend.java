@@ -22,6 +22,11 @@ public interface Backend extends AutoCloseable {
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
   Buffer allocate(long elements);
 
+  /// True when [#allocate] takes from the Java heap, whose size then bounds the caches.
+  default boolean allocatesOnHeap() {
+    return false;
+  }
+
   /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept
   /// in that type.
   WeightMatrix upload(List<Tensor> rowBlocks);

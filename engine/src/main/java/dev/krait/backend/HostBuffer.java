@@ -22,7 +22,15 @@ public final class HostBuffer implements Buffer {
           ErrorCode.RESOURCE_EXHAUSTED,
           "buffer: " + elements + " floats (expected: at most " + (Integer.MAX_VALUE - 8) + ")");
     }
-    return new HostBuffer(new float[(int) elements]);
+    try {
+      return new HostBuffer(new float[(int) elements]);
+    } catch (OutOfMemoryError full) {
+      throw new EngineException(
+          ErrorCode.RESOURCE_EXHAUSTED,
+          "buffer: %d bytes (expected: room for them in the Java heap of %d bytes)"
+              .formatted(4 * elements, Runtime.getRuntime().maxMemory()),
+          full);
+    }
   }
 
   /// A buffer over the given array, without a copy.

@@ -33,7 +33,7 @@ public record CacheDemand(
     draft = List.copyOf(draft);
     check("block-tokens", blockTokens, 1);
     check("max-sequences", maxSequences, 1);
-    check("max-model-tokens", maxModelTokens, 1);
+    check("max-model-len", maxModelTokens, 1);
     check("window", window, 0);
   }
 

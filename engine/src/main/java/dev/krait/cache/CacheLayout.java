@@ -78,7 +78,8 @@ public record CacheLayout(CacheDemand demand, long budgetBytes, int blocks, int 
         : text + ", " + sequencesOf(TYPICAL_TOKENS) + " of " + TYPICAL_TOKENS;
   }
 
-  private static String size(long bytes) {
+  /// Bytes for people, such as `1.5 GiB`.
+  public static String size(long bytes) {
     String[] units = {"B", "KiB", "MiB", "GiB", "TiB"};
     double value = bytes;
     int unit = 0;

@@ -52,9 +52,9 @@ public final class CachePlanner {
 
   private static EngineException tooSmall(CacheDemand demand, long budgetBytes, int fullBlocks) {
     return EngineException.invalidArgument(
-        "cache-bytes",
+        "cache-memory",
         budgetBytes,
-        "at least %d: one sequence of max-model-tokens %d takes %d blocks of %d bytes and %d bytes of state"
+        "at least %d: one sequence of max-model-len %d takes %d blocks of %d bytes and %d bytes of state"
             .formatted(
                 sequenceBytes(demand, demand.maxModelTokens()),
                 demand.maxModelTokens(),

@@ -84,6 +84,15 @@ public final class Engine implements AutoCloseable {
     } catch (RuntimeException failure) {
       closeAll(resources, failure);
       throw failure;
+    } catch (OutOfMemoryError full) {
+      EngineException failure =
+          new EngineException(
+              ErrorCode.RESOURCE_EXHAUSTED,
+              "memory: the Java heap of %s is full (expected: room for scratch memory; smaller limits, or a larger heap with KRAIT_JAVA_OPTIONS=-Xmx...)"
+                  .formatted(CacheLayout.size(Runtime.getRuntime().maxMemory())),
+              full);
+      closeAll(resources, failure);
+      throw failure;
     }
   }
 
@@ -96,13 +105,17 @@ public final class Engine implements AutoCloseable {
     Optional<ModelLoader> draft = Optional.empty();
     if (config.speculation() == SpeculationMode.DRAFT) {
       ModelLoader loader = opened(ModelLoader.open(config.draftFolder().orElseThrow()), resources);
-      SameVocabulary.require(target, loader);
+      SameVocabulary.require(target, loader).ifPresent(plan);
       draft = Optional.of(loader);
     }
-    CacheLayout layout = MemoryPlan.of(config, target, draft);
-    layout.describe().forEach(plan);
+    ModelFacts facts = ModelFacts.read(target);
     Backends.Selection selected = Backends.select(config.backend(), config.threads());
     Backend backend = opened(selected.backend(), resources);
+    MemoryPlan.Heap heap =
+        new MemoryPlan.Heap(Runtime.getRuntime().maxMemory(), backend.allocatesOnHeap());
+    MemoryPlan memory = MemoryPlan.of(config, target, draft, heap);
+    memory.describe().forEach(plan);
+    CacheLayout layout = memory.layout();
     int maxTokens = config.maxTokensPerStep();
     LoadedModel model = target.load(backend, config.weights());
     ForwardPass pass = new ForwardPass(model, layout.demand().target(), layout, maxTokens);
@@ -119,7 +132,7 @@ public final class Engine implements AutoCloseable {
               plain, drafter.get(), drafts, policy.orElseThrow(), System::nanoTime);
     }
     opened(runner, resources);
-    ModelInfo info = ModelFacts.of(target, model, layout.demand().maxModelTokens());
+    ModelInfo info = facts.of(model, layout.demand().maxModelTokens());
     EngineLoop loop = loop(config, layout, runner, policy, info, maxDrafts, listener);
     opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)), resources);
     String description = backend.describe() + " (" + selected.reason() + ")";

@@ -13,9 +13,9 @@ import java.util.OptionalLong;
 /// @param draftFolder checkpoint folder of the draft model, for [SpeculationMode#DRAFT]
 /// @param backend `auto`, `cpu`, `reference` or `cuda`
 /// @param weights in which type weight matrices are kept
-/// @param threads compute threads of the CPU backends; empty uses every processor
-/// @param maxSequences most sequences that run at once
-/// @param maxTokensPerStep most tokens computed in one step over all sequences
+/// @param threads compute threads of the CPU backends, at most 1024; empty uses every processor
+/// @param maxSequences most sequences that run at once, 1 to 4096
+/// @param maxTokensPerStep most tokens computed in one step over all sequences, 1 to 131072
 /// @param maxWaiting most sequences that wait; more are refused
 /// @param maxModelTokens longest prompt plus output; empty takes the model's own limit
 /// @param cacheBytes bytes for caches and states; empty lets the plan choose
@@ -37,13 +37,17 @@ public record EngineConfig(
     int maxDraftTokens,
     OptionalInt draftTokens) {
 
+  private static final int MOST_SEQUENCES = 4096;
+  private static final int MOST_TOKENS_PER_STEP = 1 << 17;
+  private static final int MOST_THREADS = 1024;
+
   /// Checks the ranges.
   public EngineConfig {
-    atLeast("max-sequences", maxSequences, 1);
-    atLeast("max-tokens-per-step", maxTokensPerStep, 1);
+    within("max-sequences", maxSequences, 1, MOST_SEQUENCES);
+    within("max-tokens-per-step", maxTokensPerStep, 1, MOST_TOKENS_PER_STEP);
     atLeast("max-waiting", maxWaiting, 0);
-    threads.ifPresent(value -> atLeast("threads", value, 1));
-    maxModelTokens.ifPresent(value -> atLeast("max-model-tokens", value, 1));
+    threads.ifPresent(value -> within("threads", value, 1, MOST_THREADS));
+    maxModelTokens.ifPresent(value -> atLeast("max-model-len", value, 1));
     within("max-draft-tokens", maxDraftTokens, 1, 16);
     draftTokens.ifPresent(value -> within("draft-tokens", value, 0, 16));
     if (speculation == SpeculationMode.DRAFT && draftFolder.isEmpty()) {

@@ -4,27 +4,126 @@ import dev.krait.cache.CacheDemand;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
 import dev.krait.cache.CacheSpec;
+import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.error.EngineException;
 import dev.krait.loading.ModelLoader;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /// How many bytes caches may take, and how long a sequence may then be.
-final class MemoryPlan {
-  /// Share of the heap that caches may take; the rest is for scratch memory and requests.
-  private static final double HEAP_SHARE = 0.6;
+///
+/// @param layout the caches
+/// @param distributionBytes what the distributions of drafts take of the Java heap at worst, when
+///   every token of the vocabulary is possible at every draft
+record MemoryPlan(CacheLayout layout, long distributionBytes) {
+  /// Share of the heap that caches and distributions may take unless a size was asked for; the rest
+  /// is for scratch memory and requests.
+  private static final double USUAL_SHARE = 0.6;
 
-  private MemoryPlan() {}
+  /// The same when a size was asked for.
+  private static final double LARGEST_SHARE = 0.8;
 
-  static CacheLayout of(EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
-    long budget =
-        config.cacheBytes().orElseGet(() -> (long) (Runtime.getRuntime().maxMemory() * HEAP_SHARE));
-    int own = target.spec().maxTokens();
-    int longest = config.maxModelTokens().orElse(own);
-    CacheDemand demand = demand(config, target, draft, longest);
+  /// Bytes of an id and its probability.
+  private static final long DISTRIBUTION_ENTRY_BYTES = 12;
+
+  /// The part of the Java heap that concerns the plan.
+  ///
+  /// @param bytes most that it can grow to
+  /// @param holdsCaches whether the backend takes its caches from it
+  record Heap(long bytes, boolean holdsCaches) {}
+
+  /// Plans the caches of a model and its draft model.
+  ///
+  /// @throws EngineException INVALID_ARGUMENT when a sequence is to be longer than the model
+  ///   allows, or when the heap or the size asked for is too small
+  static MemoryPlan of(
+      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, Heap heap) {
+    long distributions = distributionBytes(config, target);
+    long usual = (long) (heap.bytes() * USUAL_SHARE) - distributions;
+    if (usual <= 0) {
+      throw EngineException.invalidArgument(
+          "max-sequences",
+          config.maxSequences() + " with drafts that take up to " + CacheLayout.size(distributions),
+          "less than "
+              + share(USUAL_SHARE, heap)
+              + ": fewer --max-sequences or --max-draft-tokens, or "
+              + largerHeap(distributions, USUAL_SHARE));
+    }
+    long budget = config.cacheBytes().orElse(usual);
+    CacheDemand demand = demand(config, target, draft, longest(config, target));
     if (config.maxModelTokens().isEmpty()) {
       demand = shortened(demand, config, target, draft, budget);
     }
-    return CachePlanner.plan(demand, budget);
+    MemoryPlan plan = new MemoryPlan(CachePlanner.plan(demand, budget), distributions);
+    plan.requireRoom(heap);
+    return plan;
+  }
+
+  /// Lines for people.
+  List<String> describe() {
+    List<String> lines = new ArrayList<>(layout.describe());
+    if (distributionBytes > 0) {
+      lines.add("  distributions of drafts: up to " + CacheLayout.size(distributionBytes));
+    }
+    return lines;
+  }
+
+  private void requireRoom(Heap heap) {
+    long needed = layout.bytes() + distributionBytes;
+    if (heap.holdsCaches() && needed > heap.bytes() * LARGEST_SHARE) {
+      throw EngineException.invalidArgument(
+          "cache-memory",
+          CacheLayout.size(layout.bytes())
+              + (distributionBytes == 0
+                  ? ""
+                  : " and drafts that take up to " + CacheLayout.size(distributionBytes)),
+          "at most "
+              + share(LARGEST_SHARE, heap)
+              + ": a smaller --cache-memory, or "
+              + largerHeap(needed, LARGEST_SHARE));
+    }
+  }
+
+  private static String share(double share, Heap heap) {
+    return "%s, %.0f %% of the Java heap of %s"
+        .formatted(
+            CacheLayout.size((long) (heap.bytes() * share)),
+            share * 100,
+            CacheLayout.size(heap.bytes()));
+  }
+
+  private static String largerHeap(long bytes, double share) {
+    long mebibytes = Math.ceilDiv((long) (bytes / share), 1L << 20) + 1;
+    return "a larger heap with KRAIT_JAVA_OPTIONS=-Xmx%dm (in a container JDK_JAVA_OPTIONS)"
+        .formatted(mebibytes);
+  }
+
+  private static int drafts(EngineConfig config) {
+    return config.draftTokens().orElse(config.maxDraftTokens());
+  }
+
+  /// Prompt lookup drafts single tokens; only a draft model has distributions.
+  private static long distributionBytes(EngineConfig config, ModelLoader target) {
+    return config.speculation() == SpeculationMode.DRAFT
+        ? DISTRIBUTION_ENTRY_BYTES
+            * config.maxSequences()
+            * drafts(config)
+            * target.spec().vocabSize()
+        : 0;
+  }
+
+  /// The longest sequence: what was asked for, if the model has positions for it. Without attention
+  /// there are no positions, and any length goes.
+  private static int longest(EngineConfig config, ModelLoader target) {
+    int own = target.spec().maxTokens();
+    int asked = config.maxModelTokens().orElse(own);
+    boolean attends = target.spec().cacheSpecs().stream().anyMatch(KvCacheSpec.class::isInstance);
+    if (attends && asked > own) {
+      throw EngineException.invalidArgument(
+          "max-model-len", asked, "at most " + own + ", the max_position_embeddings of the model");
+    }
+    return asked;
   }
 
   /// The demand with the longest sequences of which one fits the budget, when nobody asked for a
@@ -48,8 +147,7 @@ final class MemoryPlan {
   private static CacheDemand demand(
       EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, int longest) {
     List<CacheSpec> draftSpecs = draft.map(loader -> loader.spec().cacheSpecs()).orElse(List.of());
-    int drafts = config.draftTokens().orElse(config.maxDraftTokens());
-    int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts + 1;
+    int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts(config) + 1;
     return new CacheDemand(
         target.spec().cacheSpecs(),
         draftSpecs,

@@ -14,14 +14,20 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.function.DoublePredicate;
 import java.util.stream.Collectors;
 
-/// Reads what callers need to know of a model from its folder.
-final class ModelFacts {
-  private ModelFacts() {}
+/// What callers need to know of a model, from its folder.
+///
+/// @param endTokenIds ids that end a generation
+/// @param defaults sampling values of generation_config.json
+record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
 
-  static ModelInfo of(ModelLoader loader, LoadedModel model, int maxTokens) {
-    ModelSpec spec = loader.spec();
+  /// Reads the folder.
+  ///
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT when generation_config.json
+  ///   recommends values that no request may have
+  static ModelFacts read(ModelLoader loader) {
     Optional<CheckpointConfig> generation =
         CheckpointConfig.readIfPresent(loader.folder().path().resolve("generation_config.json"));
     List<Integer> ends =
@@ -29,24 +35,40 @@ final class ModelFacts {
             .map(config -> config.intOrInts("eos_token_id"))
             .filter(ids -> !ids.isEmpty())
             .orElseGet(() -> loader.folder().config().intOrInts("eos_token_id"));
+    int vocabSize = loader.spec().vocabSize();
     int[] endIds =
-        ends.stream().mapToInt(id -> id).filter(id -> id >= 0 && id < spec.vocabSize()).toArray();
+        ends.stream().mapToInt(id -> id).filter(id -> id >= 0 && id < vocabSize).toArray();
+    return new ModelFacts(
+        TokenIds.of(endIds),
+        generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults));
+  }
+
+  /// The facts with those of the loaded model.
+  ModelInfo of(LoadedModel model, int maxTokens) {
+    ModelSpec spec = model.spec();
     return new ModelInfo(
         spec.architecture(),
         spec.vocabSize(),
         maxTokens,
-        TokenIds.of(endIds),
-        generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults),
+        endTokenIds,
+        defaults,
         summary(spec, model));
   }
 
   private static SamplingDefaults defaults(CheckpointConfig config) {
+    OptionalDouble topK =
+        number(
+            config,
+            "top_k",
+            k -> k == Math.rint(k) && k >= -1 && k <= Integer.MAX_VALUE,
+            "an integer, -1 or more");
     return new SamplingDefaults(
-        number(config, "temperature"),
-        config.has("top_k") ? OptionalInt.of((int) config.number("top_k", 0)) : OptionalInt.empty(),
-        number(config, "top_p"),
-        number(config, "min_p"),
-        number(config, "repetition_penalty"));
+        number(config, "temperature", t -> t >= 0 && t <= 100, "0 to 100"),
+        topK.isPresent() ? OptionalInt.of((int) topK.getAsDouble()) : OptionalInt.empty(),
+        number(config, "top_p", p -> (float) p > 0 && p <= 1, "above 0, at most 1"),
+        number(config, "min_p", p -> p >= 0 && p <= 1, "0 to 1"),
+        number(
+            config, "repetition_penalty", r -> (float) r > 0 && r <= 100, "above 0, at most 100"));
   }
 
   private static SamplingDefaults noDefaults() {
@@ -54,8 +76,11 @@ final class ModelFacts {
     return new SamplingDefaults(none, OptionalInt.empty(), none, none, none);
   }
 
-  private static OptionalDouble number(CheckpointConfig config, String key) {
-    return config.has(key) ? OptionalDouble.of(config.number(key, 0)) : OptionalDouble.empty();
+  private static OptionalDouble number(
+      CheckpointConfig config, String key, DoublePredicate range, String expected) {
+    return config.has(key)
+        ? OptionalDouble.of(config.number(key, range, expected))
+        : OptionalDouble.empty();
   }
 
   /// Such as `Mamba2InLlama, 8 layers (2 Attention, 6 Mamba2), hidden 384, vocabulary 4096, 30.2

@@ -6,13 +6,20 @@ import dev.krait.text.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /// Refuses a draft model whose token ids mean something else than the target's.
+///
+/// Numbers of ids are always compared, tokens where both folders have a tokenizer.json.
 final class SameVocabulary {
   private SameVocabulary() {}
 
-  static void require(ModelLoader target, ModelLoader draft) {
+  /// Checks the draft model.
+  ///
+  /// @return a line for people when the tokens could not be compared
+  /// @throws EngineException INVALID_ARGUMENT with the first difference
+  static Optional<String> require(ModelLoader target, ModelLoader draft) {
     int targetIds = target.spec().vocabSize();
     int draftIds = draft.spec().vocabSize();
     if (targetIds != draftIds) {
@@ -21,8 +28,14 @@ final class SameVocabulary {
     }
     Path targetFile = target.folder().path().resolve("tokenizer.json");
     Path draftFile = draft.folder().path().resolve("tokenizer.json");
-    if (!Files.exists(targetFile) || !Files.exists(draftFile) || sameBytes(targetFile, draftFile)) {
-      return;
+    for (Path file : List.of(targetFile, draftFile)) {
+      if (!Files.exists(file)) {
+        return Optional.of(
+            "draft model: its tokens could not be compared, only their number, without " + file);
+      }
+    }
+    if (sameBytes(targetFile, draftFile)) {
+      return Optional.empty();
     }
     try (Tokenizer targetTokenizer = Tokenizer.open(target.folder().path());
         Tokenizer draftTokenizer = Tokenizer.open(draft.folder().path())) {
@@ -32,6 +45,7 @@ final class SameVocabulary {
             "draft-model tokenizer", difference.get(), "the target's vocabulary");
       }
     }
+    return Optional.empty();
   }
 
   private static boolean sameBytes(Path a, Path b) {

@@ -50,7 +50,7 @@ class CachePlannerTest {
         .isInstanceOfSatisfying(
             EngineException.class,
             failure -> assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT))
-        .hasMessageContaining("cache-bytes: 131551 (expected: at least 131552")
+        .hasMessageContaining("cache-memory: 131551 (expected: at least 131552")
         .hasMessageContaining("2048 takes 128 blocks of 1024 bytes and 480 bytes of state");
   }
 

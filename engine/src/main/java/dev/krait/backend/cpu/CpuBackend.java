@@ -70,6 +70,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public boolean allocatesOnHeap() {
+    return true;
+  }
+
+  @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
     return MatrixPacker.pack(rowBlocks, arena, pool);
   }

@@ -36,6 +36,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean allocatesOnHeap() {
+    return true;
+  }
+
+  @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
     return ReferenceMatrix.of(rowBlocks);
   }

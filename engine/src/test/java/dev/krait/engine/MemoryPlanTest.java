@@ -1,0 +1,145 @@
+package dev.krait.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.krait.error.EngineException;
+import dev.krait.loading.ModelLoader;
+import dev.krait.loading.StoredType;
+import dev.krait.testing.GoldenModel;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+
+class MemoryPlanTest {
+  private static final long MIB = 1 << 20;
+  private static final Path LLAMA = GoldenModel.folder("llama-gqa-rope3");
+
+  private static EngineConfig config(
+      Path model, SpeculationMode mode, OptionalInt maxModelTokens, OptionalLong cacheBytes) {
+    return new EngineConfig(
+        model,
+        mode == SpeculationMode.DRAFT ? Optional.of(model) : Optional.empty(),
+        "cpu",
+        StoredType.STORED,
+        OptionalInt.empty(),
+        64,
+        512,
+        16,
+        maxModelTokens,
+        cacheBytes,
+        mode,
+        16,
+        OptionalInt.empty());
+  }
+
+  private static EngineConfig withCache(long bytes) {
+    return config(LLAMA, SpeculationMode.OFF, OptionalInt.empty(), OptionalLong.of(bytes));
+  }
+
+  private static EngineConfig withLength(Path model, int tokens) {
+    return config(model, SpeculationMode.OFF, OptionalInt.of(tokens), OptionalLong.empty());
+  }
+
+  private static MemoryPlan plan(EngineConfig config, long heapBytes, boolean holdsCaches) {
+    try (ModelLoader model = ModelLoader.open(config.modelFolder())) {
+      Optional<ModelLoader> draft = config.draftFolder().map(folder -> model);
+      return MemoryPlan.of(config, model, draft, new MemoryPlan.Heap(heapBytes, holdsCaches));
+    }
+  }
+
+  @Test
+  void takesAShareOfTheHeapUnlessToldOtherwise() {
+    EngineConfig config =
+        config(LLAMA, SpeculationMode.OFF, OptionalInt.empty(), OptionalLong.empty());
+
+    MemoryPlan plan = plan(config, 100 * MIB, true);
+
+    assertThat(plan.layout().budgetBytes()).isEqualTo(60 * MIB);
+    assertThat(plan.layout().bytes()).isLessThanOrEqualTo(60 * MIB);
+    assertThat(plan.distributionBytes()).isZero();
+  }
+
+  @Test
+  void refusesCachesThatTheHeapCannotHold() {
+    assertThatThrownBy(() -> plan(withCache(50 * MIB), 60 * MIB, true))
+        .isInstanceOf(EngineException.class)
+        .hasMessage(
+            "cache-memory: 50.0 MiB (expected: at most 48.0 MiB, 80 % of the Java heap of 60.0 MiB:"
+                + " a smaller --cache-memory, or a larger heap with KRAIT_JAVA_OPTIONS=-Xmx64m"
+                + " (in a container JDK_JAVA_OPTIONS))");
+  }
+
+  @Test
+  void theHeapThatTheRefusalNamesIsEnough() {
+    assertThat(plan(withCache(50 * MIB), 64 * MIB, true).layout().bytes())
+        .isLessThanOrEqualTo(50 * MIB);
+  }
+
+  @Test
+  void countsWhatIsTakenNotWhatWasOffered() {
+    MemoryPlan plan = plan(withCache(1L << 40), 1000 * MIB, true);
+
+    assertThat(plan.layout().bytes()).isEqualTo(64 * 2048L * 2 * 2 * 2 * 16 * 4);
+  }
+
+  @Test
+  void doesNotCountTheCachesOfADeviceWithItsOwnMemory() {
+    assertThat(plan(withCache(50 * MIB), 8 * MIB, false).layout().bytes()).isGreaterThan(49 * MIB);
+  }
+
+  @Test
+  void countsTheDistributionsOfADraftModel() {
+    EngineConfig config =
+        config(LLAMA, SpeculationMode.DRAFT, OptionalInt.empty(), OptionalLong.empty());
+    long distributions = 64L * 16 * 320 * 12;
+
+    MemoryPlan plan = plan(config, 100 * MIB, true);
+
+    assertThat(plan.distributionBytes()).isEqualTo(distributions);
+    assertThat(plan.layout().budgetBytes()).isEqualTo(60 * MIB - distributions);
+    assertThat(plan.describe())
+        .last()
+        .asString()
+        .contains("distributions of drafts: up to 3.8 MiB");
+  }
+
+  @Test
+  void refusesDistributionsThatTheHeapCannotHold() {
+    EngineConfig config =
+        config(LLAMA, SpeculationMode.DRAFT, OptionalInt.empty(), OptionalLong.empty());
+
+    assertThatThrownBy(() -> plan(config, 6 * MIB, true))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("max-sequences: 64 with drafts that take up to 3.8 MiB")
+        .hasMessageContaining("less than 3.6 MiB, 60 % of the Java heap of 6.0 MiB")
+        .hasMessageContaining("--max-draft-tokens")
+        .hasMessageContaining("KRAIT_JAVA_OPTIONS=-Xmx8m");
+  }
+
+  @Test
+  void refusesSequencesLongerThanTheModelHasPositionsFor() {
+    assertThat(plan(withLength(LLAMA, 2048), 1000 * MIB, true).layout().demand().maxModelTokens())
+        .isEqualTo(2048);
+    assertThatThrownBy(() -> plan(withLength(LLAMA, 2049), 1000 * MIB, true))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("max-model-len: 2049 (expected: at most 2048");
+  }
+
+  @Test
+  void letsAModelWithoutPositionsGoOn() {
+    Path mamba = GoldenModel.folder("mamba1-hf");
+
+    assertThat(plan(withLength(mamba, 1 << 20), 1000 * MIB, true).layout().demand())
+        .satisfies(demand -> assertThat(demand.maxModelTokens()).isEqualTo(1 << 20));
+  }
+
+  @Test
+  void namesTheOptionThatIsTooSmall() {
+    assertThatThrownBy(() -> plan(withCache(1000), 1000 * MIB, true))
+        .hasMessageContaining("cache-memory: 1000 (expected: at least ");
+    assertThatThrownBy(() -> withLength(LLAMA, 0)).hasMessageContaining("max-model-len: 0");
+  }
+}
