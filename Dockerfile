@@ -27,8 +27,9 @@ EXPOSE 8000 50051
 # 503 while the model loads and while the server drains. bash speaks the few bytes of HTTP itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bash", "-c", \
   "exec 3<>/dev/tcp/127.0.0.1/${KRAIT_PORT:-8000} && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+# Caches live in the heap, weights outside of it; JDK_JAVA_OPTIONS=-Xmx... sets another heap.
 # The server is process 1: SIGTERM lets running requests finish, up to --drain-timeout.
 ENTRYPOINT ["java", "--add-modules", "jdk.incubator.vector", \
-  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-Dkrait.home=/opt/krait", \
+  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-XX:MaxRAMPercentage=50", "-Dkrait.home=/opt/krait", \
   "-cp", "/opt/krait/lib/*", "dev.krait.server.ServerMain"]
 CMD ["serve"]

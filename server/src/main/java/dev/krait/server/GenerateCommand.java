@@ -1,7 +1,6 @@
 package dev.krait.server;
 
 import dev.krait.engine.StepListener;
-import dev.krait.error.EngineException;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationListener;
@@ -67,11 +66,9 @@ final class GenerateCommand implements Callable<Integer> {
   private List<String> stop = List.of();
 
   private final PrintStream out;
-  private final PrintStream notes;
 
-  GenerateCommand(PrintStream out, PrintStream notes) {
+  GenerateCommand(PrintStream out) {
     this.out = out;
-    this.notes = notes;
   }
 
   @Override
@@ -92,9 +89,6 @@ final class GenerateCommand implements Callable<Integer> {
               new SecureRandom()::nextLong);
       print(service);
       return Exit.OK;
-    } catch (EngineException e) {
-      notes.println("krait: " + e.getMessage());
-      return Exit.FAILED;
     }
   }
 

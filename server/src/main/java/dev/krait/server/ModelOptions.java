@@ -96,7 +96,7 @@ final class ModelOptions {
   @Option(
       names = "--cache-memory",
       paramLabel = "SIZE",
-      description = "Memory for caches and states, such as 8GiB; default: a share of the heap.")
+      description = "Memory for caches and states, such as 8GiB; default: 60 %% of the Java heap.")
   Optional<ByteSize> cacheMemory = Optional.empty();
 
   /// The folder of the model that is served.

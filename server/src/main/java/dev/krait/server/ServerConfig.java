@@ -43,8 +43,19 @@ public record ServerConfig(
     }
   }
 
-  /// Copies the list.
+  /// Checks the ranges.
   public ServerConfig {
     names = List.copyOf(names);
+    if (names.isEmpty() || names.stream().anyMatch(String::isBlank)) {
+      throw EngineException.invalidArgument("served-model-name", names, "names that are not empty");
+    }
+    if (apiKey.filter(String::isBlank).isPresent()) {
+      throw EngineException.invalidArgument(
+          "api-key", "empty", "a key; is a variable unset? Without the option none is needed");
+    }
+    if (drainTimeout.isNegative()) {
+      throw EngineException.invalidArgument(
+          "drain-timeout", drainTimeout.toSeconds(), "0 seconds or more");
+    }
   }
 }

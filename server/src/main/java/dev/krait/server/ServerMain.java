@@ -1,5 +1,6 @@
 package dev.krait.server;
 
+import dev.krait.error.EngineException;
 import dev.krait.server.bench.BenchCommand;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,11 +18,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.TypeConversionException;
 
 /// The command line: `krait serve`, `krait generate`, `krait bench`, `krait version`.
 ///
 /// Every option can also be set by an environment variable: `--max-sequences` by
-/// `KRAIT_MAX_SEQUENCES`.
+/// `KRAIT_MAX_SEQUENCES`; an empty variable is the same as none.
 public final class ServerMain {
   private ServerMain() {}
 
@@ -45,16 +47,35 @@ public final class ServerMain {
     CommandLine line =
         new CommandLine(new Root(notes))
             .addSubcommand(new ServeCommand(out, version))
-            .addSubcommand(new GenerateCommand(out, notes))
+            .addSubcommand(new GenerateCommand(out))
             .addSubcommand(new BenchCommand(out, home()))
             .addSubcommand(new VersionCommand(out, version));
-    line.registerConverter(ByteSize.class, ByteSize::parse);
+    line.registerConverter(ByteSize.class, ServerMain::size);
+    line.setExecutionExceptionHandler((failure, command, parsed) -> refused(failure, notes));
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setDefaultValueProvider(new EnvironmentDefaults(environment));
     line.getSubcommands()
         .values()
         .forEach(command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
     return line;
+  }
+
+  /// A size on the command line; what is wrong with it belongs to the option's message.
+  private static ByteSize size(String text) {
+    try {
+      return ByteSize.parse(text);
+    } catch (EngineException e) {
+      throw new TypeConversionException(e.getMessage());
+    }
+  }
+
+  /// One line for what the engine refuses; anything else is a defect and keeps its trace.
+  private static int refused(Exception failure, PrintStream notes) throws Exception {
+    if (failure instanceof EngineException refusal) {
+      notes.println("krait: " + refusal.getMessage());
+      return Exit.FAILED;
+    }
+    throw failure;
   }
 
   /// The checkout, which the `krait` script names; the current folder otherwise.
@@ -97,7 +118,7 @@ public final class ServerMain {
     }
   }
 
-  /// Defaults from environment variables.
+  /// Defaults from environment variables; an empty one is the same as none.
   private record EnvironmentDefaults(Map<String, String> environment)
       implements IDefaultValueProvider {
     @Override
@@ -106,9 +127,12 @@ public final class ServerMain {
         return null;
       }
       String name = option.longestName();
-      return name.startsWith("--")
-          ? environment.get("KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT))
-          : null;
+      if (!name.startsWith("--")) {
+        return null;
+      }
+      String variable = "KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT);
+      String value = environment.get(variable);
+      return value == null || value.isBlank() ? null : value;
     }
   }
 }

@@ -3,11 +3,14 @@ package dev.krait.server.bench;
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.cpu.MachineRates;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -57,6 +60,8 @@ public final class BenchCommand implements Callable<Integer> {
           "Instead, count what a verify of 4 drafts reads and writes of a recurrent layer's cache.")
   private boolean stateTraffic;
 
+  private static final int MOST_THREADS = 1024;
+
   private final PrintStream out;
   private final Path home;
 
@@ -71,35 +76,69 @@ public final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
-    if (stateTraffic) {
-      try (Backend backend = Backends.select(backendName, count).backend()) {
+    requireAll();
+    try (Backend backend = Backends.select(backendName, count).backend()) {
+      if (stateTraffic) {
         StateTraffic.lines(backend).forEach(out::println);
+      } else {
+        measureAll(backend, count.orElse(Runtime.getRuntime().availableProcessors()));
       }
-      return 0;
     }
-    MachineRates rates =
-        MachineRates.measure(count.orElse(Runtime.getRuntime().availableProcessors()));
+    return 0;
+  }
+
+  /// Refuses what would fail after minutes of measuring.
+  private void requireAll() {
+    threads
+        .filter(count -> count < 1 || count > MOST_THREADS)
+        .ifPresent(count -> {
+          throw EngineException.invalidArgument("threads", count, "1 to " + MOST_THREADS);
+        });
+    if (!stateTraffic) {
+      ModelBench.requireModel(model.orElse(shipped()));
+      json.ifPresent(BenchCommand::requireWritable);
+    }
+  }
+
+  /// Makes the file, unless it is there.
+  private static void requireWritable(Path file) {
+    try {
+      Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND).close();
+    } catch (IOException failure) {
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT,
+          "json: "
+              + file
+              + ": "
+              + failure.getClass().getSimpleName()
+              + " (expected: a file that can be written)",
+          failure);
+    }
+  }
+
+  private Path shipped() {
+    return home.resolve("models/krait-tiny");
+  }
+
+  private void measureAll(Backend backend, int threadCount) {
+    MachineRates rates = MachineRates.measure(threadCount);
     out.println(
         String.format(
             Locale.ROOT,
             "machine: read %.1f GB/s, fp32 multiply-adds %.1f GFLOP/s",
             rates.readBytesPerSecond() / 1e9,
             rates.flopsPerSecond() / 1e9));
-    Backends.Selection selected = Backends.select(backendName, count);
     List<BenchRow> rows = new ArrayList<>();
-    try (Backend backend = selected.backend()) {
-      out.println("backend: " + backend.describe());
-      out.println(BenchRow.heading());
-      if (model.isPresent()) {
-        Path folder = model.get().toAbsolutePath().normalize();
-        measure(String.valueOf(folder.getFileName()), folder, backend, rates, rows);
-      } else {
-        measureSynthetic(backend, rates, rows);
-        measure("krait-tiny", home.resolve("models/krait-tiny"), backend, rates, rows);
-      }
-      json.ifPresent(file -> write(file, rates, backend.describe(), rows));
+    out.println("backend: " + backend.describe());
+    out.println(BenchRow.heading());
+    if (model.isPresent()) {
+      Path folder = model.get().toAbsolutePath().normalize();
+      measure(String.valueOf(folder.getFileName()), folder, backend, rates, rows);
+    } else {
+      measureSynthetic(backend, rates, rows);
+      measure("krait-tiny", shipped(), backend, rates, rows);
     }
-    return 0;
+    json.ifPresent(file -> write(file, rates, backend.describe(), rows));
   }
 
   private void measure(

@@ -8,6 +8,8 @@ import dev.krait.cache.CachePlanner;
 import dev.krait.cache.CachePools;
 import dev.krait.cache.CacheSpec;
 import dev.krait.cache.SequenceMemory;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
@@ -30,6 +32,7 @@ final class ModelBench implements AutoCloseable {
   private static final int PREFILL_TOKENS = 512;
   private static final int MAX_BATCH = 16;
   private static final int MAX_TOKENS = 1024;
+  private static final int LEAST_TOKENS = 64;
   private static final int WARM_UP_STEPS = 12;
   private static final long ROUND_NANOS = 700_000_000L;
   private static final int ROUNDS = 5;
@@ -43,11 +46,13 @@ final class ModelBench implements AutoCloseable {
   private final long matrixElements;
   private final long headElements;
   private final MachineRates rates;
+  private final int maxTokens;
 
   ModelBench(String name, Path folder, Backend backend, MachineRates rates) {
     this.name = name;
     this.rates = rates;
-    loader = ModelLoader.open(folder);
+    loader = open(folder);
+    maxTokens = Math.min(MAX_TOKENS, loader.spec().maxTokens());
     model = loader.load(backend, StoredType.STORED);
     CacheDemand demand =
         new CacheDemand(
@@ -55,7 +60,7 @@ final class ModelBench implements AutoCloseable {
             List.of(),
             CacheDemand.BLOCK_TOKENS,
             MAX_BATCH,
-            Math.min(MAX_TOKENS, model.spec().maxTokens()),
+            maxTokens,
             0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
@@ -70,6 +75,25 @@ final class ModelBench implements AutoCloseable {
     headElements = (long) model.weights().head().rows() * model.weights().head().columns();
   }
 
+  /// Opens a folder whose model is long enough to be measured.
+  private static ModelLoader open(Path folder) {
+    ModelLoader loader = ModelLoader.open(folder);
+    int longest = loader.spec().maxTokens();
+    if (longest < LEAST_TOKENS) {
+      loader.close();
+      throw new EngineException(
+          ErrorCode.UNSUPPORTED,
+          "%s: sequences of %d tokens (expected: at least %d to be measured)"
+              .formatted(folder, longest, LEAST_TOKENS));
+    }
+    return loader;
+  }
+
+  /// Refuses a folder that could not be measured, before time is spent on anything else.
+  static void requireModel(Path folder) {
+    open(folder).close();
+  }
+
   private static Stream<WeightMatrix> matrices(BranchWeights branch) {
     return switch (branch.mixer()) {
       case AttentionWeights own -> Stream.of(own.projection(), own.output());
@@ -81,7 +105,7 @@ final class ModelBench implements AutoCloseable {
     };
   }
 
-  /// Decode of 1, 8 and 16 sequences, and prefill of 512 tokens.
+  /// Decode of 1, 8 and 16 sequences, and prefill of 512 tokens or as many as the model allows.
   List<BenchRow> run() {
     List<BenchRow> rows = new ArrayList<>();
     for (int batch : new int[] {1, 8, 16}) {
@@ -116,7 +140,7 @@ final class ModelBench implements AutoCloseable {
     long start = System.nanoTime();
     int steps = 0;
     while (System.nanoTime() - start < ROUND_NANOS
-        && memories.getFirst().committedTokens() < MAX_TOKENS - 1) {
+        && memories.getFirst().committedTokens() < maxTokens - 1) {
       step(memories, last);
       steps++;
     }
@@ -140,17 +164,18 @@ final class ModelBench implements AutoCloseable {
   }
 
   private BenchRow prefill() {
+    int tokens = Math.min(PREFILL_TOKENS, maxTokens);
     double[] seconds = new double[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
       try (SequenceMemory memory = pools.open().orElseThrow()) {
-        reserve(memory, PREFILL_TOKENS);
+        reserve(memory, tokens);
         long start = System.nanoTime();
         pass.begin();
-        int row = pass.add(memory, 0, PREFILL_TOKENS, PREFILL_TOKENS, 0, 0);
-        for (int j = 0; j < PREFILL_TOKENS; j++) {
+        int row = pass.add(memory, 0, tokens, tokens, 0, 0);
+        for (int j = 0; j < tokens; j++) {
           pass.setToken(row + j, (7 * j + 3) % model.spec().vocabSize());
         }
-        pass.want(row + PREFILL_TOKENS - 1);
+        pass.want(row + tokens - 1);
         pass.execute();
         sampler.argMax(pass.logits(0));
         if (round >= 0) {
@@ -158,9 +183,9 @@ final class ModelBench implements AutoCloseable {
         }
       }
     }
-    long bytes = weightBytes() + cacheBytes(PREFILL_TOKENS);
-    long multiplyAdds = PREFILL_TOKENS * matrixElements + headElements;
-    return row("prefill", 1, PREFILL_TOKENS, median(seconds), bytes, multiplyAdds);
+    long bytes = weightBytes() + cacheBytes(tokens);
+    long multiplyAdds = tokens * matrixElements + headElements;
+    return row("prefill", 1, tokens, median(seconds), bytes, multiplyAdds);
   }
 
   private static void reserve(SequenceMemory memory, int tokens) {
