@@ -27,7 +27,7 @@ public final class HostBuffer implements Buffer {
     } catch (OutOfMemoryError full) {
       throw new EngineException(
           ErrorCode.RESOURCE_EXHAUSTED,
-          "buffer: %d bytes (expected: room for them in the Java heap of %d bytes)"
+          "buffer: %d bytes (expected: room in the Java heap of %d bytes; more with KRAIT_JAVA_OPTIONS=-Xmx...)"
               .formatted(4 * elements, Runtime.getRuntime().maxMemory()),
           full);
     }
