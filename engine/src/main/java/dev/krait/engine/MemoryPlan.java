@@ -103,13 +103,12 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     return config.draftTokens().orElse(config.maxDraftTokens());
   }
 
-  /// Prompt lookup drafts single tokens; only a draft model has distributions.
+  /// Prompt lookup drafts single tokens; only a draft model has distributions, which grow to the
+  /// next power of two.
   private static long distributionBytes(EngineConfig config, ModelLoader target) {
+    long entries = Long.highestOneBit(2L * target.spec().vocabSize() - 1);
     return config.speculation() == SpeculationMode.DRAFT
-        ? DISTRIBUTION_ENTRY_BYTES
-            * config.maxSequences()
-            * drafts(config)
-            * target.spec().vocabSize()
+        ? DISTRIBUTION_ENTRY_BYTES * config.maxSequences() * drafts(config) * entries
         : 0;
   }
 

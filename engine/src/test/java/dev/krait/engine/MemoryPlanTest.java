@@ -94,7 +94,7 @@ class MemoryPlanTest {
   void countsTheDistributionsOfADraftModel() {
     EngineConfig config =
         config(LLAMA, SpeculationMode.DRAFT, OptionalInt.empty(), OptionalLong.empty());
-    long distributions = 64L * 16 * 320 * 12;
+    long distributions = 64L * 16 * 512 * 12;
 
     MemoryPlan plan = plan(config, 100 * MIB, true);
 
@@ -103,7 +103,7 @@ class MemoryPlanTest {
     assertThat(plan.describe())
         .last()
         .asString()
-        .contains("distributions of drafts: up to 3.8 MiB");
+        .contains("distributions of drafts: up to 6.0 MiB");
   }
 
   @Test
@@ -113,10 +113,10 @@ class MemoryPlanTest {
 
     assertThatThrownBy(() -> plan(config, 6 * MIB, true))
         .isInstanceOf(EngineException.class)
-        .hasMessageContaining("max-sequences: 64 with drafts that take up to 3.8 MiB")
+        .hasMessageContaining("max-sequences: 64 with drafts that take up to 6.0 MiB")
         .hasMessageContaining("less than 3.6 MiB, 60 % of the Java heap of 6.0 MiB")
         .hasMessageContaining("--max-draft-tokens")
-        .hasMessageContaining("KRAIT_JAVA_OPTIONS=-Xmx8m");
+        .hasMessageContaining("KRAIT_JAVA_OPTIONS=-Xmx11m");
   }
 
   @Test

@@ -30,7 +30,7 @@ class SameVocabularyTest {
         catchThrowableOfType(EngineException.class, () -> require(target, draft));
     assertThat(failure).as("a refusal").isNotNull();
     assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT);
-    return failure.getMessage();
+    return String.valueOf(failure.getMessage());
   }
 
   @Test

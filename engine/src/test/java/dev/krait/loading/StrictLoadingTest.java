@@ -37,7 +37,7 @@ class StrictLoadingTest {
             });
     assertThat(failure).as("a refusal").isNotNull();
     assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_CHECKPOINT);
-    return failure.getMessage();
+    return String.valueOf(failure.getMessage());
   }
 
   @ParameterizedTest(name = "{0} {1} {2}")

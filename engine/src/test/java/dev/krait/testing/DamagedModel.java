@@ -45,7 +45,7 @@ public record DamagedModel(Path folder) {
   public DamagedModel with(String file, String key, String value) {
     ObjectNode root = read(file);
     ObjectNode at = root;
-    String[] levels = key.split("\\.");
+    String[] levels = key.split("\\.", -1);
     for (int i = 0; i < levels.length - 1; i++) {
       at = (ObjectNode) at.get(levels[i]);
     }
