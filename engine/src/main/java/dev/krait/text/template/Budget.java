@@ -29,6 +29,7 @@ final class Budget {
 
   private long left = WORK;
   private int depth;
+  private int calls;
 
   static Budget current() {
     return PromptInterpreter.current().budget();
@@ -76,5 +77,17 @@ final class Budget {
 
   void leave() {
     depth--;
+  }
+
+  /// Enters a macro or one more level of a recursive loop.
+  void call() {
+    work(NODE_STEPS);
+    if (++calls > MACRO_DEPTH) {
+      throw TemplateException.limit("macro depth", calls, MACRO_DEPTH);
+    }
+  }
+
+  void endCall() {
+    calls--;
   }
 }

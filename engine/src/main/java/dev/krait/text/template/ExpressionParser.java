@@ -2,81 +2,96 @@ package dev.krait.text.template;
 
 import com.hubspot.jinjava.el.ext.AstDict;
 import com.hubspot.jinjava.el.ext.AstNamedParameter;
-import com.hubspot.jinjava.el.ext.AstRangeBracket;
 import com.hubspot.jinjava.el.ext.AstTuple;
-import com.hubspot.jinjava.el.ext.CollectionMembershipOperator;
-import com.hubspot.jinjava.el.ext.CollectionNonMembershipOperator;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.el.ext.NamedParameterOperator;
-import com.hubspot.jinjava.el.ext.PowerOfOperator;
-import com.hubspot.jinjava.el.ext.StringConcatOperator;
-import com.hubspot.jinjava.el.ext.TruncDivOperator;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import jinjava.de.odysseus.el.tree.Bindings;
 import jinjava.de.odysseus.el.tree.impl.Builder;
-import jinjava.de.odysseus.el.tree.impl.Scanner.ExtensionToken;
+import jinjava.de.odysseus.el.tree.impl.Scanner;
 import jinjava.de.odysseus.el.tree.impl.Scanner.ScanException;
 import jinjava.de.odysseus.el.tree.impl.Scanner.Symbol;
 import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
-import jinjava.de.odysseus.el.tree.impl.ast.AstBracket;
-import jinjava.de.odysseus.el.tree.impl.ast.AstDot;
 import jinjava.de.odysseus.el.tree.impl.ast.AstIdentifier;
-import jinjava.de.odysseus.el.tree.impl.ast.AstLiteral;
 import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
+import jinjava.de.odysseus.el.tree.impl.ast.AstNull;
 import jinjava.de.odysseus.el.tree.impl.ast.AstParameters;
+import jinjava.de.odysseus.el.tree.impl.ast.AstString;
 import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 import jinjava.javax.el.ELContext;
-import org.jspecify.annotations.Nullable;
 
-/// Jinjava's expression parser with Python's grammar where the two differ: `not` binds below
-/// comparisons, `name=` takes a whole expression, brackets are read without looking ahead, and
-/// filters, tests and functions are those of this package.
+/// Jinjava's expression parser with the grammar of Jinja2: its levels of precedence, comparisons in
+/// chains, filters and tests behind signs, slices with steps. What the nodes do is
+/// [ExpressionNodes].
 @SuppressWarnings("NullAway") // the library returns and takes null for "no expression here"
 final class ExpressionParser extends ExtendedParser {
-  private AstNode filtered;
+  private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=", "in");
+
+  /// Binary operators from the loosest to the tightest; `not` and comparisons bind below [#AND].
+  private static final List<Set<String>> LEVELS =
+      List.of(
+          Set.of("or"),
+          Set.of("and"),
+          Set.of("+", "-"),
+          Set.of("~"),
+          Set.of("*", "/", "//", "%"),
+          Set.of("**"));
+
+  private static final int AND = 1;
 
   ExpressionParser(Builder builder, String expression) {
-    super(builder, ExpressionText.prepare(expression));
-    operator(StringConcatOperator.TOKEN, ExtensionPoint.ADD, Operators.CONCAT);
-    operator(TruncDivOperator.TOKEN, ExtensionPoint.MUL, Operators.FLOOR);
-    operator(PowerOfOperator.TOKEN, ExtensionPoint.MUL, Operators.POWER);
-    operator(CollectionMembershipOperator.TOKEN, ExtensionPoint.CMP, Operators.IN);
-    operator(CollectionNonMembershipOperator.TOKEN, ExtensionPoint.CMP, Operators.NOT_IN);
+    super(builder, ExpressionText.checked(expression));
   }
 
-  private void operator(ExtensionToken token, ExtensionPoint level, AstBinary.Operator operator) {
-    putExtensionHandler(
-        token,
-        new ExtensionHandler(level) {
-          @Override
-          public AstNode createAstNode(AstNode... sides) {
-            return new AstBinary(sides[0], sides[1], operator);
-          }
-        });
+  @Override
+  protected Scanner createScanner(String expression) {
+    return new ExpressionScanner(expression);
+  }
+
+  /// Operators of one level, from left to right.
+  private AstNode operators(int level, boolean required) throws ScanException, ParseException {
+    AstNode left = operand(level, required);
+    while (left != null && isSign(LEVELS.get(level))) {
+      AstBinary.Operator operator = Operators.of(consumeToken().getImage());
+      left = new AstBinary(left, operand(level, true), operator);
+    }
+    return left;
+  }
+
+  private AstNode operand(int level, boolean required) throws ScanException, ParseException {
+    return level == AND
+        ? negation(required)
+        : level + 1 < LEVELS.size() ? operators(level + 1, required) : filtered(required);
+  }
+
+  private boolean isSign(Set<String> signs) {
+    Symbol symbol = getToken().getSymbol();
+    return symbol != Symbol.STRING
+        && symbol != Symbol.IDENTIFIER
+        && signs.contains(getToken().getImage());
+  }
+
+  private boolean isWord(String word) {
+    return getToken().getSymbol() != Symbol.STRING && word.equals(getToken().getImage());
   }
 
   @Override
   protected AstNode expr(boolean required) throws ScanException, ParseException {
-    if (getToken().getSymbol() == Symbol.IDENTIFIER
-        && lookahead(0).equals(NamedParameterOperator.TOKEN)) {
-      AstIdentifier name = identifier(consumeToken().getImage());
+    AstNode value = operators(0, required);
+    while (value != null && isWord("if")) {
       consumeToken();
-      return new AstNamedParameter(name, expr(true));
+      AstNode condition = operators(0, true);
+      AstNode otherwise = new AstNull();
+      if (isWord("else")) {
+        consumeToken();
+        otherwise = expr(true);
+      }
+      value = createAstChoice(condition, value, otherwise);
     }
-    return super.expr(required);
-  }
-
-  @Override
-  protected AstNode and(boolean required) throws ScanException, ParseException {
-    AstNode left = negation(required);
-    while (left != null && getToken().getSymbol() == Symbol.AND) {
-      consumeToken();
-      left = createAstBinary(left, negation(true), AstBinary.AND);
-    }
-    return left;
+    return value;
   }
 
   private AstNode negation(boolean required) throws ScanException, ParseException {
@@ -84,40 +99,192 @@ final class ExpressionParser extends ExtendedParser {
       consumeToken();
       return createAstUnary(negation(true), AstUnary.NOT);
     }
-    return eq(required);
+    return comparisons(required);
+  }
+
+  /// Comparisons; `a < b < c` holds where both do.
+  private AstNode comparisons(boolean required) throws ScanException, ParseException {
+    AstNode left = operators(AND + 1, required);
+    AstNode chain = null;
+    while (left != null) {
+      boolean negated = getToken().getSymbol() == Symbol.NOT && isIn(lookahead(0));
+      if (!negated && !isSign(COMPARISONS)) {
+        return chain == null ? left : chain;
+      }
+      String sign = consumeToken().getImage();
+      if (negated) {
+        sign += " " + consumeToken().getImage();
+      }
+      AstNode right = operators(AND + 1, true);
+      AstNode link = new AstBinary(left, right, Operators.of(sign));
+      chain = chain == null ? link : new AstBinary(chain, link, Operators.of("and"));
+      left = right;
+    }
+    return null;
+  }
+
+  private static boolean isIn(Scanner.Token token) {
+    return token.getSymbol() == Symbol.EXTENSION && token.getImage().equals("in");
+  }
+
+  /// Filters and tests apply to what stands before them with its sign.
+  private AstNode filtered(boolean required) throws ScanException, ParseException {
+    AstNode value = signed(required);
+    while (value != null) {
+      if (isSign(Set.of("|"))) {
+        consumeToken();
+        value = filter(value);
+      } else if (isWord("is")) {
+        consumeToken();
+        value = test(value);
+      } else {
+        break;
+      }
+    }
+    return value;
+  }
+
+  private AstNode signed(boolean required) throws ScanException, ParseException {
+    if (isSign(Set.of("-", "+"))) {
+      boolean minus = consumeToken().getImage().equals("-");
+      return new AstUnary(signed(true), minus ? Operators.MINUS : Operators.PLUS);
+    }
+    AstNode value = value();
+    if (value == null && required) {
+      fail("an expression");
+    }
+    return value;
+  }
+
+  private AstNode filter(AstNode value) throws ScanException, ParseException {
+    String name = consumeToken(Symbol.IDENTIFIER).getImage();
+    if (!Filters.has(name)) {
+      throw TemplateException.syntax("filter " + name + " is not known here");
+    }
+    List<AstNode> args = getToken().getSymbol() == Symbol.LPAREN ? arguments() : new ArrayList<>();
+    return ExpressionNodes.filter(name, value, createAstParameters(args));
+  }
+
+  private AstNode test(AstNode value) throws ScanException, ParseException {
+    boolean negated = getToken().getSymbol() == Symbol.NOT;
+    if (negated) {
+      consumeToken();
+    }
+    String name = consumeToken().getImage();
+    if (!Tests.has(name)) {
+      throw TemplateException.syntax("test " + name + " is not known here");
+    }
+    List<AstNode> args = new ArrayList<>();
+    if (getToken().getSymbol() == Symbol.LPAREN) {
+      args = arguments();
+    } else if (isWord("is")) {
+      throw TemplateException.syntax("a test of a test needs parentheses");
+    } else {
+      AstNode argument = value();
+      if (argument != null) {
+        args.add(argument);
+      }
+    }
+    return ExpressionNodes.test(name, negated, value, createAstParameters(args));
+  }
+
+  @Override
+  protected AstNode value() throws ScanException, ParseException {
+    AstNode value = nonliteral();
+    if (value == null) {
+      value = literal();
+    }
+    while (value != null) {
+      switch (getToken().getSymbol()) {
+        case DOT -> {
+          consumeToken();
+          value = member(value, consumeToken(Symbol.IDENTIFIER).getImage());
+        }
+        case LBRACK -> {
+          consumeToken();
+          value = subscript(value);
+        }
+        case LPAREN -> value = ExpressionNodes.call(value, createAstParameters(arguments()));
+        default -> {
+          return value;
+        }
+      }
+    }
+    return null;
+  }
+
+  private AstNode member(AstNode base, String name) throws ScanException, ParseException {
+    return getToken().getSymbol() == Symbol.LPAREN
+        ? ExpressionNodes.method(base, name, createAstParameters(arguments()))
+        : ExpressionNodes.attribute(base, name);
+  }
+
+  private AstNode subscript(AstNode base) throws ScanException, ParseException {
+    AstNode[] bounds = new AstNode[3];
+    int colons = 0;
+    bounds[0] = expr(false);
+    while (isWord(":") && colons < 2) {
+      consumeToken();
+      bounds[++colons] = expr(false);
+    }
+    consumeToken(Symbol.RBRACK);
+    if (colons == 0 && bounds[0] == null) {
+      fail("an index");
+    }
+    return colons == 0
+        ? ExpressionNodes.element(base, bounds[0])
+        : ExpressionNodes.slice(base, bounds);
   }
 
   @Override
   protected AstNode nonliteral() throws ScanException, ParseException {
-    if (getToken().getSymbol() == Symbol.IDENTIFIER
-        && lookahead(0).getSymbol() == Symbol.LPAREN
-        && Methods.isFunction(getToken().getImage())) {
-      return new Call(consumeToken().getImage(), params());
+    if (getToken().getSymbol() == Symbol.IDENTIFIER) {
+      return identifier(consumeToken().getImage());
     }
     if (getToken().getSymbol() != Symbol.LPAREN) {
-      return super.nonliteral();
+      return null;
     }
     consumeToken();
     List<AstNode> items = new ArrayList<>();
-    boolean comma = readItems(items, Symbol.RPAREN);
+    boolean comma = readItems(items, Symbol.RPAREN, false);
     return items.size() == 1 && !comma
         ? createAstNested(items.getFirst())
         : createAstTuple(createAstParameters(items));
   }
 
   @Override
+  protected AstNode literal() throws ScanException, ParseException {
+    if (getToken().getSymbol() != Symbol.STRING) {
+      return super.literal();
+    }
+    StringBuilder text = new StringBuilder();
+    while (getToken().getSymbol() == Symbol.STRING) {
+      text.append(consumeToken().getImage());
+    }
+    return new AstString(text.toString());
+  }
+
+  /// The items of a list.
+  @Override
   protected AstParameters params(Symbol left, Symbol right) throws ScanException, ParseException {
     consumeToken(left);
     List<AstNode> items = new ArrayList<>();
-    readItems(items, right);
+    readItems(items, right, false);
     return createAstParameters(items);
   }
 
+  private List<AstNode> arguments() throws ScanException, ParseException {
+    consumeToken(Symbol.LPAREN);
+    List<AstNode> items = new ArrayList<>();
+    readItems(items, Symbol.RPAREN, true);
+    return items;
+  }
+
   /// Reads up to a bracket and says whether a comma stood before it.
-  private boolean readItems(List<AstNode> items, Symbol close)
+  private boolean readItems(List<AstNode> items, Symbol close, boolean names)
       throws ScanException, ParseException {
     boolean comma = false;
-    for (AstNode item = expr(false); item != null; item = expr(false)) {
+    for (AstNode item = item(names); item != null; item = item(names)) {
       items.add(item);
       comma = getToken().getSymbol() == Symbol.COMMA;
       if (!comma) {
@@ -129,139 +296,34 @@ final class ExpressionParser extends ExtendedParser {
     return comma;
   }
 
-  @Override
-  protected AstNode parseFiltersAsNestedMethods(AstNode value)
-      throws ScanException, ParseException {
-    filtered = super.parseFiltersAsNestedMethods(value);
-    return filtered;
-  }
-
-  @Override
-  protected AstUnary createAstUnary(AstNode value, AstUnary.Operator operator) {
-    if (operator.equals(AstUnary.NEG) && value.equals(filtered)) {
-      throw TemplateException.syntax("a sign in front of a filter needs parentheses: " + value);
+  private AstNode item(boolean named) throws ScanException, ParseException {
+    if (named
+        && getToken().getSymbol() == Symbol.IDENTIFIER
+        && lookahead(0).equals(NamedParameterOperator.TOKEN)) {
+      String name = consumeToken().getImage();
+      consumeToken();
+      return new AstNamedParameter(createAstIdentifier(name, 0), expr(true));
     }
-    return super.createAstUnary(value, operator);
-  }
-
-  @Override
-  protected AstBinary createAstBinary(AstNode left, AstNode right, AstBinary.Operator operator) {
-    return super.createAstBinary(left, right, Operators.python(operator));
+    return expr(false);
   }
 
   @Override
   protected AstIdentifier createAstIdentifier(String name, int index) {
-    boolean known =
-        name.startsWith(FILTER_PREFIX)
-            ? Filters.has(name.substring(FILTER_PREFIX.length()))
-            : !name.startsWith(EXPTEST_PREFIX)
-                || Tests.has(name.substring(EXPTEST_PREFIX.length()));
-    if (!known) {
-      throw TemplateException.syntax(name.replace(":", " ") + " is not known here");
-    }
-    return super.createAstIdentifier(name, index);
-  }
-
-  @Override
-  protected AstDot createAstDot(AstNode base, String name, boolean lvalue) {
-    return new AstDot(base, name, lvalue, true) {
+    return new AstIdentifier(name, index) {
       @Override
       public Object eval(Bindings bindings, ELContext context) {
-        return attribute(base, base.eval(bindings, context), name, context);
+        return PromptInterpreter.defined(super.eval(bindings, context));
       }
     };
   }
 
   @Override
-  protected AstBracket createAstBracket(
-      AstNode base, AstNode property, boolean lvalue, boolean strict) {
-    return new AstBracket(base, property, lvalue, strict, true) {
-      @Override
-      public Object eval(Bindings bindings, ELContext context) {
-        Object value = base.eval(bindings, context);
-        return attribute(base, value, scalar(property.eval(bindings, context)), context);
-      }
-
-      @Override
-      protected Object getProperty(Bindings bindings, ELContext context) {
-        return scalar(super.getProperty(bindings, context));
-      }
-    };
-  }
-
-  private static Object attribute(AstNode base, Object value, Object name, ELContext context) {
-    if (value == null) {
-      throw TemplateException.evaluation(base + " is undefined: it has no " + name);
-    }
-    return context.getELResolver().getValue(context, value, name);
-  }
-
-  @Override
-  protected AstTuple createAstTuple(AstParameters parameters) throws ScanException, ParseException {
-    return new AstTuple(parameters) {
-      @Override
-      public Object eval(Bindings bindings, ELContext context) {
-        return new Tuple(Methods.list(parameters.eval(bindings, context)));
-      }
-    };
-  }
-
-  @Override
-  protected AstRangeBracket createAstRangeBracket(
-      AstNode base, AstNode start, AstNode end, boolean lvalue, boolean strict) {
-    return new AstRangeBracket(base, start, end, lvalue, strict, true) {
-      @Override
-      public Object eval(Bindings bindings, ELContext context) {
-        return Values.slice(
-            base.eval(bindings, context),
-            start == null ? null : start.eval(bindings, context),
-            end == null ? null : end.eval(bindings, context));
-      }
-    };
+  protected AstTuple createAstTuple(AstParameters parameters) {
+    return ExpressionNodes.tuple(parameters);
   }
 
   @Override
   protected AstDict createAstDict(Map<AstNode, AstNode> entries) {
-    return new AstDict(entries) {
-      @Override
-      public Object eval(Bindings bindings, ELContext context) {
-        Map<String, @Nullable Object> map = new LinkedHashMap<>();
-        entries.forEach((key, value) ->
-            map.put(
-                String.valueOf(scalar(key.eval(bindings, context))),
-                value.eval(bindings, context)));
-        return map;
-      }
-    };
-  }
-
-  /// A key; anything else could take forever to become a text.
-  private static Object scalar(Object key) {
-    if (key instanceof String || key instanceof Number || key instanceof Boolean) {
-      return key;
-    }
-    throw TemplateException.evaluation("a key is " + Values.type(key) + " (expected: str or int)");
-  }
-
-  /// A call of one of our functions.
-  private static final class Call extends AstLiteral {
-    private final String name;
-    private final AstParameters params;
-
-    Call(String name, AstParameters params) {
-      this.name = name;
-      this.params = params;
-    }
-
-    @Override
-    public Object eval(Bindings bindings, ELContext context) {
-      return Methods.function(name, Methods.list(params.eval(bindings, context)));
-    }
-
-    @Override
-    public void appendStructure(StringBuilder out, Bindings bindings) {
-      out.append(name);
-      params.appendStructure(out, bindings);
-    }
+    return ExpressionNodes.dict(entries);
   }
 }

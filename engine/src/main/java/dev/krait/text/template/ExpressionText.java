@@ -1,17 +1,14 @@
 package dev.krait.text.template;
 
-/// Checks and rewrites the text of one expression before it is parsed.
+import java.util.ArrayList;
+import java.util.List;
+
+/// Checks the text of an expression before it is parsed, and finds its parts.
 final class ExpressionText {
-  /// The method that `[::-1]` becomes; the parser knows no steps.
-  static final String REVERSED = "__reversed__";
-
-  private static final String REVERSE = "[::-1]";
-
   private ExpressionText() {}
 
-  /// The expression with `[::-1]` as a call.
-  static String prepare(String expression) {
-    StringBuilder out = new StringBuilder();
+  /// The expression, if the parser can take it without running out of stack.
+  static String checked(String expression) {
     Scan scan = new Scan(expression);
     int tokens = 0;
     for (int i = scan.next(); i >= 0; i = scan.next()) {
@@ -27,12 +24,41 @@ final class ExpressionText {
       if (scan.depth > Budget.BRACKET_DEPTH) {
         throw TemplateException.limit("bracket depth", scan.depth, Budget.BRACKET_DEPTH);
       }
-      if (expression.startsWith(REVERSE, i)) {
-        out.append(expression, scan.copied, i).append('.').append(REVERSED).append("()");
-        scan.copied = i + REVERSE.length();
+    }
+    return expression;
+  }
+
+  /// The parts between the commas that stand outside of texts and brackets.
+  static List<String> split(String expression) {
+    List<String> parts = new ArrayList<>();
+    Scan scan = new Scan(expression);
+    int from = 0;
+    for (int i = scan.next(); i >= 0; i = scan.next()) {
+      if (expression.charAt(i) == ',' && scan.depth == 0) {
+        parts.add(expression.substring(from, i));
+        from = i + 1;
       }
     }
-    return out.append(expression, scan.copied, expression.length()).toString();
+    String last = expression.substring(from);
+    if (!last.isBlank()) {
+      parts.add(last);
+    }
+    return parts;
+  }
+
+  /// The expression with blanks behind its closing braces, which Jinjava's scanner would take for
+  /// the end of the block.
+  static String spaced(String expression) {
+    StringBuilder out = new StringBuilder();
+    Scan scan = new Scan(expression);
+    int from = 0;
+    for (int i = scan.next(); i >= 0; i = scan.next()) {
+      if (expression.charAt(i) == '}') {
+        out.append(expression, from, i + 1).append(' ');
+        from = i + 1;
+      }
+    }
+    return out.append(expression, from, expression.length()).toString();
   }
 
   /// Where a word stands outside of texts and brackets, or -1.
@@ -56,7 +82,6 @@ final class ExpressionText {
     private final String expression;
     private int position = -1;
     private int depth;
-    private int copied;
 
     Scan(String expression) {
       this.expression = expression;

@@ -1,231 +1,219 @@
 package dev.krait.text.template;
 
-import com.hubspot.jinjava.interpret.JinjavaInterpreter;
-import com.hubspot.jinjava.lib.filter.Filter;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// The filters of a template, which replace those of Jinjava: its own print a null as `null`, turn
-/// defaults into texts and know no bounds.
+/// defaults into texts and know no bounds. Those on lists are [ListFilters].
 final class Filters {
-  private static final Map<String, Body> BODIES =
+  private static final Pattern TITLE = Pattern.compile("([-\\s({\\[<]*)([^-\\s({\\[<]*)");
+  private static final Pattern DECIMAL =
+      Pattern.compile("[-+]?(\\d++\\.?\\d*+|\\.\\d++)([eE][-+]?\\d{1,4})?");
+
+  private static final Map<String, Filter> TEXT =
       Map.ofEntries(
-          Map.entry("tojson", (value, args) -> PythonText.json(value, args.indent())),
-          Map.entry("trim", (value, args) -> method(value, "strip", args)),
-          Map.entry("upper", (value, args) -> method(value, "upper", args)),
-          Map.entry("lower", (value, args) -> method(value, "lower", args)),
-          Map.entry("title", (value, args) -> method(value, "title", args)),
-          Map.entry("capitalize", (value, args) -> method(value, "capitalize", args)),
-          Map.entry("replace", (value, args) -> method(value, "replace", args)),
-          Map.entry("string", (value, args) -> PythonText.print(value)),
-          Map.entry("safe", (value, args) -> PythonText.print(value)),
-          Map.entry("indent", (value, args) -> indent(PythonText.print(value), args)),
-          Map.entry("length", (value, args) -> Values.size(value)),
-          Map.entry("count", (value, args) -> Values.size(value)),
-          Map.entry("list", (value, args) -> Values.items(value)),
-          Map.entry("first", (value, args) -> Values.attribute(Values.items(value), "0")),
-          Map.entry("last", (value, args) -> Values.attribute(Values.items(value), "-1")),
-          Map.entry("reverse", (value, args) -> Methods.reversed(value)),
-          Map.entry("items", (value, args) -> Methods.call(value, "items", List.of())),
-          Map.entry("dictsort", (value, args) -> Methods.sortedItems(value)),
-          Map.entry("join", Filters::join),
-          Map.entry("default", Filters::otherwise),
-          Map.entry("d", Filters::otherwise),
-          Map.entry("map", Filters::map),
-          Map.entry("select", (value, args) -> select(value, args, 0, true)),
-          Map.entry("reject", (value, args) -> select(value, args, 0, false)),
-          Map.entry("selectattr", (value, args) -> select(value, args, 1, true)),
-          Map.entry("rejectattr", (value, args) -> select(value, args, 1, false)),
-          Map.entry("sort", Filters::sort),
-          Map.entry("unique", (value, args) -> unique(Values.items(value))),
-          Map.entry("min", (value, args) -> Values.attribute(sort(value, args), "0")),
-          Map.entry("max", (value, args) -> Values.attribute(sort(value, args), "-1")),
-          Map.entry("sum", (value, args) -> Operators.sum(Values.items(value))),
-          Map.entry("int", Filters::integer),
-          Map.entry("float", (value, args) -> Double.valueOf(PythonText.print(value).strip())),
-          Map.entry("abs", (value, args) -> absolute(value)));
+          filter("tojson", 4, "ensure_ascii indent separators sort_keys", Filters::json),
+          filter("trim", 1, "", (value, args) -> method(value, "strip", args)),
+          filter("upper", 0, "", (value, args) -> method(value, "upper", args)),
+          filter("lower", 0, "", (value, args) -> method(value, "lower", args)),
+          filter("capitalize", 0, "", (value, args) -> method(value, "capitalize", args)),
+          filter("replace", 3, "", (value, args) -> method(value, "replace", args)),
+          filter("title", 0, "", (value, args) -> title(PythonText.print(value))),
+          filter("string", 0, "", (value, args) -> PythonText.print(value)),
+          filter("safe", 0, "", (value, args) -> PythonText.print(value)),
+          filter("indent", 3, "width first blank", Filters::indent),
+          filter("truncate", 4, "length killwords end leeway", Filters::truncate),
+          Map.entry("format", new Filter(Integer.MAX_VALUE, null, Filters::format)),
+          filter("default", 2, "default_value boolean", Filters::otherwise),
+          filter("d", 2, "default_value boolean", Filters::otherwise),
+          filter("int", 1, "default", Filters::integer),
+          filter("float", 1, "default", Filters::decimal),
+          filter("round", 2, "precision method", Filters::round),
+          filter("abs", 0, "", (value, args) -> absolute(value)));
 
   private Filters() {}
 
   @FunctionalInterface
-  private interface Body {
+  interface Body {
     @Nullable Object apply(@Nullable Object value, Args args);
   }
 
-  /// The arguments of a call, by position and by name.
-  private record Args(List<@Nullable Object> positional, Map<String, Object> named) {
-    @Nullable Object get(int position, String name) {
-      return position < positional.size() ? positional.get(position) : named.get(name);
-    }
+  /// What a filter does and which arguments it takes; any names where those are null.
+  record Filter(int positions, @Nullable Set<String> names, Body body) {}
 
-    int indent() {
-      named.forEach((name, value) -> {
-        if (!name.equals("indent") && !(name.equals("ensure_ascii") && !Values.truth(value))) {
-          throw TemplateException.evaluation("tojson knows no " + name + " here");
-        }
-      });
-      Object indent = get(0, "indent");
-      return indent == null || indent == None.NONE
-          ? -1
-          : Math.clamp(Values.integer(indent), 0, Budget.VALUE_DEPTH);
-    }
+  static Map.Entry<String, Filter> filter(String name, int positions, String names, Body body) {
+    return Map.entry(name, new Filter(positions, Set.of(names.split(" ")), body));
   }
 
   static boolean has(String name) {
-    return BODIES.containsKey(name);
+    return TEXT.containsKey(name) || ListFilters.ALL.containsKey(name);
   }
 
-  static List<Filter> all() {
-    List<Filter> filters = new ArrayList<>();
-    BODIES.forEach((name, body) -> filters.add(new Named(name, body)));
-    return filters;
-  }
-
-  private static @Nullable Object apply(
-      String name, @Nullable Object value, List<@Nullable Object> args, Map<String, Object> named) {
+  static @Nullable Object apply(String name, @Nullable Object value, Args args) {
     Budget.current().work(1);
-    Body body = BODIES.get(name);
-    if (body == null) {
+    Filter filter = TEXT.containsKey(name) ? TEXT.get(name) : ListFilters.ALL.get(name);
+    if (filter == null) {
       throw TemplateException.evaluation("filter " + name + " is not known here");
     }
-    return body.apply(value, new Args(args, named));
+    Set<String> names = filter.names();
+    return filter
+        .body()
+        .apply(value, names == null ? args : args.expect(name, filter.positions(), names));
   }
 
   private static Object method(@Nullable Object value, String name, Args args) {
-    return TextMethods.call(PythonText.print(value), name, args.positional());
+    return TextMethods.call(PythonText.print(value), name, args);
   }
 
-  private static Object join(@Nullable Object value, Args args) {
-    Object attribute = args.get(1, "attribute");
-    List<@Nullable Object> items = Values.items(value);
-    if (attribute != null) {
-      items.replaceAll(item -> Values.attribute(item, Values.text(attribute)));
+  private static Object json(@Nullable Object value, Args args) {
+    Object indent = args.has(1, "indent") ? args.get(1, "indent") : None.NONE;
+    Object separators = args.has(2, "separators") ? args.get(2, "separators") : None.NONE;
+    String comma = indent == None.NONE ? ", " : ",";
+    String colon = ": ";
+    if (separators != None.NONE) {
+      List<@Nullable Object> pair = Tags.unpack(List.of("item", "key"), separators);
+      comma = Values.text(pair.get(0));
+      colon = Values.text(pair.get(1));
+      Budget.current().text(comma.length() + colon.length());
     }
-    return TextMethods.join(PythonText.print(args.get(0, "d")), items);
+    return PythonText.json(
+        value,
+        new PythonText.Json(
+            indent == None.NONE ? null : blanks(indent),
+            comma,
+            colon,
+            args.truth(0, "ensure_ascii"),
+            args.truth(3, "sort_keys")));
+  }
+
+  /// An indent given as a text or a number of blanks.
+  private static String blanks(@Nullable Object indent) {
+    if (indent instanceof String text) {
+      return text;
+    }
+    long width = Math.max(0, Values.integer(indent));
+    Budget.current().text(width);
+    return " ".repeat((int) width);
   }
 
   private static @Nullable Object otherwise(@Nullable Object value, Args args) {
-    boolean use = Values.truth(args.get(1, "boolean")) ? !Values.truth(value) : value == null;
-    return use ? Objects.requireNonNullElse(args.get(0, "default_value"), "") : value;
+    boolean use = args.truth(1, "boolean") ? !Values.truth(value) : value == null;
+    return !use ? value : args.has(0, "default_value") ? args.get(0, "default_value") : "";
   }
 
-  private static Object indent(String text, Args args) {
-    Object given = args.get(0, "width");
-    long width = Math.clamp(given == null ? 4 : Values.integer(given), 0, Budget.TEXT_CHARS);
-    Budget.current().text(width);
-    String blanks = " ".repeat((int) width);
-    boolean first = Values.truth(args.get(1, "first"));
-    boolean empty = Values.truth(args.get(2, "blank"));
+  private static Object indent(@Nullable Object value, Args args) {
+    String blanks = blanks(args.has(0, "width") ? args.get(0, "width") : (Long) 4L);
+    boolean empty = args.truth(2, "blank");
+    String text = PythonText.print(value);
+    Budget.current().text(text.length());
     List<@Nullable Object> lines = new ArrayList<>(Stream.of(text.split("\n", -1)).toList());
-    for (int i = first ? 0 : 1; i < lines.size(); i++) {
+    for (int i = args.truth(1, "first") ? 0 : 1; i < lines.size(); i++) {
       String line = Values.text(lines.get(i));
-      Budget.current().text(width);
-      lines.set(i, empty || !line.isEmpty() ? blanks + line : line);
+      Budget.current().text(blanks.length());
+      lines.set(i, empty || i == 0 || !line.isEmpty() ? blanks + line : line);
     }
     return TextMethods.join("\n", lines);
   }
 
-  private static Object map(@Nullable Object value, Args args) {
-    List<@Nullable Object> items = Values.items(value);
-    if (args.positional().isEmpty()) {
-      String attribute = Values.text(args.named().get("attribute"));
-      items.replaceAll(item -> {
-        Object found = Values.attribute(item, attribute);
-        return found == null ? args.named().get("default") : found;
-      });
-      return items;
+  private static Object truncate(@Nullable Object value, Args args) {
+    String text = PythonText.print(value);
+    long length = args.integer(0, "length", 255);
+    String end = args.text(2, "end", "...");
+    long leeway = args.integer(3, "leeway", 5);
+    if (length < end.length() || leeway < 0) {
+      throw TemplateException.evaluation("truncate: length " + length + ", leeway " + leeway);
     }
-    String name = Values.text(args.positional().getFirst());
-    List<@Nullable Object> rest = args.positional().subList(1, args.positional().size());
-    items.replaceAll(item -> apply(name, item, rest, args.named()));
-    return items;
+    if (Values.size(text) <= length + leeway) {
+      return text;
+    }
+    String kept = String.valueOf(Values.slice(text, 0L, length - Values.size(end), None.NONE));
+    int blank = kept.lastIndexOf(' ');
+    boolean whole = !args.truth(1, "killwords") && blank >= 0;
+    return Operators.concat(whole ? kept.substring(0, blank) : kept, end);
   }
 
-  /// Keeps or drops the items that pass a test, on one attribute of theirs when that comes first.
-  private static Object select(@Nullable Object value, Args args, int tested, boolean keep) {
-    List<@Nullable Object> given = args.positional();
-    List<@Nullable Object> items = Values.items(value);
-    items.removeIf(item -> {
-      Object subject = tested == 0 ? item : Values.attribute(item, Values.text(given.getFirst()));
-      boolean passes =
-          given.size() <= tested
-              ? Values.truth(subject)
-              : Tests.passes(
-                  Values.text(given.get(tested)), subject, given.subList(tested + 1, given.size()));
-      return passes != keep;
-    });
-    return items;
+  private static String title(String text) {
+    Budget.current().text(text.length());
+    StringBuilder out = new StringBuilder();
+    Matcher word = TITLE.matcher(text);
+    while (word.find()) {
+      out.append(word.group(1)).append(TextMethods.capitalize(word.group(2)));
+    }
+    return out.toString();
   }
 
-  private static Object sort(@Nullable Object value, Args args) {
-    List<@Nullable Object> items = Values.items(value);
-    Object attribute = args.get(2, "attribute");
-    boolean exact = Values.truth(args.get(1, "case_sensitive"));
-    Comparator<@Nullable Object> order =
-        (a, b) -> Values.compare(key(a, attribute, exact), key(b, attribute, exact));
-    items.sort(Values.truth(args.get(0, "reverse")) ? order.reversed() : order);
-    return items;
+  private static Object format(@Nullable Object value, Args args) {
+    if (!args.positional().isEmpty() && !args.named().isEmpty()) {
+      throw TemplateException.evaluation("format takes arguments by position or by name");
+    }
+    Object values = args.named().isEmpty() ? new Tuple(args.positional()) : args.named();
+    return PythonFormat.percent(PythonText.print(value), values);
   }
 
-  private static @Nullable Object key(
-      @Nullable Object item, @Nullable Object attribute, boolean exact) {
-    Budget.current().work(1);
-    Object key = attribute == null ? item : Values.attribute(item, Values.text(attribute));
-    return key instanceof String text && !exact ? text.toLowerCase(Locale.ROOT) : key;
-  }
-
-  private static Object unique(List<@Nullable Object> items) {
-    List<@Nullable Object> kept = new ArrayList<>();
-    for (Object item : items) {
-      if (!Values.contains(kept, item)) {
-        kept.add(item);
+  private static @Nullable Object integer(@Nullable Object value, Args args) {
+    if (value instanceof Boolean truth) {
+      return truth ? 1L : 0L;
+    }
+    if (Values.isInteger(value)) {
+      return value;
+    }
+    String text = value instanceof String given ? given.strip() : "";
+    if (text.matches("[-+]?\\d{1,18}")) {
+      return Long.parseLong(text);
+    }
+    if (value instanceof Number || DECIMAL.matcher(text).matches()) {
+      double number = value instanceof Number ? Values.number(value) : Double.parseDouble(text);
+      if (Math.abs(number) >= 1L << 53) {
+        throw TemplateException.evaluation("an int above 53 bits");
       }
+      return (long) number;
     }
-    return kept;
+    return args.has(0, "default") ? args.get(0, "default") : (Long) 0L;
   }
 
-  private static Object integer(@Nullable Object value, Args args) {
-    if (value instanceof Number number) {
-      return number.longValue();
+  private static @Nullable Object decimal(@Nullable Object value, Args args) {
+    if (Values.isNumeric(value)) {
+      return Values.number(value);
     }
-    String text = PythonText.print(value).strip();
-    Object otherwise = args.get(0, "default");
-    return text.matches("[-+]?\\d{1,18}")
-        ? Long.parseLong(text)
-        : otherwise == null ? 0L : otherwise;
+    return value instanceof String text && DECIMAL.matcher(text.strip()).matches()
+        ? (Object) Double.parseDouble(text.strip())
+        : args.has(0, "default") ? args.get(0, "default") : (Double) 0.0;
+  }
+
+  private static Object round(@Nullable Object value, Args args) {
+    long precision = args.integer(0, "precision", 0);
+    if (precision < 0 || precision > 15) {
+      throw TemplateException.evaluation("round: precision " + precision + " (expected: 0 to 15)");
+    }
+    double number = Values.number(value);
+    double power = Math.pow(10.0, (double) precision);
+    return switch (args.text(1, "method", "common")) {
+      case "ceil" -> Math.ceil(number * power) / power;
+      case "floor" -> Math.floor(number * power) / power;
+      case "common" -> {
+        if (Values.isInteger(value)) {
+          yield Values.integer(value);
+        }
+        yield new BigDecimal(number)
+            .setScale((int) precision, RoundingMode.HALF_EVEN)
+            .doubleValue();
+      }
+      default ->
+          throw TemplateException.evaluation("round: method (expected: common, ceil, floor)");
+    };
   }
 
   private static Object absolute(@Nullable Object value) {
     return Values.isInteger(value)
-        ? (Object) Math.abs(Values.integer(value))
+        ? (Object) Math.absExact(Values.integer(value))
         : (Object) Math.abs(Values.number(value));
-  }
-
-  private record Named(String name, Body body) implements Filter {
-    @Override
-    public String getName() {
-      return name;
-    }
-
-    @Override
-    public @Nullable Object filter(
-        @Nullable Object value,
-        JinjavaInterpreter interpreter,
-        Object[] args,
-        Map<String, Object> named) {
-      return apply(name, value, Methods.list(args), named);
-    }
-
-    @Override
-    public @Nullable Object filter(
-        @Nullable Object value, JinjavaInterpreter interpreter, String... args) {
-      return apply(name, value, Methods.list(args), Map.of());
-    }
   }
 }

@@ -4,15 +4,18 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The `loop` of a for tag.
-final class Loop {
+final class Loop implements Invocable {
   private final List<@Nullable Object> items;
   private final int depth;
+  private final Invocable again;
+  private @Nullable Object watched;
   private int index = -1;
   private boolean skipping;
   private boolean broken;
 
-  Loop(List<@Nullable Object> items, @Nullable Object outer) {
+  Loop(List<@Nullable Object> items, @Nullable Object outer, Invocable again) {
     this.items = items;
+    this.again = again;
     this.depth = outer instanceof Loop loop ? loop.depth + 1 : 0;
   }
 
@@ -35,8 +38,24 @@ final class Loop {
     return skipping;
   }
 
-  Object cycle(List<?> choices) {
-    return choices.get(index % choices.size());
+  @Override
+  public @Nullable Object call(Args args) {
+    return again.call(args);
+  }
+
+  @Nullable Object method(String name, Args args) {
+    return switch (name) {
+      case "cycle" -> {
+        args.first("loop.cycle");
+        yield args.positional().get(index % args.positional().size());
+      }
+      case "changed" -> {
+        boolean changed = watched == null || !Values.equal(watched, args.positional());
+        watched = args.positional();
+        yield changed;
+      }
+      default -> throw TemplateException.evaluation("a loop has no method " + name + " here");
+    };
   }
 
   @Nullable Object attribute(String name) {

@@ -1,54 +1,48 @@
 package dev.krait.text.template;
 
-import com.hubspot.jinjava.el.ext.NamedParameter;
-import com.hubspot.jinjava.interpret.JinjavaInterpreter;
-import com.hubspot.jinjava.lib.exptest.ExpTest;
-import com.hubspot.jinjava.lib.filter.Filter;
 import com.hubspot.jinjava.objects.Namespace;
 import com.hubspot.jinjava.objects.date.StrftimeFormatter;
-import java.beans.FeatureDescriptor;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.Comparator;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import jinjava.javax.el.ELContext;
-import jinjava.javax.el.ELResolver;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/// Everything that a template can reach on a value or call by name: a closed list, without
-/// reflection, so that no method of a Java object is ever in reach.
-final class Methods extends ELResolver {
-  private static final Set<String> FUNCTIONS =
-      Set.of("raise_exception", "strftime_now", "namespace", "range", "dict");
+/// Everything that a template can call on a value or by name: a closed list, without reflection, so
+/// that no method of a Java object is ever in reach.
+final class Methods {
+  /// The functions, which a template may hide behind variables of its own.
+  static final Map<String, Invocable> FUNCTIONS =
+      Set.of("raise_exception", "strftime_now", "namespace", "range", "dict").stream()
+          .collect(Collectors.toMap(Function.identity(), name -> args -> function(name, args)));
 
-  /// A list that may hold nulls.
-  static List<@Nullable Object> list(@Nullable Object[] values) {
-    List<@Nullable Object> list = new ArrayList<>(values.length);
-    Collections.addAll(list, values);
-    return list;
-  }
+  private static final Set<String> OF_DICT = Set.of("get", "keys", "values", "items");
 
-  static boolean isFunction(String name) {
-    return FUNCTIONS.contains(name);
-  }
+  /// The dates that Jinjava and Python print alike.
+  private static final Pattern DATE =
+      Pattern.compile("([^%]|%[aAbBdfHIjmMpSyY%]|%-[dHIjmMS])*+", Pattern.DOTALL);
 
-  static Object function(String name, List<@Nullable Object> args) {
+  private static final int DATE_STEPS = 64;
+
+  private Methods() {}
+
+  private static Object function(String name, Args args) {
     Budget.current().work(1);
     return switch (name) {
       case "raise_exception" ->
           throw new TemplateException(
-              TemplateException.Reason.RAISED, PythonText.print(args.getFirst()));
-      case "strftime_now" -> date(Values.text(args.getFirst()));
-      case "namespace" -> new Namespace(named(args));
-      case "dict" -> named(args);
-      default -> range(args);
+              TemplateException.Reason.RAISED, PythonText.print(args.first(name)));
+      case "strftime_now" -> date(Values.text(args.first(name)));
+      case "namespace" -> new Namespace(dict(args));
+      case "dict" -> dict(args);
+      default -> range(args.expect(name, 3, Set.of()));
     };
   }
 
@@ -56,27 +50,32 @@ final class Methods extends ELResolver {
     if (format.length() > Budget.DATE_FORMAT_CHARS) {
       throw TemplateException.limit("date format", format.length(), Budget.DATE_FORMAT_CHARS);
     }
+    Budget.current().work((long) DATE_STEPS * format.length());
+    if (!DATE.matcher(format).matches()) {
+      throw TemplateException.evaluation("the date format " + format + " is not known here");
+    }
     ZonedDateTime now = ZonedDateTime.now(PromptInterpreter.current().clock());
     return StrftimeFormatter.format(now, format, Locale.US);
   }
 
-  private static Map<String, @Nullable Object> named(List<@Nullable Object> args) {
+  private static Map<String, @Nullable Object> dict(Args args) {
     Map<String, @Nullable Object> values = new LinkedHashMap<>();
-    for (Object arg : args) {
-      switch (arg) {
-        case NamedParameter named -> values.put(named.getName(), named.getValue());
-        case Map<?, ?> map -> map.forEach((key, value) -> values.put(String.valueOf(key), value));
-        case null, default ->
-            throw TemplateException.evaluation("cannot make a dict of " + Values.type(arg));
+    for (Object arg : args.positional()) {
+      if (!(arg instanceof Map<?, ?> map)) {
+        throw TemplateException.evaluation("cannot make a dict of " + Values.type(arg));
       }
+      Budget.current().work(map.size());
+      map.forEach((key, value) -> values.put(Values.text(key), value));
     }
+    values.putAll(args.named());
     return values;
   }
 
-  private static List<Object> range(List<@Nullable Object> args) {
-    long start = args.size() > 1 ? Values.integer(args.getFirst()) : 0;
-    long end = Values.integer(args.get(args.size() > 1 ? 1 : 0));
-    long step = args.size() > 2 ? Values.integer(args.get(2)) : 1;
+  private static List<Object> range(Args args) {
+    List<@Nullable Object> bounds = args.positional();
+    long start = bounds.size() > 1 ? Values.integer(bounds.getFirst()) : 0;
+    long end = Values.integer(bounds.size() > 1 ? bounds.get(1) : args.first("range"));
+    long step = bounds.size() > 2 ? Values.integer(bounds.get(2)) : 1;
     if (step == 0) {
       throw TemplateException.evaluation("range: step 0");
     }
@@ -93,134 +92,54 @@ final class Methods extends ELResolver {
     return range;
   }
 
-  static Object reversed(@Nullable Object value) {
-    if (value instanceof String text) {
-      return TextMethods.call(text, ExpressionText.REVERSED, List.of());
-    }
-    List<@Nullable Object> items = Values.items(value);
-    Collections.reverse(items);
-    return items;
+  /// A method as a value, null where there is none of that name.
+  static @Nullable Invocable bound(Object base, String name) {
+    boolean known =
+        switch (base) {
+          case Namespace _ -> false;
+          case Map<?, ?> _ -> OF_DICT.contains(name);
+          case List<?> _ -> name.equals("count");
+          case String _ -> TextMethods.has(name);
+          default -> false;
+        };
+    return known ? args -> call(base, name, args) : null;
   }
 
-  static Object sortedItems(@Nullable Object value) {
-    List<@Nullable Object> items = Values.items(call(value, "items", List.of()));
-    items.sort(
-        Comparator.comparing(
-            (@Nullable Object item) -> String.valueOf(Values.attribute(item, "0")),
-            String.CASE_INSENSITIVE_ORDER));
-    return items;
-  }
-
-  /// Calls a method of a value.
-  static @Nullable Object call(@Nullable Object base, String method, List<@Nullable Object> args) {
+  /// Calls a method of a value, or a function that it holds.
+  static @Nullable Object call(Object base, String name, Args args) {
     Budget.current().work(1);
-    if (args.stream().anyMatch(NamedParameter.class::isInstance)) {
-      throw TemplateException.evaluation(method + " takes no arguments by name here");
-    }
     return switch (base) {
-      case String text -> TextMethods.call(text, method, args);
-      case Map<?, ?> map -> onDict(map, method, args);
-      case List<?> list -> onList(list, method, args);
-      case Loop loop when method.equals("cycle") -> loop.cycle(args);
-      case null, default -> throw unknown(base, method);
+      case Loop loop -> loop.method(name, args);
+      case String text when name.equals("format") -> PythonFormat.format(text, args);
+      case String text when TextMethods.has(name) ->
+          TextMethods.call(text, name, args.expect(name, TextMethods.arity(name), Set.of()));
+      case Map<?, ?> map when map.get(name) instanceof Invocable held -> held.call(args);
+      case Map<?, ?> map when OF_DICT.contains(name) -> onDict(map, name, args);
+      case List<?> list when name.equals("count") ->
+          list.stream().filter(item -> Values.equal(item, args.first(name))).count();
+      default ->
+          throw TemplateException.evaluation(
+              "a " + Values.type(base) + " has no method " + name + " here");
     };
   }
 
-  private static @Nullable Object onDict(
-      Map<?, ?> map, String method, List<@Nullable Object> args) {
-    return switch (method) {
+  private static @Nullable Object onDict(Map<?, ?> map, String name, Args given) {
+    Args args = given.expect(name, name.equals("get") ? 2 : 0, Set.of());
+    Budget.current().work(map.size());
+    return switch (name) {
       case "get" -> {
-        Object found = map.get(Values.text(args.getFirst()));
-        yield found != null ? found : args.size() > 1 ? args.get(1) : None.NONE;
+        Object key = args.first(name);
+        boolean there = Values.isKey(key) && map.containsKey(Values.key(key));
+        yield there ? map.get(Values.key(key)) : args.has(1, "") ? args.get(1, "") : None.NONE;
       }
       case "keys" -> Values.items(map);
       case "values" -> Values.items(map.values());
-      case "items" -> {
-        Budget.current().work(2L * map.size());
+      default -> {
+        Budget.current().work(map.size());
         List<Object> items = new ArrayList<>();
         map.forEach((key, value) -> items.add(new Tuple(Arrays.asList(key, value))));
         yield items;
       }
-      default -> throw unknown(map, method);
     };
-  }
-
-  private static @Nullable Object onList(List<?> list, String method, List<@Nullable Object> args) {
-    return switch (method) {
-      case "count" -> list.stream().filter(item -> Values.equal(item, args.getFirst())).count();
-      case ExpressionText.REVERSED -> reversed(list);
-      default -> throw unknown(list, method);
-    };
-  }
-
-  private static TemplateException unknown(@Nullable Object base, String method) {
-    return TemplateException.evaluation(
-        "a " + Values.type(base) + " has no method " + method + " here");
-  }
-
-  @Override
-  public @Nullable Object getValue(
-      ELContext context, @Nullable Object base, @Nullable Object name) {
-    Budget.current().work(1);
-    context.setPropertyResolved(true);
-    return Values.attribute(base, String.valueOf(name));
-  }
-
-  @Override
-  public @Nullable Object invoke(
-      ELContext context,
-      @Nullable Object base,
-      Object method,
-      Class<?> @Nullable [] types,
-      Object[] args) {
-    context.setPropertyResolved(true);
-    try {
-      return switch (base) {
-        case Filter filter -> filter(filter, args);
-        case ExpTest test -> {
-          boolean passes =
-              test.evaluate(
-                  args[0], (JinjavaInterpreter) args[1], Arrays.copyOfRange(args, 2, args.length));
-          yield passes == method.equals("evaluate");
-        }
-        case null, default -> call(base, String.valueOf(method), list(args));
-      };
-    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
-      // Jinjava would take the first for a method that is not there and print nothing.
-      throw TemplateException.evaluation(method + ": " + e.getMessage());
-    }
-  }
-
-  @SuppressWarnings("unchecked")
-  private static @Nullable Object filter(Filter filter, Object[] args) {
-    return filter.filter(
-        args[0], (JinjavaInterpreter) args[1], (Object[]) args[2], (Map<String, Object>) args[3]);
-  }
-
-  @Override
-  public Class<?> getCommonPropertyType(ELContext context, @Nullable Object base) {
-    return Object.class;
-  }
-
-  @Override
-  public Class<?> getType(ELContext context, @Nullable Object base, @Nullable Object name) {
-    return Object.class;
-  }
-
-  @Override
-  public boolean isReadOnly(ELContext context, @Nullable Object base, @Nullable Object name) {
-    return true;
-  }
-
-  @Override
-  public void setValue(
-      ELContext context, @Nullable Object base, @Nullable Object name, @Nullable Object value) {
-    throw TemplateException.evaluation("values have no setters");
-  }
-
-  @Override
-  public Iterator<FeatureDescriptor> getFeatureDescriptors(
-      ELContext context, @Nullable Object base) {
-    return Collections.emptyIterator();
   }
 }

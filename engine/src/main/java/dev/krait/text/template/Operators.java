@@ -1,48 +1,50 @@
 package dev.krait.text.template;
 
-import com.hubspot.jinjava.el.ext.AdditionOperator;
-import com.hubspot.jinjava.el.ext.OrOperator;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.DoubleBinaryOperator;
 import java.util.function.LongBinaryOperator;
+import java.util.function.UnaryOperator;
 import jinjava.de.odysseus.el.tree.impl.ast.AstBinary;
+import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 import org.jspecify.annotations.Nullable;
 
 /// Python's binary operators in place of those of the expression language, which convert anything
 /// to anything: there `'5' == 5`, and a text plus an undefined value ends in `null`.
 final class Operators {
-  static final AstBinary.Operator CONCAT = strict(Operators::concat);
-  static final AstBinary.Operator IN = strict((item, list) -> Values.contains(list, item));
-  static final AstBinary.Operator NOT_IN = strict((item, list) -> !Values.contains(list, item));
-  static final AstBinary.Operator POWER = strict(Operators::power);
-  static final AstBinary.Operator FLOOR =
-      strict((a, b) -> number("//", a, b, Math::floorDiv, (x, y) -> Math.floor(x / y)));
+  static final AstUnary.Operator MINUS =
+      sign(number -> number("-", 0L, number, Math::subtractExact, (a, b) -> -b));
+  static final AstUnary.Operator PLUS =
+      sign(number -> number("+", 0L, number, Math::addExact, (a, b) -> b));
 
-  private static final Map<AstBinary.Operator, AstBinary.Operator> PYTHON =
+  private static final Map<String, AstBinary.Operator> BINARY =
       Map.ofEntries(
-          Map.entry(AdditionOperator.OP, strict(Operators::add)),
-          Map.entry(AstBinary.SUB, arithmetic("-", Math::subtractExact, (a, b) -> a - b)),
-          Map.entry(AstBinary.MUL, strict(Operators::multiply)),
-          Map.entry(AstBinary.DIV, strict(Operators::divide)),
+          Map.entry("+", strict(Operators::add)),
+          Map.entry("-", arithmetic("-", Math::subtractExact, (a, b) -> a - b)),
+          Map.entry("~", strict(Operators::concat)),
+          Map.entry("*", strict(Operators::multiply)),
+          Map.entry("/", strict(Operators::divide)),
+          Map.entry("//", arithmetic("//", Math::floorDiv, (a, b) -> Math.floor(a / b))),
+          Map.entry("%", strict(Operators::modulo)),
+          Map.entry("**", strict(Operators::power)),
+          Map.entry("==", strict(Values::equal)),
+          Map.entry("!=", strict((a, b) -> !Values.equal(a, b))),
+          Map.entry("<", strict((a, b) -> Values.compare(a, b) < 0)),
+          Map.entry("<=", strict((a, b) -> Values.compare(a, b) <= 0)),
+          Map.entry(">", strict((a, b) -> Values.compare(a, b) > 0)),
+          Map.entry(">=", strict((a, b) -> Values.compare(a, b) >= 0)),
+          Map.entry("in", strict((item, list) -> Values.contains(list, item))),
+          Map.entry("not in", strict((item, list) -> !Values.contains(list, item))),
           Map.entry(
-              AstBinary.MOD, arithmetic("%", Math::floorMod, (a, b) -> a - Math.floor(a / b) * b)),
-          Map.entry(AstBinary.EQ, strict(Values::equal)),
-          Map.entry(AstBinary.NE, strict((a, b) -> !Values.equal(a, b))),
-          Map.entry(AstBinary.LT, strict((a, b) -> Values.compare(a, b) < 0)),
-          Map.entry(AstBinary.LE, strict((a, b) -> Values.compare(a, b) <= 0)),
-          Map.entry(AstBinary.GT, strict((a, b) -> Values.compare(a, b) > 0)),
-          Map.entry(AstBinary.GE, strict((a, b) -> Values.compare(a, b) >= 0)),
-          Map.entry(
-              AstBinary.AND,
+              "and",
               (bindings, context, left, right) -> {
                 Object value = left.eval(bindings, context);
                 return Values.truth(value) ? right.eval(bindings, context) : value;
               }),
           Map.entry(
-              OrOperator.OP,
+              "or",
               (bindings, context, left, right) -> {
                 Object value = left.eval(bindings, context);
                 return Values.truth(value) ? value : right.eval(bindings, context);
@@ -55,9 +57,13 @@ final class Operators {
     Object apply(@Nullable Object left, @Nullable Object right);
   }
 
-  /// Python's operator for one of the expression language.
-  static AstBinary.Operator python(AstBinary.Operator operator) {
-    return PYTHON.getOrDefault(operator, operator);
+  /// The operator of a sign.
+  static AstBinary.Operator of(String sign) {
+    return Objects.requireNonNull(BINARY.get(sign));
+  }
+
+  private static AstUnary.Operator sign(UnaryOperator<@Nullable Object> operation) {
+    return (bindings, context, node) -> operation.apply(node.eval(bindings, context));
   }
 
   private static AstBinary.Operator strict(Operation operation) {
@@ -101,25 +107,19 @@ final class Operators {
         : (Object) floats.applyAsDouble(Values.number(a), Values.number(b));
   }
 
-  private static Object add(@Nullable Object a, @Nullable Object b) {
+  static Object add(@Nullable Object a, @Nullable Object b) {
     if (a instanceof String && b instanceof String) {
       return concat(a, b);
     }
-    if (a instanceof Collection<?> left && b instanceof Collection<?> right) {
+    if (a instanceof List<?> left
+        && b instanceof List<?> right
+        && left instanceof Tuple == right instanceof Tuple) {
       Budget.current().work((long) left.size() + right.size());
       List<Object> sum = new ArrayList<>(left);
       sum.addAll(right);
-      return left instanceof Tuple && right instanceof Tuple ? new Tuple(sum) : sum;
+      return left instanceof Tuple ? new Tuple(sum) : sum;
     }
     return number("+", a, b, Math::addExact, Double::sum);
-  }
-
-  static Object sum(List<@Nullable Object> items) {
-    Object sum = 0L;
-    for (Object item : items) {
-      sum = number("+", sum, item, Math::addExact, Double::sum);
-    }
-    return sum;
   }
 
   static String concat(@Nullable Object a, @Nullable Object b) {
@@ -130,14 +130,32 @@ final class Operators {
   }
 
   private static Object multiply(@Nullable Object a, @Nullable Object b) {
-    if (a instanceof String text && Values.isInteger(b)) {
-      long times = Math.clamp(Values.integer(b), 0, Integer.MAX_VALUE);
+    if (Values.isInteger(a) && (b instanceof String || b instanceof List)) {
+      return multiply(b, a);
+    }
+    if (!Values.isInteger(b)) {
+      return number("*", a, b, Math::multiplyExact, (x, y) -> x * y);
+    }
+    long times = Math.clamp(Values.integer(b), 0, Integer.MAX_VALUE);
+    if (a instanceof String text) {
       Budget.current().text(text.length() * times);
       return text.repeat((int) times);
     }
-    return a instanceof Long && b instanceof String
-        ? multiply(b, a)
-        : number("*", a, b, Math::multiplyExact, (x, y) -> x * y);
+    if (a instanceof List<?> list) {
+      Budget.current().work(list.size() * times);
+      List<@Nullable Object> repeated = new ArrayList<>();
+      for (long i = list.isEmpty() ? times : 0; i < times; i++) {
+        repeated.addAll(list);
+      }
+      return list instanceof Tuple ? new Tuple(repeated) : repeated;
+    }
+    return number("*", a, b, Math::multiplyExact, (x, y) -> x * y);
+  }
+
+  private static Object modulo(@Nullable Object a, @Nullable Object b) {
+    return a instanceof String text
+        ? PythonFormat.percent(text, b)
+        : number("%", a, b, Math::floorMod, (x, y) -> x - Math.floor(x / y) * y);
   }
 
   private static Object divide(@Nullable Object a, @Nullable Object b) {

@@ -7,6 +7,7 @@ import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.interpret.TemplateError;
 import java.time.Clock;
+import java.util.function.Function;
 import jinjava.de.odysseus.el.tree.TreeBuilderException;
 import jinjava.javax.el.ELContext;
 import jinjava.javax.el.ExpressionFactory;
@@ -15,14 +16,26 @@ import org.jspecify.annotations.Nullable;
 /// One rendering: Jinjava's interpreter with a budget, a clock, Python's way to print, and
 /// expressions whose failure ends the rendering, where Jinjava notes it and goes on.
 final class PromptInterpreter extends JinjavaInterpreter {
-  private final Budget budget = new Budget();
+  /// What a context holds for an undefined value; a null would uncover the variable beneath.
+  private enum Undefined {
+    UNDEFINED
+  }
+
+  private final Jinjava jinjava;
+  private final Budget budget;
   private final Clock clock;
   private final ExpressionFactory expressions;
   private final ELContext values = new JinjavaELContext(this, new JinjavaInterpreterResolver(this));
   private String expression = "";
 
   PromptInterpreter(Jinjava jinjava, Context context, Clock clock) {
+    this(jinjava, context, clock, new Budget());
+  }
+
+  private PromptInterpreter(Jinjava jinjava, Context context, Clock clock, Budget budget) {
     super(jinjava, context, jinjava.getGlobalConfig());
+    this.jinjava = jinjava;
+    this.budget = budget;
     this.clock = clock;
     this.expressions = jinjava.getExpressionFactory();
   }
@@ -47,6 +60,34 @@ final class PromptInterpreter extends JinjavaInterpreter {
   /// The expression evaluated last, shortened for a message.
   String expression() {
     return expression.length() <= 80 ? expression : expression.substring(0, 80) + "...";
+  }
+
+  /// Renders in a new scope within another, such as the one where a macro is defined.
+  String within(Context scope, Function<PromptInterpreter, String> work) {
+    budget.call();
+    PromptInterpreter inside = new PromptInterpreter(jinjava, new Context(scope), clock, budget);
+    try (var _ = closeablePushCurrent(inside).get()) {
+      String text = work.apply(inside);
+      budget.endCall();
+      return text;
+    }
+  }
+
+  void assign(String name, @Nullable Object value) {
+    getContext().put(name, value == null ? Undefined.UNDEFINED : value);
+  }
+
+  @Nullable Object variable(String name) {
+    return defined(getContext().get(name));
+  }
+
+  static @Nullable Object defined(@Nullable Object value) {
+    return value == Undefined.UNDEFINED ? null : value;
+  }
+
+  @Nullable Object evaluate(String text) {
+    budget.expression(text.length());
+    return resolveELExpression(text.strip(), getLineNumber());
   }
 
   @Override

@@ -8,7 +8,6 @@ import com.hubspot.jinjava.el.JinjavaProcessors;
 import com.hubspot.jinjava.el.TruthyTypeConverter;
 import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.OutputTooBigException;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.tree.ExpressionNode;
 import com.hubspot.jinjava.tree.Node;
 import com.hubspot.jinjava.tree.TagNode;
@@ -16,7 +15,6 @@ import com.hubspot.jinjava.tree.parse.ExpressionToken;
 import java.time.Clock;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jinjava.de.odysseus.el.ExpressionFactoryImpl;
 import jinjava.de.odysseus.el.misc.TypeConverter;
@@ -24,6 +22,7 @@ import jinjava.de.odysseus.el.tree.TreeBuilderException;
 import jinjava.de.odysseus.el.tree.TreeStore;
 import jinjava.de.odysseus.el.tree.impl.Cache;
 import jinjava.de.odysseus.el.tree.impl.Parser;
+import jinjava.javax.el.CompositeELResolver;
 import jinjava.javax.el.ExpressionFactory;
 import org.jspecify.annotations.Nullable;
 
@@ -58,6 +57,7 @@ public final class PromptTemplate {
     Map<String, Object> bindings = new HashMap<>();
     bindings.put("none", None.NONE);
     bindings.put("None", None.NONE);
+    bindings.putAll(Methods.FUNCTIONS);
     return guarded(() -> {
       variables.forEach((name, value) -> bindings.put(name, Values.of(value)));
       return render(interpreter(bindings));
@@ -120,7 +120,7 @@ public final class PromptTemplate {
                 : TemplateException.evaluation(String.valueOf(thrown.getMessage())));
   }
 
-  /// Jinjava with our parser, filters, tests and tags.
+  /// Jinjava with our parser, tags.
   private static final class Engine extends Jinjava {
     private final TreeStore expressions =
         new TreeStore(new ExpressionBuilder(), new Cache(CACHED_EXPRESSIONS));
@@ -129,8 +129,6 @@ public final class PromptTemplate {
 
     Engine() {
       super(config());
-      Filters.all().forEach(this::registerFilter);
-      Tests.all().forEach(this::registerExpTest);
       Tags.all().forEach(this::registerTag);
     }
 
@@ -150,18 +148,9 @@ public final class PromptTemplate {
     private static JinjavaConfig config() {
       return JinjavaConfig.newBuilder()
           .withMaxOutputSize(Budget.TEXT_CHARS)
-          .withEnableRecursiveMacroCalls(true)
-          .withMaxMacroRecursionDepth(Budget.MACRO_DEPTH)
           .withNestedInterpretationEnabled(false)
           .withKeepTrailingNewline(true)
-          .withElResolver(new Methods())
-          .withDisabled(
-              Map.of(
-                  Context.Library.FUNCTION,
-                  new Context()
-                      .getAllFunctions().stream()
-                          .map(ELFunctionDefinition::getName)
-                          .collect(Collectors.toSet())))
+          .withElResolver(new CompositeELResolver()) // empty: nothing is reached by reflection
           .withLegacyOverrides(
               LegacyOverrides.newBuilder()
                   .withParseWhitespaceControlStrictly(true)

@@ -1,91 +1,74 @@
 package dev.krait.text.template;
 
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
-import com.hubspot.jinjava.lib.tag.SetTag;
 import com.hubspot.jinjava.lib.tag.Tag;
 import com.hubspot.jinjava.tree.Node;
 import com.hubspot.jinjava.tree.TagNode;
-import com.hubspot.jinjava.tree.parse.TagToken;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// The tags whose Jinjava version differs from Jinja2: loops with a condition, an else and a scope
-/// for each pass, blocks that end at a break, and assignments of tuples.
+/// The tags, their expressions, and how their bodies are rendered: blocks end at a break of the
+/// loop around them.
 final class Tags {
-  private static final Set<String> KNOWN =
-      Set.of("if", "elif", "else", "for", "set", "macro", "break", "continue", "generation", "do");
+  /// Holds the text of a block while its filters are applied.
+  private static final String BODY = "____body____";
+
+  private static final Pattern NAME = Pattern.compile("[A-Za-z_]\\w*(\\.[A-Za-z_]\\w*)?");
+
+  private static final List<Tag> ALL =
+      List.of(
+          new ForTag(),
+          new SetTag(),
+          new If(),
+          new Block("macro", Tags::define),
+          new Block("call", Tags::call),
+          new Block("filter", (node, in) -> filtered(node, filtered("|" + node.getHelpers()), in)),
+          new Block("with", Tags::with),
+          // Marks what the model wrote, for training; prints its body.
+          new Block("generation", (node, in) -> render(node.getChildren(), in)),
+          new Skip("break"),
+          new Skip("continue"));
 
   private Tags() {}
 
   static List<Tag> all() {
-    return List.of(
-        new For(),
-        new If(),
-        new Assign(),
-        new Generation(),
-        new Skip("break"),
-        new Skip("continue"));
+    return ALL;
   }
 
   static boolean isKnown(String name) {
-    return KNOWN.contains(name);
+    return Set.of("elif", "else", "do").contains(name)
+        || ALL.stream().anyMatch(tag -> tag.getName().equals(name));
   }
 
   /// The expressions of a tag.
   static List<String> expressions(TagNode node) {
-    String helpers = node.getHelpers().strip();
+    String helpers = node.getHelpers();
     return switch (node.getName()) {
       case "if", "elif", "do" -> List.of(helpers);
-      case "set" -> {
-        int assigned = helpers.indexOf('=');
-        yield assigned < 0 ? List.of() : List.of("[" + helpers.substring(assigned + 1) + "]");
+      case "set" -> SetTag.expressions(helpers);
+      case "for" -> ForTag.expressions(helpers);
+      case "macro" -> Macro.Signature.of(helpers).defaults();
+      case "call" -> {
+        CallClause clause = CallClause.of(helpers);
+        List<String> expressions = new ArrayList<>(clause.signature().defaults());
+        expressions.add(clause.expression());
+        yield expressions;
       }
-      case "for" -> {
-        ForClause clause = ForClause.of(helpers);
-        yield clause.condition() == null
-            ? List.of(clause.list())
-            : List.of(clause.list(), clause.condition());
-      }
+      case "filter" -> List.of(filtered("|" + helpers));
+      case "with" -> List.of("dict(" + helpers + ")");
       default -> List.of();
     };
   }
 
-  /// `a, b in list if condition`.
-  private record ForClause(List<String> names, String list, @Nullable String condition) {
-    private static final Pattern FORM =
-        Pattern.compile("\\(?([\\w\\s,]+?)\\)?\\s+in\\s+(.+)", Pattern.DOTALL);
-
-    static ForClause of(String helpers) {
-      Matcher form = FORM.matcher(helpers);
-      if (!form.matches()) {
-        throw TemplateException.syntax("for " + helpers + " (expected: name in list)");
-      }
-      String list = form.group(2);
-      int condition = ExpressionText.find(list, "if");
-      String tail = condition < 0 ? list : list.substring(condition + 2);
-      if (ExpressionText.find(tail, "recursive") >= 0) {
-        throw TemplateException.syntax("a recursive loop is not supported");
-      }
-      return new ForClause(
-          List.of(form.group(1).strip().split("\\s*,\\s*")),
-          condition < 0 ? list : list.substring(0, condition),
-          condition < 0 ? null : tail);
-    }
-  }
-
-  private static @Nullable Object evaluate(
-      String expression, TagNode node, JinjavaInterpreter interpreter) {
-    Budget.current().expression(expression.length());
-    return interpreter.resolveELExpression(expression.strip(), node.getLineNumber());
-  }
-
   /// Renders nodes until a break or continue of the loop around them.
-  private static String render(List<Node> nodes, JinjavaInterpreter interpreter) {
-    Loop loop = interpreter.getContext().get("loop") instanceof Loop around ? around : null;
+  static String render(List<Node> nodes, PromptInterpreter interpreter) {
+    Loop loop = interpreter.variable("loop") instanceof Loop around ? around : null;
     StringBuilder out = new StringBuilder();
     for (Node node : nodes) {
       out.append(node.render(interpreter).getValue());
@@ -97,66 +80,109 @@ final class Tags {
     return out.toString();
   }
 
-  private static boolean isTag(Node node, String name) {
+  static boolean isTag(Node node, String name) {
     return node instanceof TagNode tag && tag.getName().equals(name);
   }
 
-  private static final class For implements Tag {
+  /// The names of `a, b` or `(a, b)`, with dots for attributes of namespaces.
+  static List<String> names(String targets) {
+    String list = targets.strip();
+    if (list.startsWith("(") && list.endsWith(")")) {
+      list = list.substring(1, list.length() - 1);
+    }
+    List<String> names = ExpressionText.split(list).stream().map(String::strip).toList();
+    if (names.isEmpty() || !names.stream().allMatch(name -> NAME.matcher(name).matches())) {
+      throw TemplateException.syntax("assignment to " + targets + " (expected: names)");
+    }
+    return names;
+  }
+
+  static List<@Nullable Object> unpack(List<String> names, @Nullable Object value) {
+    List<@Nullable Object> parts = Values.items(value);
+    if (parts.size() != names.size()) {
+      throw TemplateException.evaluation("cannot unpack " + parts.size() + " values into " + names);
+    }
+    return parts;
+  }
+
+  /// The expression that applies filters, `|` and what follows, to the body of a block.
+  static String filtered(String filters) {
+    return BODY + filters;
+  }
+
+  /// The body of a block after such an expression, if there is one.
+  static String filtered(TagNode node, @Nullable String expression, PromptInterpreter interpreter) {
+    try (var _ = interpreter.enterScope()) {
+      String body = render(node.getChildren(), interpreter);
+      interpreter.assign(BODY, body);
+      return expression == null ? body : interpreter.getAsString(interpreter.evaluate(expression));
+    }
+  }
+
+  private static String define(TagNode node, PromptInterpreter interpreter) {
+    Macro.Signature signature = Macro.Signature.of(node.getHelpers());
+    Macro macro = new Macro(signature, node.getChildren(), interpreter.getContext());
+    interpreter.assign(signature.name(), macro);
+    return "";
+  }
+
+  /// `(a, b) macro(x)`: the call with one more argument, and the signature of the body.
+  private record CallClause(Macro.Signature signature, String expression) {
+    private static final Pattern FORM =
+        Pattern.compile("(\\([^()]*\\))?\\s*+(\\w.*)\\)", Pattern.DOTALL);
+
+    static CallClause of(String helpers) {
+      Matcher form = FORM.matcher(helpers.strip());
+      if (!form.matches()) {
+        throw TemplateException.syntax("call " + helpers + " (expected: a macro with arguments)");
+      }
+      String call = form.group(2).strip();
+      String comma = call.endsWith("(") || call.endsWith(",") ? "" : ", ";
+      String parameters = form.group(1) == null ? "()" : form.group(1);
+      return new CallClause(
+          Macro.Signature.of(Macro.CALLER + parameters),
+          call + comma + Macro.CALLER + "=" + BODY + ")");
+    }
+  }
+
+  private static String call(TagNode node, PromptInterpreter interpreter) {
+    CallClause clause = CallClause.of(node.getHelpers());
+    Macro caller = new Macro(clause.signature(), node.getChildren(), interpreter.getContext());
+    try (var _ = interpreter.enterScope()) {
+      interpreter.assign(BODY, caller);
+      return interpreter.getAsString(interpreter.evaluate(clause.expression()));
+    }
+  }
+
+  private static String with(TagNode node, PromptInterpreter interpreter) {
+    Object values = interpreter.evaluate("dict(" + node.getHelpers() + ")");
+    try (var _ = interpreter.enterScope()) {
+      if (values instanceof Map<?, ?> map) {
+        map.forEach((name, value) -> interpreter.assign(String.valueOf(name), value));
+      }
+      return render(node.getChildren(), interpreter);
+    }
+  }
+
+  private static final class Block implements Tag {
     private static final long serialVersionUID = 1L;
+
+    private final String name;
+    private final transient BiFunction<TagNode, PromptInterpreter, String> work;
+
+    Block(String name, BiFunction<TagNode, PromptInterpreter, String> work) {
+      this.name = name;
+      this.work = work;
+    }
 
     @Override
     public String getName() {
-      return "for";
+      return name;
     }
 
     @Override
     public String interpret(TagNode node, JinjavaInterpreter interpreter) {
-      ForClause clause = ForClause.of(node.getHelpers().strip());
-      List<@Nullable Object> items = Values.items(evaluate(clause.list(), node, interpreter));
-      String condition = clause.condition();
-      if (condition != null) {
-        items.removeIf(item -> {
-          try (var _ = interpreter.enterScope()) {
-            assign(clause.names(), item, interpreter);
-            return !Values.truth(evaluate(condition, node, interpreter));
-          }
-        });
-      }
-      List<Node> children = node.getChildren();
-      int split = children.stream().map(child -> isTag(child, "else")).toList().indexOf(true);
-      List<Node> body = split < 0 ? children : children.subList(0, split);
-      if (items.isEmpty()) {
-        return split < 0 ? "" : render(children.subList(split + 1, children.size()), interpreter);
-      }
-      Loop loop = new Loop(items, interpreter.getContext().get("loop"));
-      StringBuilder out = new StringBuilder();
-      while (loop.next()) {
-        Budget.current().expression(0);
-        try (var _ = interpreter.enterScope()) {
-          interpreter.getContext().put("loop", loop);
-          assign(clause.names(), loop.item(), interpreter);
-          out.append(render(body, interpreter));
-        }
-      }
-      Budget.current().text(out.length());
-      return out.toString();
-    }
-
-    private static void assign(
-        List<String> names, @Nullable Object item, JinjavaInterpreter interpreter) {
-      List<@Nullable Object> parts = new ArrayList<>();
-      if (names.size() == 1) {
-        parts.add(item);
-      } else {
-        parts.addAll(Values.items(item));
-      }
-      if (parts.size() != names.size()) {
-        throw TemplateException.evaluation(
-            "cannot unpack " + parts.size() + " values into " + names);
-      }
-      for (int i = 0; i < names.size(); i++) {
-        interpreter.getContext().put(names.get(i), parts.get(i));
-      }
+      return work.apply(node, (PromptInterpreter) interpreter);
     }
   }
 
@@ -170,7 +196,8 @@ final class Tags {
 
     @Override
     public String interpret(TagNode node, JinjavaInterpreter interpreter) {
-      boolean holds = Values.truth(evaluate(node.getHelpers(), node, interpreter));
+      PromptInterpreter prompt = (PromptInterpreter) interpreter;
+      boolean holds = Values.truth(prompt.evaluate(node.getHelpers()));
       List<Node> taken = new ArrayList<>();
       for (Node child : node.getChildren()) {
         if (isTag(child, "elif") || isTag(child, "else")) {
@@ -178,49 +205,12 @@ final class Tags {
             break;
           }
           TagNode branch = (TagNode) child;
-          holds =
-              isTag(child, "else")
-                  || Values.truth(evaluate(branch.getHelpers(), branch, interpreter));
+          holds = isTag(child, "else") || Values.truth(prompt.evaluate(branch.getHelpers()));
         } else if (holds) {
           taken.add(child);
         }
       }
-      return render(taken, interpreter);
-    }
-  }
-
-  private static final class Assign extends SetTag {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    public void executeSet(
-        TagToken token,
-        JinjavaInterpreter interpreter,
-        String[] names,
-        @Nullable List<?> values,
-        boolean override) {
-      List<?> assigned = values;
-      if (values != null && names.length == 1 && values.size() > 1) {
-        assigned = List.of(new Tuple(values));
-      } else if (values != null && names.length > 1 && values.size() == 1) {
-        assigned = Values.items(values.getFirst());
-      }
-      super.executeSet(token, interpreter, names, assigned, override);
-    }
-  }
-
-  /// Marks what the model wrote, for training; prints its body.
-  private static final class Generation implements Tag {
-    private static final long serialVersionUID = 1L;
-
-    @Override
-    public String getName() {
-      return "generation";
-    }
-
-    @Override
-    public String interpret(TagNode node, JinjavaInterpreter interpreter) {
-      return render(node.getChildren(), interpreter);
+      return render(taken, prompt);
     }
   }
 
@@ -245,7 +235,7 @@ final class Tags {
 
     @Override
     public String interpret(TagNode node, JinjavaInterpreter interpreter) {
-      if (!(interpreter.getContext().get("loop") instanceof Loop loop)) {
+      if (!(((PromptInterpreter) interpreter).variable("loop") instanceof Loop loop)) {
         throw TemplateException.evaluation(name + " outside of a loop");
       }
       loop.skip(name.equals("break"));

@@ -25,7 +25,8 @@ public final class TemplateException extends RuntimeException {
   }
 
   static TemplateException syntax(String message) {
-    return new TemplateException(Reason.SYNTAX, message);
+    String shown = message.length() <= 400 ? message : message.substring(0, 400) + "...";
+    return new TemplateException(Reason.SYNTAX, shown);
   }
 
   static TemplateException evaluation(String message) {

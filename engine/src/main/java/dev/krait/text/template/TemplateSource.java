@@ -10,7 +10,8 @@ import java.util.regex.Pattern;
 final class TemplateSource {
   private static final Pattern TAG = Pattern.compile("\\s*(\\w+)(.*)", Pattern.DOTALL);
   private static final Pattern END_RAW = Pattern.compile("\\{%[-+]?\\s*endraw\\s*[-+]?%\\}");
-  private static final Set<String> BLOCKS = Set.of("if", "for", "macro", "generation");
+  private static final Set<String> BLOCKS =
+      Set.of("if", "for", "macro", "generation", "call", "filter", "with");
 
   private final String source;
   private final StringBuilder out = new StringBuilder();
@@ -79,7 +80,7 @@ final class TemplateSource {
     String body = source.substring(start, signed ? close - 1 : close).strip();
     boolean raw = kind == '%' && body.equals("raw");
     if (kind != '#' && !raw && !body.equals("endraw")) {
-      out.append('{').append(kind).append(' ').append(body).append(' ');
+      out.append('{').append(kind).append(' ').append(ExpressionText.spaced(body)).append(' ');
       out.append(kind == '{' ? "}}" : "%}");
       if (kind == '%') {
         nest(body);
@@ -129,8 +130,6 @@ final class TemplateSource {
         quote = c;
       } else if (c == end && source.charAt(i + 1) == '}' && braces == 0) {
         return i;
-      } else if (c == '}' && end == '}' && source.charAt(i + 1) == '}') {
-        throw TemplateException.syntax("a nested dict ends with '}}' (expected: '} }')");
       } else if (c == '{' || c == '}') {
         braces += c == '{' ? 1 : -1;
       }
@@ -144,7 +143,7 @@ final class TemplateSource {
       throw TemplateException.syntax("a tag without a name: " + body);
     }
     String name = tag.group(1);
-    if (BLOCKS.contains(name) || (name.equals("set") && !tag.group(2).contains("="))) {
+    if (BLOCKS.contains(name) || (name.equals("set") && !SetTag.isAssignment(tag.group(2)))) {
       if (++depth > Budget.BLOCK_DEPTH) {
         throw TemplateException.limit("block depth", depth, Budget.BLOCK_DEPTH);
       }

@@ -1,11 +1,9 @@
 package dev.krait.text.template;
 
-import com.hubspot.jinjava.interpret.JinjavaInterpreter;
-import com.hubspot.jinjava.lib.exptest.ExpTest;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The tests after `is`, which replace those of Jinjava: they tell None from undefined.
@@ -32,9 +30,17 @@ final class Tests {
           Map.entry("equalto", Values::equal),
           Map.entry("eq", Values::equal),
           Map.entry("==", Values::equal),
+          Map.entry("sameas", Tests::same),
+          Map.entry("callable", (value, arg) -> value == null || value instanceof Invocable),
           Map.entry("lt", (a, b) -> Values.compare(a, b) < 0),
           Map.entry("le", (a, b) -> Values.compare(a, b) <= 0),
           Map.entry("gt", (a, b) -> Values.compare(a, b) > 0),
+          Map.entry("lessthan", (a, b) -> Values.compare(a, b) < 0),
+          Map.entry("greaterthan", (a, b) -> Values.compare(a, b) > 0),
+          Map.entry("<", (a, b) -> Values.compare(a, b) < 0),
+          Map.entry("<=", (a, b) -> Values.compare(a, b) <= 0),
+          Map.entry(">", (a, b) -> Values.compare(a, b) > 0),
+          Map.entry(">=", (a, b) -> Values.compare(a, b) >= 0),
           Map.entry("ge", (a, b) -> Values.compare(a, b) >= 0),
           Map.entry("ne", (a, b) -> !Values.equal(a, b)),
           Map.entry("!=", (a, b) -> !Values.equal(a, b)));
@@ -50,12 +56,6 @@ final class Tests {
     return BODIES.containsKey(name);
   }
 
-  static List<ExpTest> all() {
-    List<ExpTest> tests = new ArrayList<>();
-    BODIES.keySet().forEach(name -> tests.add(new Named(name)));
-    return tests;
-  }
-
   static boolean passes(String name, @Nullable Object value, List<@Nullable Object> args) {
     Budget.current().work(1);
     Body body = BODIES.get(name);
@@ -65,20 +65,16 @@ final class Tests {
     return body.test(value, args.isEmpty() ? null : args.getFirst());
   }
 
-  private static boolean isIterable(@Nullable Object value) {
-    return value instanceof Collection || value instanceof Map || value instanceof String;
+  /// Python's `is`, for the values where it says the same of any two equal ones.
+  private static boolean same(@Nullable Object a, @Nullable Object b) {
+    if (a == None.NONE || b == None.NONE || a instanceof Boolean || b instanceof Boolean) {
+      return Objects.equals(a, b);
+    }
+    throw TemplateException.evaluation(
+        Values.type(a) + " is sameas " + Values.type(b) + " (expected: a bool or None)");
   }
 
-  private record Named(String name) implements ExpTest {
-    @Override
-    public String getName() {
-      return name;
-    }
-
-    @Override
-    public boolean evaluate(
-        @Nullable Object value, JinjavaInterpreter interpreter, Object... args) {
-      return passes(name, value, Methods.list(args));
-    }
+  private static boolean isIterable(@Nullable Object value) {
+    return value instanceof Collection || value instanceof Map || value instanceof String;
   }
 }

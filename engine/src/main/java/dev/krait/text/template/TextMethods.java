@@ -1,43 +1,68 @@
 package dev.krait.text.template;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// The methods of Python's `str` that chat templates call.
 final class TextMethods {
+  private static final Set<String> WITHOUT_ARGUMENT =
+      Set.of(
+          "splitlines",
+          "upper",
+          "lower",
+          "capitalize",
+          "title",
+          "isdigit",
+          "isalpha",
+          "isalnum",
+          "isspace");
+  private static final Set<String> WITH_ARGUMENT =
+      Set.of(
+          "strip",
+          "lstrip",
+          "rstrip",
+          "startswith",
+          "endswith",
+          "join",
+          "find",
+          "rfind",
+          "count",
+          "removeprefix",
+          "removesuffix",
+          "partition");
+  private static final Set<String> WITH_ARGUMENTS = Set.of("split", "rsplit", "replace", "format");
+
   private TextMethods() {}
+
+  static boolean has(String method) {
+    return WITHOUT_ARGUMENT.contains(method)
+        || WITH_ARGUMENT.contains(method)
+        || WITH_ARGUMENTS.contains(method);
+  }
+
+  /// How many arguments a method takes at most.
+  static int arity(String method) {
+    return method.equals("replace")
+        ? 3
+        : WITHOUT_ARGUMENT.contains(method) ? 0 : WITH_ARGUMENT.contains(method) ? 1 : 2;
+  }
 
   static boolean isSpace(int c) {
     return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
   }
 
-  static Object call(String text, String method, List<@Nullable Object> args) {
+  static Object call(String text, String method, Args args) {
     Budget.current().text(text.length());
     return switch (method) {
       case "strip" -> strip(text, characters(args), true, true);
       case "lstrip" -> strip(text, characters(args), true, false);
       case "rstrip" -> strip(text, characters(args), false, true);
-      case "startswith" -> anyOf(args).stream().anyMatch(part -> text.startsWith(part));
-      case "endswith" -> anyOf(args).stream().anyMatch(part -> text.endsWith(part));
-      case "split" -> split(text, args, false);
-      case "rsplit" -> split(text, args, true);
-      case "splitlines" -> new ArrayList<Object>(text.lines().toList());
-      case "replace" -> replace(text, args);
-      case "join" -> join(text, Values.items(args.getFirst()));
-      case "find" -> (long) searched(text, args).indexOf(Values.text(args.getFirst()));
-      case "rfind" -> (long) searched(text, args).lastIndexOf(Values.text(args.getFirst()));
-      case "count" -> split(text, args, false).size() - 1L;
-      case "removeprefix" -> {
-        String prefix = Values.text(args.getFirst());
-        yield text.startsWith(prefix) ? text.substring(prefix.length()) : text;
-      }
-      case "removesuffix" -> {
-        String suffix = Values.text(args.getFirst());
-        yield text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
-      }
+      case "splitlines" -> Values.items(text.lines().toList());
       case "upper" -> text.toUpperCase(Locale.ROOT);
       case "lower" -> text.toLowerCase(Locale.ROOT);
       case "capitalize" -> capitalize(text);
@@ -46,9 +71,51 @@ final class TextMethods {
       case "isalpha" -> all(text, Character::isLetter);
       case "isalnum" -> all(text, Character::isLetterOrDigit);
       case "isspace" -> all(text, TextMethods::isSpace);
-      case ExpressionText.REVERSED -> new StringBuilder(text).reverse().toString();
-      default -> throw TemplateException.evaluation("a str has no method " + method + " here");
+      case "split" -> split(text, args, false);
+      case "rsplit" -> split(text, args, true);
+      case "replace" -> replace(text, args);
+      case "join" -> join(text, Values.items(args.first(method)));
+      default -> search(text, method, args.first(method));
     };
+  }
+
+  /// The methods that look for another text.
+  private static Object search(String text, String method, @Nullable Object argument) {
+    if (method.equals("startswith") || method.equals("endswith")) {
+      List<?> parts = argument instanceof Tuple tuple ? tuple : List.of(Values.text(argument));
+      return parts.stream()
+          .map(Values::text)
+          .anyMatch(
+              part -> method.equals("endswith") ? text.endsWith(part) : text.startsWith(part));
+    }
+    String part = Values.text(argument);
+    Budget.current().search(text, part);
+    return switch (method) {
+      case "find" -> characters(text, text.indexOf(part));
+      case "rfind" -> characters(text, text.lastIndexOf(part));
+      case "count" ->
+          part.isEmpty() ? 1L + text.codePointCount(0, text.length()) : count(text, part);
+      case "removeprefix" -> text.startsWith(part) ? text.substring(part.length()) : text;
+      case "removesuffix" ->
+          text.endsWith(part) ? text.substring(0, text.length() - part.length()) : text;
+      default -> partition(text, part);
+    };
+  }
+
+  /// A position in characters of Unicode.
+  private static long characters(String text, int index) {
+    return index < 0 ? index : text.codePointCount(0, index);
+  }
+
+  private static Tuple partition(String text, String part) {
+    if (part.isEmpty()) {
+      throw TemplateException.evaluation("an empty separator");
+    }
+    int at = text.indexOf(part);
+    return new Tuple(
+        at < 0
+            ? List.of(text, "", "")
+            : List.of(text.substring(0, at), part, text.substring(at + part.length())));
   }
 
   /// Strips white space, or the characters of a set that is not empty.
@@ -68,19 +135,9 @@ final class TextMethods {
     return set.isEmpty() ? isSpace(c) : set.indexOf(c) >= 0;
   }
 
-  private static String characters(List<@Nullable Object> args) {
-    return args.isEmpty() || args.getFirst() == None.NONE ? "" : Values.text(args.getFirst());
-  }
-
-  private static List<String> anyOf(List<@Nullable Object> args) {
-    return args.getFirst() instanceof List<?> list
-        ? list.stream().map(Values::text).toList()
-        : List.of(Values.text(args.getFirst()));
-  }
-
-  private static String searched(String text, List<@Nullable Object> args) {
-    Budget.current().search(text, Values.text(args.getFirst()));
-    return text;
+  private static String characters(Args args) {
+    Object set = args.has(0, "") ? args.get(0, "") : None.NONE;
+    return set == None.NONE ? "" : Values.text(set);
   }
 
   private static boolean all(String text, IntPredicate test) {
@@ -104,19 +161,34 @@ final class TextMethods {
     return out.toString();
   }
 
-  private static String replace(String text, List<@Nullable Object> args) {
-    if (args.size() != 2) {
-      throw TemplateException.evaluation("replace takes two texts here");
+  private static String replace(String text, Args args) {
+    if (args.positional().size() < 2) {
+      throw TemplateException.evaluation("replace takes two texts");
     }
-    String part = Values.text(args.get(0));
-    String with = Values.text(args.get(1));
+    String part = Values.text(args.get(0, ""));
+    String with = Values.text(args.get(1, ""));
+    long limit = args.integer(2, "", -1);
     Budget budget = Budget.current();
     budget.search(text, part);
     if (with.length() > part.length()) {
       long found = part.isEmpty() ? text.length() + 1L : count(text, part);
       budget.text(text.length() + found * (with.length() - part.length()));
     }
-    return text.replace(part, with);
+    if (limit < 0) {
+      return text.replace(part, with);
+    }
+    if (part.isEmpty()) {
+      throw TemplateException.evaluation("replace of an empty text with a count");
+    }
+    StringBuilder out = new StringBuilder();
+    int from = 0;
+    int next = text.indexOf(part);
+    for (long left = limit; next >= 0 && left > 0; left--) {
+      out.append(text, from, next).append(with);
+      from = next + part.length();
+      next = text.indexOf(part, from);
+    }
+    return out.append(text, from, text.length()).toString();
   }
 
   private static long count(String text, String part) {
@@ -140,33 +212,63 @@ final class TextMethods {
   }
 
   /// `split(separator, limit)` from either end; without a separator at runs of white space.
-  private static List<Object> split(String text, List<@Nullable Object> args, boolean right) {
-    String separator = characters(args);
+  private static List<Object> split(String text, Args args, boolean right) {
+    long limit = args.integer(1, "", -1);
+    boolean blank = !args.has(0, "") || args.get(0, "") == None.NONE;
+    if (blank) {
+      return words(text, limit, right);
+    }
+    String separator = Values.text(args.get(0, ""));
     if (separator.isEmpty()) {
-      if (args.size() > 1 || right) {
-        throw TemplateException.evaluation("split with a limit needs a separator");
-      }
-      String stripped = strip(text, "", true, true);
-      return stripped.isEmpty()
-          ? new ArrayList<>()
-          : new ArrayList<>(List.of(stripped.split("[\\s\\p{Z}]+")));
+      throw TemplateException.evaluation("an empty separator");
     }
     Budget budget = Budget.current();
     budget.search(text, separator);
-    long limit = args.size() > 1 ? Values.integer(args.get(1)) : -1;
-    long skip = right && limit >= 0 ? Math.max(0, count(text, separator) - limit) : 0;
     List<Object> parts = new ArrayList<>();
+    if (right) {
+      int to = text.length();
+      int next = text.lastIndexOf(separator);
+      for (long left = limit; next >= 0 && left != 0; left--) {
+        budget.work(1);
+        parts.add(text.substring(next + separator.length(), to));
+        to = next;
+        next =
+            next < separator.length() ? -1 : text.lastIndexOf(separator, next - separator.length());
+      }
+      parts.add(text.substring(0, to));
+      Collections.reverse(parts);
+      return parts;
+    }
     int from = 0;
     int next = text.indexOf(separator);
-    for (; next >= 0 && (right || limit < 0 || parts.size() < limit); skip--) {
-      if (skip <= 0) {
-        budget.work(1);
-        parts.add(text.substring(from, next));
-        from = next + separator.length();
-      }
-      next = text.indexOf(separator, next + separator.length());
+    for (long left = limit; next >= 0 && left != 0; left--) {
+      budget.work(1);
+      parts.add(text.substring(from, next));
+      from = next + separator.length();
+      next = text.indexOf(separator, from);
     }
     parts.add(text.substring(from));
     return parts;
+  }
+
+  private static List<Object> words(String text, long limit, boolean right) {
+    if (right && limit >= 0) {
+      throw TemplateException.evaluation("rsplit with a limit needs a separator");
+    }
+    List<Object> words = new ArrayList<>();
+    String rest = strip(text, "", true, false);
+    int from = 0;
+    while (from < rest.length()) {
+      int end = limit >= 0 && words.size() >= limit ? rest.length() : from;
+      while (end < rest.length() && !isSpace(rest.charAt(end))) {
+        end++;
+      }
+      Budget.current().work(1);
+      words.add(rest.substring(from, end));
+      for (from = end; from < rest.length() && isSpace(rest.charAt(from)); ) {
+        from++;
+      }
+    }
+    return words;
   }
 }

@@ -40,7 +40,10 @@ final class Values {
       case Number number -> isInteger(number) ? "int" : "float";
       case String _ -> "str";
       case Map<?, ?> _ -> "dict";
+      case Tuple _ -> "tuple";
       case Collection<?> _ -> "list";
+      case Loop _ -> "loop";
+      case Invocable _ -> "function";
       default -> value.getClass().getSimpleName();
     };
   }
@@ -72,7 +75,7 @@ final class Values {
     } else if (isNumeric(a) && isNumeric(b)) {
       equal = compare(a, b) == 0;
     } else if (a instanceof Collection<?> list && b instanceof Collection<?> other) {
-      equal = list.size() == other.size();
+      equal = list.size() == other.size() && list instanceof Tuple == other instanceof Tuple;
       Iterator<?> items = other.iterator();
       for (Object item : list) {
         equal = equal && equal(item, items.next());
@@ -136,7 +139,10 @@ final class Values {
       case null -> {}
       case Map<?, ?> map -> items.addAll(map.keySet());
       case Collection<?> list -> items.addAll(list);
-      case String text -> text.codePoints().forEach(c -> items.add(Character.toString(c)));
+      case String text -> {
+        Budget.current().work(2L * text.length());
+        text.codePoints().forEach(c -> items.add(Character.toString(c)));
+      }
       default -> throw TemplateException.evaluation(type(value) + " is not iterable");
     }
     Budget.current().work(1 + items.size());
@@ -168,57 +174,117 @@ final class Values {
       return text.contains(text(item));
     }
     if (container instanceof Map<?, ?> map) {
-      return item instanceof String && map.containsKey(item);
+      return isKey(item) && map.containsKey(key(item));
     }
     return items(container).stream().anyMatch(other -> equal(other, item));
   }
 
-  /// An attribute or element, null where there is none.
+  /// `base.name`: methods come before the entries of a dict; null where there is none.
   static @Nullable Object attribute(@Nullable Object base, String name) {
-    return switch (base) {
-      case Loop loop -> loop.attribute(name);
-      case Map<?, ?> map -> map.get(name);
-      case List<?> list -> element(list, name);
-      case String text -> {
-        int size = (int) size(text);
-        int index = index(name, size);
-        yield index < 0 || index >= size ? null : part(text, index, index + 1);
-      }
-      case null, default -> null;
-    };
-  }
-
-  private static @Nullable Object element(List<?> list, String name) {
-    int index = index(name, list.size());
-    return index < 0 || index >= list.size() ? null : list.get(index);
-  }
-
-  private static int index(String name, int size) {
-    if (!name.matches("-?\\d{1,9}")) {
-      return -1;
+    if (base == null || base instanceof Loop) {
+      return base instanceof Loop loop ? loop.attribute(name) : null;
     }
-    int index = Integer.parseInt(name);
-    return index < 0 ? index + size : index;
-  }
-
-  /// `value[start:end]` with Python's clamping.
-  static Object slice(@Nullable Object value, @Nullable Object start, @Nullable Object end) {
-    int size = (int) size(value);
-    int from = bound(start, size, 0);
-    int to = Math.max(from, bound(end, size, size));
-    Budget.current().text(to - from);
-    return switch (value) {
-      case String text -> part(text, from, to);
-      case List<?> list -> new ArrayList<>(list.subList(from, to));
-      case null, default -> throw TemplateException.evaluation(type(value) + " has no slices");
+    if (name.matches("\\d{1,9}")) {
+      return element(base, Long.parseLong(name));
+    }
+    Invocable method = Methods.bound(base, name);
+    return switch (base) {
+      case Object _ when method != null -> method;
+      case Map<?, ?> map -> map.get(name);
+      case Tuple.Group group -> group.attribute(name);
+      default -> null;
     };
   }
 
-  private static int bound(@Nullable Object bound, int size, int otherwise) {
-    if (bound == null || bound == None.NONE) {
+  /// `base[key]`: the entries of a dict come before its methods; null where there is none.
+  static @Nullable Object element(Object base, Object key) {
+    if (base instanceof Map<?, ?> map && map.containsKey(key)) {
+      return map.get(key);
+    }
+    if (key instanceof String name) {
+      return base instanceof Map ? Methods.bound(base, name) : attribute(base, name);
+    }
+    return switch (base) {
+      case List<?> list -> {
+        int index = index(integer(key), list.size());
+        yield index < 0 ? null : list.get(index);
+      }
+      case String text -> {
+        int index = index(integer(key), (int) size(text));
+        yield index < 0 ? null : part(text, index, index + 1);
+      }
+      default -> null;
+    };
+  }
+
+  private static int index(long index, int size) {
+    long from = index < 0 ? index + size : index;
+    return from < 0 || from >= size ? -1 : (int) from;
+  }
+
+  /// What a filter's `attribute` names: a path of names and indexes, or one index.
+  static @Nullable Object path(@Nullable Object base, @Nullable Object path) {
+    if (isInteger(path)) {
+      return base == null ? null : element(base, integer(path));
+    }
+    Object value = base;
+    Budget.current().work(text(path).length());
+    for (String part : text(path).split("\\.", -1)) {
+      if (value == null) {
+        throw TemplateException.evaluation("undefined has no " + part);
+      }
+      value = element(value, part.matches("\\d{1,9}") ? Long.parseLong(part) : part);
+    }
+    return value;
+  }
+
+  static boolean isKey(@Nullable Object key) {
+    return key instanceof String || isInteger(key);
+  }
+
+  /// A key of a dict.
+  static Object key(@Nullable Object key) {
+    if (!isKey(key)) {
+      // a float or a bool would equal an int
+      throw TemplateException.evaluation("a key is " + type(key) + " (expected: str or int)");
+    }
+    return isInteger(key) ? integer(key) : text(key);
+  }
+
+  /// `value[start:end:step]`, None where a bound is not given, with Python's clamping.
+  static Object slice(
+      @Nullable Object value, @Nullable Object start, @Nullable Object end, @Nullable Object by) {
+    if (!(value instanceof String || value instanceof List)) {
+      throw TemplateException.evaluation(type(value) + " has no slices");
+    }
+    int size = (int) size(value);
+    long step = by == None.NONE ? 1 : integer(by);
+    if (step == 0) {
+      throw TemplateException.evaluation("a slice has step 0");
+    }
+    int least = step > 0 ? 0 : -1;
+    int most = step > 0 ? size : size - 1;
+    int from = bound(start, size, step > 0 ? least : most, least, most);
+    int to = bound(end, size, step > 0 ? most : least, least, most);
+    if (step == 1 && value instanceof String text) {
+      Budget.current().text(Math.max(0, to - from));
+      return part(text, from, Math.max(from, to));
+    }
+    List<@Nullable Object> items = items(value);
+    List<@Nullable Object> kept = new ArrayList<>();
+    for (long i = from; step > 0 ? i < to : i > to; i += step) {
+      kept.add(items.get((int) i));
+    }
+    return value instanceof String
+        ? TextMethods.join("", kept)
+        : value instanceof Tuple ? new Tuple(kept) : kept;
+  }
+
+  private static int bound(@Nullable Object bound, int size, int otherwise, int least, int most) {
+    if (bound == None.NONE) {
       return otherwise;
     }
     long index = integer(bound);
-    return Math.clamp(index < 0 ? index + size : index, 0, size);
+    return Math.clamp(index < 0 ? index + size : index, least, most);
   }
 }

@@ -53,7 +53,54 @@ class HostileTemplateTest {
             "big output",
             "{% set a = 'a' * 4000000 %}{% for i in range(100) %}{{ a }}{% endfor %}"),
         Arguments.of("quadratic unique", "{{ range(100000) | unique | list | length }}"),
-        Arguments.of("date format", "{{ strftime_now('%Y' * 1000000) }}"));
+        Arguments.of("date format", "{{ strftime_now('%Y' * 1000000) }}"),
+        Arguments.of(
+            "many dates",
+            "{% for i in range(99999) %}{{ strftime_now('%A%B' * 200) | length }}{% endfor %}"),
+        Arguments.of("repeated list", "{{ [1] * 1000000000 }}"),
+        Arguments.of("endless macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
+        Arguments.of(
+            "doubling macro",
+            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+                + "{{ f(20) }}"),
+        Arguments.of(
+            "nested calls",
+            "{% macro f() %}{{ caller() }}{{ caller() }}{% endmacro %}"
+                + "{% call f() %}".repeat(30)
+                + "x"
+                + "{% endcall %}".repeat(30)),
+        Arguments.of("endless loop", "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}"),
+        Arguments.of(
+            "nested chains",
+            "{% for i in range(99999) %}{{ "
+                + "(1 < ".repeat(30)
+                + "2"
+                + " < 3)".repeat(30)
+                + " }}{% endfor %}"),
+        Arguments.of("wide number", "{{ '%999999999d' % 1 }}"),
+        Arguments.of("wide text", "{{ '%-999999999s' | format('a') }}"),
+        Arguments.of("many digits", "{% for i in range(99999) %}{{ '%.99f' % 1e308 }}{% endfor %}"),
+        Arguments.of("explosive formats", "{{ ('%s' * 99999) % (('x' * 9999,) * 99999) }}"),
+        Arguments.of("explosive fields", "{{ ('{0}' * 99999).format('x' * 99999) }}"),
+        Arguments.of(
+            "many batches",
+            "{% for i in range(99999) %}{{ [1] | batch(99999, 'x') | length }}{% endfor %}"),
+        Arguments.of(
+            "many slices",
+            "{% for i in range(99999) %}{{ [1] | slice(99999) | length }}{% endfor %}"),
+        Arguments.of(
+            "long separators",
+            "{{ range(99999) | tojson(separators=('x' * 8000000, ':')) | length }}"),
+        Arguments.of("long indents", "{{ range(99999) | tojson(indent='x' * 8000000) | length }}"),
+        Arguments.of("escapes", "{{ ('\u00e9' * 8000000) | tojson(ensure_ascii=true) }}"),
+        Arguments.of("characters of a long text", "{{ ('a' * 8000000) | list | length }}"),
+        Arguments.of("big join", "{{ (['a' * 100000] * 100000) | join }}"),
+        Arguments.of("summed lists", "{{ ([[1] * 999] * 99999) | sum(start=[]) | length }}"),
+        Arguments.of(
+            "changes",
+            "{% set x = 'a' * 8000000 %}{% for i in range(999) %}{{ loop.changed(x) }}"
+                + "{% endfor %}"),
+        Arguments.of("deep set blocks", "{% set x | f(a=1) %}".repeat(5000)));
   }
 
   private static String grow(String start, String step, String end) {
@@ -72,15 +119,8 @@ class HostileTemplateTest {
         Arguments.of("batch", "{{ [1] | batch(1000000000, 'x') | list }}"),
         Arguments.of("slice", "{{ [1] | slice(1000000000) | list }}"),
         Arguments.of("endless repetition", "{{ 'x' * 99999999999999999999 }}"),
-        Arguments.of("repeated list", "{{ [1] * 1000000000 }}"),
         Arguments.of("power", "{{ 9 ** 99999 }}"),
         Arguments.of("squared number", grow("3", "ns.x * ns.x", "")),
-        Arguments.of("endless macro", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
-        Arguments.of(
-            "doubling macro",
-            "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
-                + "{{ f(60) }}"),
-        Arguments.of("big join", "{{ (['a' * 100000] * 100000) | join }}"),
         Arguments.of("zfill", "{{ '1'.zfill(2000000000) }}"));
   }
 
@@ -106,6 +146,11 @@ class HostileTemplateTest {
         "{% if 1 %}",
         "{% endif %}",
         "{% for %}{% endfor %}",
+        "{% for a" + " ".repeat(200000) + "b %}{% endfor %}",
+        "{% set a" + " ".repeat(200000) + "b = 1 %}",
+        "{% call" + " ".repeat(200000) + "b %}{% endcall %}",
+        "{% macro a" + " ".repeat(200000) + "b %}{% endmacro %}",
+        "{{ 1" + "_1".repeat(100000) + " }}",
         "{% include 'a' %}",
         "{% extends 'a' %}",
         "{% import 'a' as b %}",

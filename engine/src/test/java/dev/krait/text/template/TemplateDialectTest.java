@@ -8,6 +8,8 @@ import java.io.InputStream;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -15,9 +17,14 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.json.JsonMapper;
 
+/// What Python's jinja2 prints, or that it fails, for snippets of the dialect: `dialect.json` was
+/// written by jinja2 in the environment that chat templates get there. Cases marked `unsupported`
+/// must be refused here, never print something else.
 class TemplateDialectTest {
   @SuppressWarnings("unchecked")
   private static Map<String, Object> document() throws IOException {
@@ -45,6 +52,36 @@ class TemplateDialectTest {
     } else {
       assertThatThrownBy(() -> render(template, variables)).isInstanceOf(TemplateException.class);
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "%Y-%m-%d | 2024-07-06",
+        "%d %b %Y | 06 Jul 2024",
+        "%B %d, %Y | July 06, 2024",
+        "%A, %-d %B %Y %H:%M:%S | Saturday, 6 July 2024 09:05:03",
+        "%-m/%-d/%y %I:%M %p, day %j of %Y, 100%% | 7/6/24 09:05 AM, day 188 of 2024, 100%"
+      })
+  void datesAreThoseOfPython(String format, String printed) {
+    Clock clock = Clock.fixed(Instant.parse("2024-07-06T09:05:03Z"), ZoneOffset.UTC);
+    PromptTemplate template = PromptTemplate.compile("{{ strftime_now(f) }}", clock);
+    assertThat(template.render(Map.of("f", format))).isEqualTo(printed);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"%U", "%w", "%c", "%e", "%x", "%-y", "%", "%q"})
+  void datesThatWouldDifferFromPythonAreRefused(String format) {
+    assertThatThrownBy(() -> render("{{ strftime_now(f) }}", Map.of("f", format)))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("date format");
+  }
+
+  @Test
+  void functionsOfTheEnvironmentAreDefinedUntilATemplateHidesThem() {
+    assertThat(render("{{ strftime_now is defined }}{% set range = 5 %}{{ range }}", Map.of()))
+        .isEqualTo("True5");
   }
 
   @Test
