@@ -112,7 +112,7 @@ final class Filters {
   private static Object indent(@Nullable Object value, Args args) {
     String blanks = blanks(args.has(0, "width") ? args.get(0, "width") : (Long) 4L);
     boolean empty = args.truth(2, "blank");
-    String text = PythonText.print(value);
+    String text = Values.text(value);
     Budget.current().text(text.length());
     List<@Nullable Object> lines = new ArrayList<>(Stream.of(text.split("\n", -1)).toList());
     for (int i = args.truth(1, "first") ? 0 : 1; i < lines.size(); i++) {
@@ -124,7 +124,7 @@ final class Filters {
   }
 
   private static Object truncate(@Nullable Object value, Args args) {
-    String text = PythonText.print(value);
+    String text = value == null ? "" : Values.text(value);
     long length = args.integer(0, "length", 255);
     String end = args.text(2, "end", "...");
     long leeway = args.integer(3, "leeway", 5);
@@ -193,6 +193,7 @@ final class Filters {
     if (precision < 0 || precision > 15) {
       throw TemplateException.evaluation("round: precision " + precision + " (expected: 0 to 15)");
     }
+    Values.numbers("round", value, precision);
     double number = Values.number(value);
     double power = Math.pow(10.0, (double) precision);
     return switch (args.text(1, "method", "common")) {
@@ -212,6 +213,7 @@ final class Filters {
   }
 
   private static Object absolute(@Nullable Object value) {
+    Values.numbers("abs", value, 0L);
     return Values.isInteger(value)
         ? (Object) Math.absExact(Values.integer(value))
         : (Object) Math.abs(Values.number(value));

@@ -26,7 +26,7 @@ final class Operators {
           Map.entry("~", strict(Operators::concat)),
           Map.entry("*", strict(Operators::multiply)),
           Map.entry("/", strict(Operators::divide)),
-          Map.entry("//", arithmetic("//", Math::floorDiv, (a, b) -> Math.floor(a / b))),
+          Map.entry("//", arithmetic("//", Math::floorDiv, Operators::floor)),
           Map.entry("%", strict(Operators::modulo)),
           Map.entry("**", strict(Operators::power)),
           Map.entry("==", strict(Values::equal)),
@@ -155,17 +155,31 @@ final class Operators {
   private static Object modulo(@Nullable Object a, @Nullable Object b) {
     return a instanceof String text
         ? PythonFormat.percent(text, b)
-        : number("%", a, b, Math::floorMod, (x, y) -> x - Math.floor(x / y) * y);
+        : number("%", a, b, Math::floorMod, Operators::remainder);
+  }
+
+  /// Python's remainder, which has the sign of the divisor and is exact.
+  private static double remainder(double a, double b) {
+    if (b == 0) {
+      throw TemplateException.evaluation("division by zero");
+    }
+    double rest = a % b;
+    return rest == 0 ? Math.copySign(rest, b) : rest < 0 != b < 0 ? rest + b : rest;
+  }
+
+  private static double floor(double a, double b) {
+    return Math.rint((a - remainder(a, b)) / b);
   }
 
   private static Object divide(@Nullable Object a, @Nullable Object b) {
-    if (b instanceof Number && Values.number(b) == 0) {
+    if (Values.isNumeric(b) && Values.number(b) == 0) {
       throw TemplateException.evaluation("division by zero");
     }
     return number("/", Values.number(a), Values.number(b), Math::floorDiv, (x, y) -> x / y);
   }
 
   private static Object power(@Nullable Object a, @Nullable Object b) {
+    Values.numbers("**", a, b);
     double power = Math.pow(Values.number(a), Values.number(b));
     if (!Values.isInteger(a) || !Values.isInteger(b) || Values.integer(b) < 0) {
       return power;

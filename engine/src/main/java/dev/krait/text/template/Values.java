@@ -106,6 +106,14 @@ final class Values {
         : Double.compare(number(a), number(b));
   }
 
+  /// Refuses what is not a number; a bool counts as one in Python, but not here.
+  static void numbers(String operation, @Nullable Object a, @Nullable Object b) {
+    if (!(a instanceof Number) || !(b instanceof Number)) {
+      throw TemplateException.evaluation(
+          type(a) + " " + operation + " " + type(b) + " (expected: two numbers)");
+    }
+  }
+
   static boolean isNumeric(@Nullable Object value) {
     return value instanceof Number || value instanceof Boolean;
   }
