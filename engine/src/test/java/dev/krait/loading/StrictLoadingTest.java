@@ -101,8 +101,6 @@ class StrictLoadingTest {
           mamba2-hf-g1 | num_heads | 100000000 | num_heads * head_dim: 100000000 * 32 (expected: expand * hidden_size 128)
           mamba2-hf-g1 | n_groups | 3 | n_groups: 3 (expected: a divisor of the 4 heads)
           mamba2-hf-g1 | state_size | 200000000 | state_size: 128 * 200000000 (expected: a product
-          mamba2-hf-g1 | time_step_limit | [0.01, 0.1] | time_step_limit: [0.01,0.1] (expected: [0.0, Infinity])
-          mamba2-original | ssm_cfg | {"layer": "Mamba2", "dt_limit": [0, 1]} | ssm_cfg.dt_limit: [0,1] (expected:
           mamba2-original | ssm_cfg | {"layer": "Mamba2", "expand": 99999999} | ssm_cfg.expand * d_model: 99999999 * 64
           mamba1-original | ssm_cfg | {"layer": "Mamba3"} | ssm_cfg.layer: "Mamba3" (expected: Mamba1 or Mamba2)
           mamba1-original | vocab_size | 400 | vocab_size: 400 (expected: padded to a multiple of 8 the rows of

@@ -1,7 +1,6 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.error.EngineException;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
@@ -90,19 +89,13 @@ public final class Mamba2Family implements ModelFamily {
   /// Refuses a limit that would clamp time steps. These are softplus values, so that any lower
   /// bound up to 0 clamps nothing; no checkpoint of these families is known to have another.
   ///
-  /// @throws EngineException INVALID_CHECKPOINT naming the limit
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming the limit
   static void requireFreeTimeStep(CheckpointConfig in, String key) {
     List<Double> limit = in.numbers(key);
     boolean free =
         limit.size() == 2 && limit.getFirst() <= 0 && limit.getLast() == Double.POSITIVE_INFINITY;
     if (in.has(key) && !free) {
-      throw EngineException.invalidCheckpoint(
-          in.file()
-              + ": "
-              + key
-              + ": "
-              + limit
-              + " (expected: [0.0, Infinity], which is no clamp)");
+      throw in.invalid(key, limit, "[0.0, Infinity], which is no clamp");
     }
   }
 

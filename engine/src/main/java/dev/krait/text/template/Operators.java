@@ -82,7 +82,7 @@ final class Operators {
   private static String unsupported(String sign, @Nullable Object a, @Nullable Object b) {
     String left = pythonType(a);
     String right = pythonType(b);
-    return sign.equals("+") && b != null && (a instanceof String || a instanceof Collection)
+    return sign.equals("+") && b != null && (a instanceof String || a instanceof List)
         ? "can only concatenate %s (not \"%s\") to %s".formatted(left, right, left)
         : "unsupported operand type(s) for %s: '%s' and '%s'".formatted(sign, left, right);
   }
