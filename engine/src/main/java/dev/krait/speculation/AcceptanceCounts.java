@@ -22,7 +22,11 @@ final class AcceptanceCounts {
   }
 
   SpeculationReport report(
-      String drafter, int draftTokens, String reason, double acceptance, List<Choice> choices) {
+      String drafter,
+      int draftTokens,
+      DraftLengthReason reason,
+      double acceptance,
+      List<Choice> choices) {
     return new SpeculationReport(
         drafter,
         draftTokens,

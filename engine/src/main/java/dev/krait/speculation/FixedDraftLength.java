@@ -55,7 +55,7 @@ public final class FixedDraftLength implements DraftLengthPolicy {
 
   private SpeculationReport buildReport() {
     double acceptance = tried == 0 ? 0 : (double) accepted / tried;
-    return counts.report(drafter, draftTokens, "fixed by configuration", acceptance, List.of());
+    return counts.report(drafter, draftTokens, DraftLengthReason.FIXED, acceptance, List.of());
   }
 
   @Override

@@ -50,7 +50,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private int costsFor = -1;
   private int lastChoice;
-  private String lastReason = "nothing measured yet";
+  private DraftLengthReason lastReason = DraftLengthReason.UNMEASURED;
   private int lastRunning = 1;
 
   /// Nanoseconds that checks may lose by now.
@@ -101,23 +101,23 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     if (runningSequences <= MEASURED_BATCH) {
       int least = leastMeasured(runningSequences);
       if (least >= 0) {
-        return choose(least, "measuring what steps cost");
+        return choose(least, DraftLengthReason.MEASURING);
       }
     } else if (targetCosts.isEmpty()) {
-      return choose(0, "nothing measured yet");
+      return choose(0, DraftLengthReason.UNMEASURED);
     }
     if (check >= 0) {
-      return choose(check, "checking what another length costs");
+      return choose(check, DraftLengthReason.CHECKING);
     }
     int best = best(acceptance(sequence), runningSequences);
     if (best > 0) {
-      return choose(best, "promises most tokens per second");
+      return choose(best, DraftLengthReason.FASTEST);
     }
     return choose(
         0,
         best(1, runningSequences) > 0
-            ? "too few drafts are accepted"
-            : "even perfect drafts would not pay at this batch size");
+            ? DraftLengthReason.REJECTED
+            : DraftLengthReason.UNAFFORDABLE);
   }
 
   /// Decides whether the next step checks another length, when an iteration of `nanos` has ended.
@@ -157,7 +157,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return lastChoice > 0 || targetCosts.isEmpty();
   }
 
-  private int choose(int draftTokens, String reason) {
+  private int choose(int draftTokens, DraftLengthReason reason) {
     lastChoice = draftTokens;
     lastReason = reason;
     return draftTokens;

@@ -6,7 +6,7 @@ import java.util.List;
 ///
 /// @param drafter who proposes: `draft` or `ngram`
 /// @param draftTokens length that it chose last
-/// @param reason why, in a few words
+/// @param reason why
 /// @param acceptance running estimate of the probability that a draft is accepted when those before
 ///   it were
 /// @param draftedTokens drafts so far
@@ -18,7 +18,7 @@ import java.util.List;
 public record SpeculationReport(
     String drafter,
     int draftTokens,
-    String reason,
+    DraftLengthReason reason,
     double acceptance,
     long draftedTokens,
     long acceptedTokens,

@@ -44,6 +44,7 @@ final class WanderingDraftLength implements DraftLengthPolicy {
 
   @Override
   public SpeculationReport report() {
-    return new AcceptanceCounts(maxDraftTokens).report("test", 0, "wandering", 0, List.of());
+    return new AcceptanceCounts(maxDraftTokens)
+        .report("test", 0, DraftLengthReason.FIXED, 0, List.of());
   }
 }

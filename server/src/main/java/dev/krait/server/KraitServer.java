@@ -120,6 +120,7 @@ public final class KraitServer implements AutoCloseable {
     Metrics metrics = joined(metricsOpening);
     EngineMeters.registerGauges(
         metrics, engine.handle()::status, engine.maxConcurrency(), engine.blockTokens());
+    EngineMeters.registerReasons(metrics, engine::speculation);
     AbsentFeatures.register(metrics, InstantSource.system().instant());
     RequestMeters meters = new RequestMeters(metrics, engine.model().maxTokens());
     ServedModel model =

@@ -5,7 +5,7 @@ import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
 import dev.krait.engine.StepListener;
-import dev.krait.server.openai.SpeculationJson;
+import dev.krait.speculation.SpeculationReport;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -52,8 +52,8 @@ public record LoadedEngine(Engine engine) implements ServedEngine {
   }
 
   @Override
-  public Optional<byte[]> speculation() {
-    return engine.speculation().map(SpeculationJson::write);
+  public Optional<SpeculationReport> speculation() {
+    return engine.speculation();
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
 import dev.krait.engine.StepListener;
+import dev.krait.speculation.SpeculationReport;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -38,8 +39,8 @@ public interface ServedEngine extends AutoCloseable {
   /// Tokens of a key/value block.
   int blockTokens();
 
-  /// What `/v1/speculation` answers, JSON; empty when nothing is drafted.
-  Optional<byte[]> speculation();
+  /// What the draft length policy knows; empty when nothing is drafted.
+  Optional<SpeculationReport> speculation();
 
   /// Ends what still runs and frees everything.
   @Override

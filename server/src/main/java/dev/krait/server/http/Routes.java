@@ -7,9 +7,11 @@ import dev.krait.server.openai.ChatJson;
 import dev.krait.server.openai.CompletionJson;
 import dev.krait.server.openai.OpenAiJson;
 import dev.krait.server.openai.OpenAiParser;
+import dev.krait.server.openai.SpeculationJson;
 import dev.krait.server.openai.TokenNames;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.GenerationService;
+import dev.krait.speculation.SpeculationReport;
 import dev.krait.text.Tokenizer;
 import java.time.InstantSource;
 import java.util.Map;
@@ -38,7 +40,7 @@ public final class Routes {
       GenerationService service,
       Admission admission,
       Supplier<EngineStatus> status,
-      Supplier<Optional<byte[]>> speculation,
+      Supplier<Optional<SpeculationReport>> speculation,
       HttpHandler metrics,
       HttpListener listener,
       Optional<String> apiKey,
@@ -101,7 +103,7 @@ public final class Routes {
   }
 
   private static void speculation(HttpExchange exchange, Parts parts) {
-    byte[] report =
+    SpeculationReport report =
         parts
             .speculation()
             .get()
@@ -109,7 +111,7 @@ public final class Routes {
                 new EngineException(
                     ErrorCode.NOT_FOUND,
                     "path: nothing is drafted (expected: --speculation ngram or draft)"));
-    exchange.respondJson(report);
+    exchange.respondJson(SpeculationJson.write(report));
   }
 
   private static void load(HttpExchange exchange, Admission admission) {

@@ -4,10 +4,14 @@ import dev.krait.engine.EngineStatus;
 import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.scheduler.StepTally;
+import dev.krait.speculation.DraftLengthReason;
+import dev.krait.speculation.SpeculationReport;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 
@@ -121,6 +125,22 @@ public final class EngineMeters implements StepListener {
         Integer.toString(status.get().blocksTotal()),
         "enable_prefix_caching",
         "False");
+  }
+
+  /// Registers why the current draft length was chosen; nothing without speculation.
+  public static void registerReasons(
+      Metrics metrics, Supplier<Optional<SpeculationReport>> speculation) {
+    if (speculation.get().isEmpty()) {
+      return;
+    }
+    for (DraftLengthReason reason : DraftLengthReason.values()) {
+      metrics.gauge(
+          "krait:draft_length_reason",
+          "1 for the reason of the draft length chosen last",
+          () -> speculation.get().map(SpeculationReport::reason).orElseThrow() == reason ? 1 : 0,
+          "reason",
+          reason.name().toLowerCase(Locale.ROOT));
+    }
   }
 
   private static double bottleneck(EngineStatus status) {

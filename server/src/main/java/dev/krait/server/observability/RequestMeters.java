@@ -7,16 +7,16 @@ import dev.krait.server.http.HttpListener;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.PromptRequest;
 import io.micrometer.core.instrument.Counter;
-import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Timer;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 
 /// What requests took: tokens, by [TokenMeters], and seconds until first tokens, between tokens and
 /// in all.
 public final class RequestMeters implements GenerationListener, HttpListener {
-  private static final double NANOS = 1e9;
   private static final Set<String> METHODS =
       Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH");
   private static final double[] FIRST_TOKEN = {
@@ -33,14 +33,14 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   private final Metrics metrics;
   private final Map<String, Counter> outcomes = new HashMap<>();
   private final TokenMeters tokens;
-  private final DistributionSummary firstToken;
-  private final DistributionSummary betweenTokens;
-  private final DistributionSummary perToken;
-  private final DistributionSummary whole;
-  private final DistributionSummary queued;
-  private final DistributionSummary prefill;
-  private final DistributionSummary decode;
-  private final DistributionSummary inference;
+  private final Timer firstToken;
+  private final Timer betweenTokens;
+  private final Timer perToken;
+  private final Timer whole;
+  private final Timer queued;
+  private final Timer prefill;
+  private final Timer decode;
+  private final Timer inference;
 
   /// Registers the series.
   ///
@@ -55,24 +55,23 @@ public final class RequestMeters implements GenerationListener, HttpListener {
               "vllm:request_success", "Finished sequences", "finished_reason", outcome));
     }
     firstToken =
-        metrics.histogram(
+        metrics.seconds(
             "vllm:time_to_first_token_seconds", "Seconds to the first token", FIRST_TOKEN);
     betweenTokens =
-        metrics.histogram(
+        metrics.seconds(
             "vllm:inter_token_latency_seconds", "Seconds between tokens", BETWEEN_TOKENS);
     perToken =
-        metrics.histogram(
+        metrics.seconds(
             "vllm:request_time_per_output_token_seconds",
             "Mean seconds per token after the first",
             BETWEEN_TOKENS);
-    whole = metrics.histogram("vllm:e2e_request_latency_seconds", "Seconds of a sequence", REQUEST);
-    queued = metrics.histogram("vllm:request_queue_time_seconds", "Seconds waiting", REQUEST);
+    whole = metrics.seconds("vllm:e2e_request_latency_seconds", "Seconds of a sequence", REQUEST);
+    queued = metrics.seconds("vllm:request_queue_time_seconds", "Seconds waiting", REQUEST);
     prefill =
-        metrics.histogram("vllm:request_prefill_time_seconds", "Seconds in the prompt", REQUEST);
+        metrics.seconds("vllm:request_prefill_time_seconds", "Seconds in the prompt", REQUEST);
     decode =
-        metrics.histogram("vllm:request_decode_time_seconds", "Seconds after the prompt", REQUEST);
-    inference =
-        metrics.histogram("vllm:request_inference_time_seconds", "Seconds running", REQUEST);
+        metrics.seconds("vllm:request_decode_time_seconds", "Seconds after the prompt", REQUEST);
+    inference = metrics.seconds("vllm:request_inference_time_seconds", "Seconds running", REQUEST);
   }
 
   @Override
@@ -82,12 +81,12 @@ public final class RequestMeters implements GenerationListener, HttpListener {
 
   @Override
   public void firstTokens(long nanosSinceArrival) {
-    firstToken.record(nanosSinceArrival / NANOS);
+    firstToken.record(nanosSinceArrival, TimeUnit.NANOSECONDS);
   }
 
   @Override
   public void furtherTokens(long nanosSinceLast) {
-    betweenTokens.record(nanosSinceLast / NANOS);
+    betweenTokens.record(nanosSinceLast, TimeUnit.NANOSECONDS);
   }
 
   @Override
@@ -97,21 +96,22 @@ public final class RequestMeters implements GenerationListener, HttpListener {
       counter.increment();
     }
     tokens.finished(sampling, stats);
-    whole.record((stats.finishedNanos() - stats.arrivalNanos()) / NANOS);
+    whole.record(stats.finishedNanos() - stats.arrivalNanos(), TimeUnit.NANOSECONDS);
     if (stats.firstScheduledNanos().isEmpty()) {
       return;
     }
     long scheduled = stats.firstScheduledNanos().getAsLong();
-    queued.record((scheduled - stats.arrivalNanos()) / NANOS);
-    inference.record((stats.finishedNanos() - scheduled) / NANOS);
+    queued.record(scheduled - stats.arrivalNanos(), TimeUnit.NANOSECONDS);
+    inference.record(stats.finishedNanos() - scheduled, TimeUnit.NANOSECONDS);
     if (stats.firstTokenNanos().isEmpty()) {
       return;
     }
     long first = stats.firstTokenNanos().getAsLong();
-    prefill.record((first - scheduled) / NANOS);
-    decode.record((stats.finishedNanos() - first) / NANOS);
+    prefill.record(first - scheduled, TimeUnit.NANOSECONDS);
+    decode.record(stats.finishedNanos() - first, TimeUnit.NANOSECONDS);
     if (stats.generatedTokens() > 1) {
-      perToken.record((stats.finishedNanos() - first) / NANOS / (stats.generatedTokens() - 1));
+      perToken.record(
+          (stats.finishedNanos() - first) / (stats.generatedTokens() - 1), TimeUnit.NANOSECONDS);
     }
   }
 
@@ -123,6 +123,6 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   @Override
   public void finished(HttpExchange exchange, String route, long nanos) {
     String method = METHODS.contains(exchange.method()) ? exchange.method() : "other";
-    metrics.http(route, method, exchange.status(), nanos / NANOS);
+    metrics.http(route, method, exchange.status(), nanos);
   }
 }

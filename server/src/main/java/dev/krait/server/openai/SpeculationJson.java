@@ -15,7 +15,7 @@ public final class SpeculationJson {
       json.writeStringProperty("object", "speculation");
       json.writeStringProperty("drafter", report.drafter());
       json.writeNumberProperty("draft_tokens", report.draftTokens());
-      json.writeStringProperty("reason", report.reason());
+      json.writeStringProperty("reason", report.reason().words());
       json.writeNumberProperty("acceptance", report.acceptance());
       json.writeNumberProperty("drafted_tokens", report.draftedTokens());
       json.writeNumberProperty("accepted_tokens", report.acceptedTokens());

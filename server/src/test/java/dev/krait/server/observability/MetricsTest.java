@@ -7,12 +7,14 @@ import dev.krait.server.ServerConfig;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
+import io.micrometer.core.instrument.Timer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -127,6 +129,18 @@ class MetricsTest {
     assertThat(bounds).hasSize(buckets + 1).startsWith(first).endsWith(last, "+Inf");
     assertThat(labelsOf(text, name + "_count")).isEqualTo(engineLabels(""));
     assertThat(linesOf(text, name + "_sum")).hasSize(1);
+  }
+
+  @Test
+  void durationsFallIntoTheBucketsThatHoldThem() {
+    Metrics metrics = new Metrics("m");
+    Timer timer = metrics.seconds("x_seconds", "help", 0.001, 0.5, 2);
+    for (long millis : new long[] {2, 400, 1500, 3000}) {
+      timer.record(millis, TimeUnit.MILLISECONDS);
+    }
+    String text = metrics.scrape(Optional.empty()).text();
+    assertThat(linesOf(text, "x_seconds_bucket").stream().map(line -> line.replaceAll(".*le=", "")))
+        .containsExactly("\"0.001\"} 0", "\"0.5\"} 2", "\"2.0\"} 3", "\"+Inf\"} 4");
   }
 
   @ParameterizedTest

@@ -10,6 +10,7 @@ import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.service.ServedModel;
+import dev.krait.speculation.SpeculationReport;
 import dev.krait.testing.InMemoryEngine;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Path;
@@ -214,7 +215,7 @@ public final class TestServer implements AutoCloseable {
     }
 
     @Override
-    public Optional<byte[]> speculation() {
+    public Optional<SpeculationReport> speculation() {
       return Optional.empty();
     }
 
