@@ -10,9 +10,10 @@ public interface DraftLengthPolicy extends DraftLengths {
 
   /// What an iteration cost.
   ///
+  /// @param caughtUp what [Drafter#propose] returned
   /// @param draftNanos time of the drafter
   /// @param targetNanos time of the target's step, choice of tokens included
-  void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos);
+  void observeStep(StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos);
 
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
   /// computed.

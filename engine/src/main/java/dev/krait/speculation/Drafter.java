@@ -14,7 +14,9 @@ public interface Drafter extends AutoCloseable {
   ///
   /// @param followsPrompts whether prompt chunks are worth following now; what is left out is
   ///   caught up with when it is needed
-  void propose(StepPlan plan, Drafts drafts, boolean followsPrompts);
+  /// @return known tokens that drafting sequences had to catch up with, beyond the two that a round
+  ///   may settle
+  int propose(StepPlan plan, Drafts drafts, boolean followsPrompts);
 
   /// A sequence ended or lost its memory.
   void forget(Sequence sequence);

@@ -47,7 +47,8 @@ public final class FixedDraftLength implements DraftLengthPolicy {
   public void forget(Sequence sequence) {}
 
   @Override
-  public void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos) {
+  public void observeStep(
+      StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos) {
     if (++steps % REPORT_STEPS == 0) {
       report = buildReport();
     }

@@ -13,14 +13,19 @@ import java.util.List;
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise [#MARGIN] times plain decoding. Small batches try each kind of step a few
+/// length must promise some percent over plain decoding. Small batches try each kind of step a few
 /// times first. Later other lengths are tried for a step now and then, so that the comparison stays
 /// true on a machine whose speed changes: as often as [#CHECK_SHARE] of the time pays for what such
 /// steps are expected to lose, a drafter that must first catch up included. Where even perfect
 /// drafts would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
-  private static final double MARGIN = 1.08;
+
+  /// What drafting must promise over plain decoding for one sequence, and for several: these then
+  /// end at different times, and the last ones share no step.
+  private static final double MARGIN_ALONE = 1.08;
+
+  private static final double MARGIN_TOGETHER = 1.2;
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 8;
   private static final double DECAY = 0.95;
@@ -34,8 +39,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// What a check counts as lost at least, as a share of an iteration.
   private static final double LEAST_LOST = 0.1;
 
-  /// Time of catching up with a token, over that of a draft step: many are caught up at a time.
-  private static final double CATCH_UP_COST = 1.0 / 8;
+  private static final double CATCH_UP_WEIGHT = 0.2;
 
   private final String drafter;
   private final int maxDraftTokens;
@@ -63,6 +67,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// Tokens of each sequence that the drafter has not followed.
   private double behind;
+
+  /// Estimated time of catching up with a token.
+  private double catchUpNanos;
 
   private long steps;
   private volatile SpeculationReport report;
@@ -126,14 +133,11 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     check = -1;
     double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
     int best = best(acceptance, running);
-    int other = best > 0 ? neighbour(best) : best(1, running);
-    if (other == best) {
-      return;
-    }
+    int other = best > 0 ? neighbour(best) : Math.max(1, best(1, running));
     double lost =
         cost(other, running)
             - expectedTokens(other, acceptance) / rate(best, acceptance, running)
-            + running * behind * CATCH_UP_COST * draftCosts.estimate(1);
+            + running * behind * catchUpNanos;
     if (Math.max(lost, LEAST_LOST * nanos) <= allowance) {
       check = other;
       checks++;
@@ -173,7 +177,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private int best(double acceptance, int running) {
     int best = 0;
-    double most = rate(0, acceptance, running) * MARGIN;
+    double most = rate(0, acceptance, running) * (running == 1 ? MARGIN_ALONE : MARGIN_TOGETHER);
     for (int k = 1; k <= maxDraftTokens; k++) {
       double rate = rate(k, acceptance, running);
       if (rate > most) {
@@ -206,10 +210,14 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return sum;
   }
 
+  /// Cost of an iteration. Steps together never cost more than one after the other, whatever was
+  /// measured in a bad moment: a length that looks worse than that is still worth a check.
   private double cost(int draftTokens, int running) {
     if (costsFor != running) {
+      double plain = targetCosts.estimate(running);
+      double draft = Math.min(draftCosts.estimate(running), plain);
       for (int k = 0; k <= maxDraftTokens; k++) {
-        costs[k] = targetCosts.estimate(running * (1 + k)) + k * draftCosts.estimate(running);
+        costs[k] = Math.min(targetCosts.estimate(running * (1 + k)), plain * (1 + k)) + k * draft;
       }
       costsFor = running;
     }
@@ -237,7 +245,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos) {
+  public void observeStep(
+      StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos) {
     int tokens = 0;
     int drafting = 0;
     int deepest = 0;
@@ -252,14 +261,23 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     costsFor = -1;
     targetCosts.observe(tokens, (double) targetNanos);
     if (deepest > 0) {
-      draftCosts.observe(drafting, (double) draftNanos / deepest);
-      behind = 0;
+      observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);
     } else {
       behind++;
     }
     planCheck(plan.size(), (double) (draftNanos + targetNanos));
     if (++steps % REPORT_STEPS == 0) {
       report = buildReport();
+    }
+  }
+
+  private void observeDrafts(int drafting, int deepest, int caughtUp, double nanos) {
+    behind = 0;
+    if (caughtUp == 0) {
+      draftCosts.observe(drafting, nanos / deepest);
+    } else {
+      double extra = Math.max(0, nanos - deepest * draftCosts.estimate(drafting)) / caughtUp;
+      catchUpNanos += (catchUpNanos == 0 ? 1 : CATCH_UP_WEIGHT) * (extra - catchUpNanos);
     }
   }
 

@@ -21,6 +21,10 @@ import java.util.function.BooleanSupplier;
 /// then its own drafts one by one, which stay in the window: each further draft replays the
 /// unverified ones before it. Blocks and slots are the sequence's own; the tensors are separate.
 public final class ModelDrafter implements Drafter {
+  /// Known tokens that a round may have to feed: the last draft, accepted but never fed, and the
+  /// token after it.
+  private static final int ROUND_TOKENS = 2;
+
   private final ForwardPass pass;
   private final Sampler sampler;
   private final LogitsAdjuster adjuster;
@@ -59,11 +63,13 @@ public final class ModelDrafter implements Drafter {
   }
 
   @Override
-  public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+    int caughtUp = 0;
     begin();
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
-        feed(plan, i, plan.sequence(i).tokens(), true, drafts);
+        int fed = feed(plan, i, plan.sequence(i).tokens(), true, drafts);
+        caughtUp += Math.max(0, fed - ROUND_TOKENS);
       } else if (followsPrompts && (plan.tokens(i) > 1 || !plan.choosesToken(i))) {
         feed(plan, i, plan.sequence(i).computedTokens() + plan.tokens(i), false, drafts);
       }
@@ -73,6 +79,7 @@ public final class ModelDrafter implements Drafter {
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
       more = extend(plan, depth, drafts);
     }
+    return caughtUp;
   }
 
   /// Runs the draft model on nothing in particular, so that its code is compiled; before the first
@@ -88,7 +95,10 @@ public final class ModelDrafter implements Drafter {
 
   /// Feeds known tokens up to `end`, in as many passes as it takes; with `drafting` the last one's
   /// logits give the first draft.
-  private void feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
+  ///
+  /// @return how many
+  private int feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
+    int fed = 0;
     Sequence sequence = plan.sequence(entry);
     Cursor cursor = cursors.get(sequence);
     if (cursor == null) {
@@ -103,6 +113,7 @@ public final class ModelDrafter implements Drafter {
       int fold = matching(sequence, cursor, end);
       int first = cursor.settled + fold;
       int tokens = Math.min(end - first, pass.room());
+      fed += tokens;
       int row = pass.add(sequence.memory(), first, tokens, tokens, fold, 0);
       for (int j = 0; j < tokens; j++) {
         pass.setToken(row + j, sequence.tokenAt(first + j));
@@ -118,6 +129,7 @@ public final class ModelDrafter implements Drafter {
         begin();
       }
     }
+    return fed;
   }
 
   /// How many of the drafts in the window turned out right; at least one token up to `end` is left

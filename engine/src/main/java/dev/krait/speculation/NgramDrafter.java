@@ -17,12 +17,13 @@ public final class NgramDrafter implements Drafter {
   }
 
   @Override
-  public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
         propose(plan.sequence(i), i, plan.draftTokens(i), drafts);
       }
     }
+    return 0;
   }
 
   private void propose(Sequence sequence, int entry, int most, Drafts drafts) {

@@ -36,10 +36,10 @@ public final class SpeculativeRunner implements ModelRunner {
   public PendingStep submit(StepPlan plan) {
     long start = nanoClock.getAsLong();
     drafts.clear();
-    drafter.propose(plan, drafts, policy.expectsToDraft());
+    int caughtUp = drafter.propose(plan, drafts, policy.expectsToDraft());
     long proposed = nanoClock.getAsLong();
     PendingStep done = target.execute(plan, drafts);
-    policy.observeStep(plan, drafts, proposed - start, nanoClock.getAsLong() - proposed);
+    policy.observeStep(plan, drafts, caughtUp, proposed - start, nanoClock.getAsLong() - proposed);
     return done;
   }
 

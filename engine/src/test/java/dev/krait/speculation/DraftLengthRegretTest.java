@@ -7,7 +7,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// What the measured draft length loses against plain decoding and against the best fixed length,
-/// on a simulated machine.
+/// on a simulated machine. Several sequences must promise more before they draft.
 class DraftLengthRegretTest {
   private static final int SEEDS = 4;
 
@@ -37,7 +37,7 @@ class DraftLengthRegretTest {
         double best = Arrays.stream(fixed).min().orElseThrow();
         String where = "batch " + batch + ", acceptance " + acceptance;
         assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.97);
-        assertThat(best / measured).as("over the best, " + where).isGreaterThan(0.9);
+        assertThat(best / measured).as("over the best, " + where).isGreaterThan(batch == 1 ? 0.9 : 0.8);
       }
     }
   }

@@ -103,7 +103,7 @@ final class SimulatedServer {
     }
     double target = targetMicros(tokens) * disturbance.factor(random, now);
     now += draft + target;
-    policy.observeStep(plan, drafts, (long) (draft * 1000), (long) (target * 1000));
+    policy.observeStep(plan, drafts, caughtUp, (long) (draft * 1000), (long) (target * 1000));
     accept();
   }
 

@@ -187,7 +187,7 @@ class SpeculationEqualityTest {
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)
       implements Drafter {
     @Override
-    public void propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+    public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
         List<Integer> text = texts.getOrDefault(sequence.request().promptIds(), List.of());
@@ -201,6 +201,7 @@ class SpeculationEqualityTest {
           drafts.add(i, id);
         }
       }
+      return 0;
     }
 
     @Override

@@ -37,7 +37,8 @@ final class WanderingDraftLength implements DraftLengthPolicy {
   public void observe(Sequence sequence, int drafted, int accepted) {}
 
   @Override
-  public void observeStep(StepPlan plan, Drafts drafts, long draftNanos, long targetNanos) {}
+  public void observeStep(
+      StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos) {}
 
   @Override
   public void forget(Sequence sequence) {}

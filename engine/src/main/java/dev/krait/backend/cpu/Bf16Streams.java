@@ -26,7 +26,9 @@ final class Bf16Streams {
 
   /// 2 tokens by 4 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
   static void tokens2by4(
-      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
+      MemorySegment w, int[] from, float[] x, int[] rows, int count, float[] acc) {
+    int row0 = rows[0];
+    int row1 = rows[1];
     int from0 = from[0];
     int from1 = from[1];
     int from2 = from[2];
@@ -61,8 +63,7 @@ final class Bf16Streams {
       IntVector pair3 = IntVector.fromMemorySegment(INTS, w, from3 + at, ORDER);
       FloatVector first3 = pair3.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second3 = pair3.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = xFrom + k * 2;
-      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[row0 + k]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
       a10 = first1.fma(x0, a10);
@@ -71,7 +72,7 @@ final class Bf16Streams {
       b20 = second2.fma(x0, b20);
       a30 = first3.fma(x0, a30);
       b30 = second3.fma(x0, b30);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[row1 + k]);
       a01 = first0.fma(x1, a01);
       b01 = second0.fma(x1, b01);
       a11 = first1.fma(x1, a11);
@@ -101,7 +102,11 @@ final class Bf16Streams {
 
   /// 4 tokens by 2 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
   static void tokens4by2(
-      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
+      MemorySegment w, int[] from, float[] x, int[] rows, int count, float[] acc) {
+    int row0 = rows[0];
+    int row1 = rows[1];
+    int row2 = rows[2];
+    int row3 = rows[3];
     int from0 = from[0];
     int from1 = from[1];
     FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
@@ -128,23 +133,22 @@ final class Bf16Streams {
       IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
       FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = xFrom + k * 4;
-      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[row0 + k]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
       a10 = first1.fma(x0, a10);
       b10 = second1.fma(x0, b10);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[row1 + k]);
       a01 = first0.fma(x1, a01);
       b01 = second0.fma(x1, b01);
       a11 = first1.fma(x1, a11);
       b11 = second1.fma(x1, b11);
-      FloatVector x2 = FloatVector.broadcast(FLOATS, x[xAt + 2]);
+      FloatVector x2 = FloatVector.broadcast(FLOATS, x[row2 + k]);
       a02 = first0.fma(x2, a02);
       b02 = second0.fma(x2, b02);
       a12 = first1.fma(x2, a12);
       b12 = second1.fma(x2, b12);
-      FloatVector x3 = FloatVector.broadcast(FLOATS, x[xAt + 3]);
+      FloatVector x3 = FloatVector.broadcast(FLOATS, x[row3 + k]);
       a03 = first0.fma(x3, a03);
       b03 = second0.fma(x3, b03);
       a13 = first1.fma(x3, a13);
@@ -170,7 +174,13 @@ final class Bf16Streams {
 
   /// 6 tokens by 2 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
   static void tokens6by2(
-      MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
+      MemorySegment w, int[] from, float[] x, int[] rows, int count, float[] acc) {
+    int row0 = rows[0];
+    int row1 = rows[1];
+    int row2 = rows[2];
+    int row3 = rows[3];
+    int row4 = rows[4];
+    int row5 = rows[5];
     int from0 = from[0];
     int from1 = from[1];
     FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
@@ -205,33 +215,32 @@ final class Bf16Streams {
       IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
       FloatVector first1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      int xAt = xFrom + k * 6;
-      FloatVector x0 = FloatVector.broadcast(FLOATS, x[xAt]);
+      FloatVector x0 = FloatVector.broadcast(FLOATS, x[row0 + k]);
       a00 = first0.fma(x0, a00);
       b00 = second0.fma(x0, b00);
       a10 = first1.fma(x0, a10);
       b10 = second1.fma(x0, b10);
-      FloatVector x1 = FloatVector.broadcast(FLOATS, x[xAt + 1]);
+      FloatVector x1 = FloatVector.broadcast(FLOATS, x[row1 + k]);
       a01 = first0.fma(x1, a01);
       b01 = second0.fma(x1, b01);
       a11 = first1.fma(x1, a11);
       b11 = second1.fma(x1, b11);
-      FloatVector x2 = FloatVector.broadcast(FLOATS, x[xAt + 2]);
+      FloatVector x2 = FloatVector.broadcast(FLOATS, x[row2 + k]);
       a02 = first0.fma(x2, a02);
       b02 = second0.fma(x2, b02);
       a12 = first1.fma(x2, a12);
       b12 = second1.fma(x2, b12);
-      FloatVector x3 = FloatVector.broadcast(FLOATS, x[xAt + 3]);
+      FloatVector x3 = FloatVector.broadcast(FLOATS, x[row3 + k]);
       a03 = first0.fma(x3, a03);
       b03 = second0.fma(x3, b03);
       a13 = first1.fma(x3, a13);
       b13 = second1.fma(x3, b13);
-      FloatVector x4 = FloatVector.broadcast(FLOATS, x[xAt + 4]);
+      FloatVector x4 = FloatVector.broadcast(FLOATS, x[row4 + k]);
       a04 = first0.fma(x4, a04);
       b04 = second0.fma(x4, b04);
       a14 = first1.fma(x4, a14);
       b14 = second1.fma(x4, b14);
-      FloatVector x5 = FloatVector.broadcast(FLOATS, x[xAt + 5]);
+      FloatVector x5 = FloatVector.broadcast(FLOATS, x[row5 + k]);
       a05 = first0.fma(x5, a05);
       b05 = second0.fma(x5, b05);
       a15 = first1.fma(x5, a15);

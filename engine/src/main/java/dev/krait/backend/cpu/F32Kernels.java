@@ -52,12 +52,11 @@ final class F32Kernels {
   }
 
   /// 2 tokens by one tile: adds `count` columns to `acc[2, tile rows]`.
-  static void tokens2(
-      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
-    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
-    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
-    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
+  static void tokens2(MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc) {
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, 3 * LANES);
     for (int k = 0; k < count; k++) {
       FloatVector first = load(w, from + k * COLUMN_BYTES);
       FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
@@ -69,23 +68,22 @@ final class F32Kernels {
       a1 = first.fma(x1, a1);
       b1 = second.fma(x1, b1);
     }
-    a0.intoArray(acc, to + 0 * LANES);
-    b0.intoArray(acc, to + 1 * LANES);
-    a1.intoArray(acc, to + 2 * LANES);
-    b1.intoArray(acc, to + 3 * LANES);
+    a0.intoArray(acc, 0 * LANES);
+    b0.intoArray(acc, 1 * LANES);
+    a1.intoArray(acc, 2 * LANES);
+    b1.intoArray(acc, 3 * LANES);
   }
 
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
-  static void tokens4(
-      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
-    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
-    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
-    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
-    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 4 * LANES);
-    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 5 * LANES);
-    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 6 * LANES);
-    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 7 * LANES);
+  static void tokens4(MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc) {
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, 7 * LANES);
     for (int k = 0; k < count; k++) {
       FloatVector first = load(w, from + k * COLUMN_BYTES);
       FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
@@ -103,31 +101,30 @@ final class F32Kernels {
       a3 = first.fma(x3, a3);
       b3 = second.fma(x3, b3);
     }
-    a0.intoArray(acc, to + 0 * LANES);
-    b0.intoArray(acc, to + 1 * LANES);
-    a1.intoArray(acc, to + 2 * LANES);
-    b1.intoArray(acc, to + 3 * LANES);
-    a2.intoArray(acc, to + 4 * LANES);
-    b2.intoArray(acc, to + 5 * LANES);
-    a3.intoArray(acc, to + 6 * LANES);
-    b3.intoArray(acc, to + 7 * LANES);
+    a0.intoArray(acc, 0 * LANES);
+    b0.intoArray(acc, 1 * LANES);
+    a1.intoArray(acc, 2 * LANES);
+    b1.intoArray(acc, 3 * LANES);
+    a2.intoArray(acc, 4 * LANES);
+    b2.intoArray(acc, 5 * LANES);
+    a3.intoArray(acc, 6 * LANES);
+    b3.intoArray(acc, 7 * LANES);
   }
 
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.
-  static void tokens6(
-      MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc, int to) {
-    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 0 * LANES);
-    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 1 * LANES);
-    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 2 * LANES);
-    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 3 * LANES);
-    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 4 * LANES);
-    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 5 * LANES);
-    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 6 * LANES);
-    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 7 * LANES);
-    FloatVector a4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 8 * LANES);
-    FloatVector b4 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 9 * LANES);
-    FloatVector a5 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 10 * LANES);
-    FloatVector b5 = FloatVector.fromArray(Lanes.FLOATS, acc, to + 11 * LANES);
+  static void tokens6(MemorySegment w, int from, float[] x, int xFrom, int count, float[] acc) {
+    FloatVector a0 = FloatVector.fromArray(Lanes.FLOATS, acc, 0 * LANES);
+    FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, acc, 1 * LANES);
+    FloatVector a1 = FloatVector.fromArray(Lanes.FLOATS, acc, 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, acc, 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(Lanes.FLOATS, acc, 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(Lanes.FLOATS, acc, 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(Lanes.FLOATS, acc, 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(Lanes.FLOATS, acc, 7 * LANES);
+    FloatVector a4 = FloatVector.fromArray(Lanes.FLOATS, acc, 8 * LANES);
+    FloatVector b4 = FloatVector.fromArray(Lanes.FLOATS, acc, 9 * LANES);
+    FloatVector a5 = FloatVector.fromArray(Lanes.FLOATS, acc, 10 * LANES);
+    FloatVector b5 = FloatVector.fromArray(Lanes.FLOATS, acc, 11 * LANES);
     for (int k = 0; k < count; k++) {
       FloatVector first = load(w, from + k * COLUMN_BYTES);
       FloatVector second = load(w, from + k * COLUMN_BYTES + Lanes.BYTES);
@@ -151,17 +148,17 @@ final class F32Kernels {
       a5 = first.fma(x5, a5);
       b5 = second.fma(x5, b5);
     }
-    a0.intoArray(acc, to + 0 * LANES);
-    b0.intoArray(acc, to + 1 * LANES);
-    a1.intoArray(acc, to + 2 * LANES);
-    b1.intoArray(acc, to + 3 * LANES);
-    a2.intoArray(acc, to + 4 * LANES);
-    b2.intoArray(acc, to + 5 * LANES);
-    a3.intoArray(acc, to + 6 * LANES);
-    b3.intoArray(acc, to + 7 * LANES);
-    a4.intoArray(acc, to + 8 * LANES);
-    b4.intoArray(acc, to + 9 * LANES);
-    a5.intoArray(acc, to + 10 * LANES);
-    b5.intoArray(acc, to + 11 * LANES);
+    a0.intoArray(acc, 0 * LANES);
+    b0.intoArray(acc, 1 * LANES);
+    a1.intoArray(acc, 2 * LANES);
+    b1.intoArray(acc, 3 * LANES);
+    a2.intoArray(acc, 4 * LANES);
+    b2.intoArray(acc, 5 * LANES);
+    a3.intoArray(acc, 6 * LANES);
+    b3.intoArray(acc, 7 * LANES);
+    a4.intoArray(acc, 8 * LANES);
+    b4.intoArray(acc, 9 * LANES);
+    a5.intoArray(acc, 10 * LANES);
+    b5.intoArray(acc, 11 * LANES);
   }
 }

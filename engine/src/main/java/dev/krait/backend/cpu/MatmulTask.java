@@ -9,13 +9,19 @@ import jdk.incubator.vector.FloatVector;
 /// The matrix product: workers take tiles of weights.
 ///
 /// One token streams four tiles at a time, which hides the latency of the multiply-adds. Several
-/// tokens go in groups that fit the registers beside one or two tiles' rows; their activations are
-/// first laid side by side. Every group runs over all columns of a panel of tiles before the next
-/// group takes the same panel from the cache: runs that long keep the memory's prefetchers ahead,
-/// which turns between groups at every tile do not.
+/// tokens go in groups that fit the registers beside a tile's rows. Every group runs over all
+/// columns of a panel of tiles before the next group takes the same panel from the cache: runs that
+/// long keep the memory's prefetchers ahead, which turns between groups at every tile do not.
+///
+/// With 32 registers a group takes several tiles at a time and reads its tokens where they lie.
+/// With 16 there is only one tile, and addresses for every token cost more than laying the
+/// activations of a group side by side first.
 @SuppressWarnings("NullAway.Init")
 final class MatmulTask {
   static final int TILES_IN_FLIGHT = 4;
+
+  /// Most tokens of a group.
+  static final int MOST_TOKENS = 6;
 
   /// A 512-bit machine has 32 registers, others 16.
   private static final boolean WIDE = Lanes.BYTES == 64;
@@ -78,8 +84,11 @@ final class MatmulTask {
     if (rows == 1) {
       pool.parallelFor(oneToken, tiles, streamedTiles(weight, grain(GRAIN_ONE, tileWork)));
     } else if (rows > 1) {
-      layOut();
-      pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * weight.columns()));
+      formGroups();
+      if (!streamsTiles()) {
+        packed(Math.multiplyExact((groups - 1) * groupTokens + groupSize(groups - 1), columns()));
+        pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * columns()));
+      }
       int least = grain(GRAIN_MANY, tileWork * rows);
       pool.parallelFor(
           manyTokens, tiles, groups <= FEW_GROUPS ? streamedTiles(weight, least) : least);
@@ -136,27 +145,38 @@ final class MatmulTask {
   }
 
   /// Splits the tokens into groups of nearly equal size.
-  private void layOut() {
+  private void formGroups() {
     int most = mostTokens();
     groups = (tokens + most - 1) / most;
     groupTokens = kernelTokens((tokens + groups - 1) / groups);
-    int padded = (groups - 1) * groupTokens + groupSize(groups - 1);
-    int floats = Math.multiplyExact(padded, matrix.columns());
+  }
+
+  private void packed(int floats) {
     if (packed.length < floats) {
       packed = new float[floats];
     }
   }
 
+  private int columns() {
+    return matrix.columns();
+  }
+
+  /// True where the tokens of a group fit the registers beside several tiles.
+  private boolean streamsTiles() {
+    return WIDE && matrix.dtype() == DType.BF16;
+  }
+
   private int mostTokens() {
     if (WIDE) {
-      return 6;
+      return MOST_TOKENS;
     }
     return matrix.dtype() == DType.BF16 ? 5 : 4;
   }
 
-  /// Tokens of the kernel that takes `count`: 2, 4, or the most.
+  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none that
+  /// streams tiles has two: there would be four tiles for it and two for the others.
   private int kernelTokens(int count) {
-    if (count <= 2) {
+    if (count <= 2 && (groups == 1 || !streamsTiles())) {
       return 2;
     }
     return count <= 4 ? 4 : mostTokens();
@@ -194,7 +214,8 @@ final class MatmulTask {
   /// Every group passes by a panel of tiles, which stays in the second cache, before the next panel
   /// is read.
   private void multiplyMany(Scratch own, int first, int end) {
-    int panel = Math.max(streams(), PANEL_BYTES / matrix.tileBytes());
+    int streams = streams();
+    int panel = Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
       for (int group = 0; group < groups; group++) {
@@ -203,86 +224,76 @@ final class MatmulTask {
     }
   }
 
-  /// As for one token: streams that each run through their part of the panel. The tiles that are
-  /// left over go one at a time.
-  private void multiplyPanel(Scratch own, int first, int end, int group) {
-    int streams = streams();
-    int part = (end - first) / streams;
-    for (int i = 0; i < part; i++) {
-      multiply(own, streams, first + i, part, group);
-    }
-    for (int tile = first + streams * part; tile < end; tile++) {
-      multiply(own, 1, tile, 0, group);
-    }
-  }
-
-  /// Tiles side by side: with 32 registers, as many as fit beside the tokens.
   private int streams() {
-    if (!WIDE || matrix.dtype() != DType.BF16) {
+    if (!streamsTiles()) {
       return 1;
     }
-    return groups == 1 && groupTokens == 2 ? TILES_IN_FLIGHT : 2;
+    return groupTokens == 2 ? TILES_IN_FLIGHT : 2;
   }
 
-  /// A group by `streams` tiles that lie `apart`.
-  private void multiply(Scratch own, int streams, int tile, int apart, int group) {
+  /// As for one token: streams that each run through their part of the panel; parts that are
+  /// shorter repeat its last tile.
+  private void multiplyPanel(Scratch own, int first, int end, int group) {
+    int streams = streams();
     int size = groupSize(group);
+    int firstToken = group * groupTokens;
+    int endToken = Math.min(firstToken + groupTokens, tokens);
+    for (int j = 0; j < size; j++) {
+      own.tokenFrom[j] = inFrom + Math.min(firstToken + j, tokens - 1) * inStride;
+    }
     float[] sums = own.floats(streams * size * TILE_ROWS);
-    Arrays.fill(sums, 0, streams * size * TILE_ROWS, 0);
-    for (int stream = 0; stream < streams; stream++) {
-      own.tileFrom[stream] = matrix.tileFrom(tile + stream * apart);
-    }
-    int columns = matrix.columns();
-    int xFrom = group * groupTokens * columns;
-    if (matrix.dtype() == DType.F16) {
-      for (int k = 0; k < columns; k += Scratch.WIDENED_COLUMNS) {
-        int count = Math.min(Scratch.WIDENED_COLUMNS, columns - k);
-        int from = own.tileFrom[0] + k * matrix.columnBytes();
-        F16Kernels.widenColumns(matrix.piece(tile), from, count, own.widened);
-        addColumns(own.widened, 0, size, xFrom + k * size, count, sums, 0);
+    int part = (end - first + streams - 1) / streams;
+    for (int i = 0; i < part; i++) {
+      Arrays.fill(sums, 0, streams * size * TILE_ROWS, 0);
+      for (int stream = 0; stream < streams; stream++) {
+        own.tileFrom[stream] = matrix.tileFrom(Math.min(first + stream * part + i, end - 1));
       }
-    } else {
-      addTiles(own, matrix.piece(tile), streams, size, xFrom, sums);
-    }
-    for (int stream = 0; stream < streams; stream++) {
-      int from = stream * size * TILE_ROWS;
-      int endToken = Math.min((group + 1) * groupTokens, tokens);
-      store(sums, from, tile + stream * apart, group * groupTokens, endToken);
+      if (streamsTiles()) {
+        addTiles(own, matrix.piece(first), size, sums);
+      } else {
+        addTile(own, matrix.piece(first), size, firstToken * columns(), sums);
+      }
+      for (int stream = 0; stream < streams; stream++) {
+        int tile = Math.min(first + stream * part + i, end - 1);
+        store(sums, stream * size * TILE_ROWS, tile, firstToken, endToken);
+      }
     }
   }
 
-  /// Adds to a group's sums, `[tile, token, tile rows]`.
-  private void addTiles(
-      Scratch own, MemorySegment w, int streams, int size, int xFrom, float[] sums) {
-    int columns = matrix.columns();
-    if (streams > 1 && streams * size >= 2 * TILES_IN_FLIGHT) {
-      switch (size) {
-        case 2 -> Bf16Streams.tokens2by4(w, own.tileFrom, packed, xFrom, columns, sums);
-        case 4 -> Bf16Streams.tokens4by2(w, own.tileFrom, packed, xFrom, columns, sums);
-        default -> Bf16Streams.tokens6by2(w, own.tileFrom, packed, xFrom, columns, sums);
-      }
+  private void addTiles(Scratch own, MemorySegment w, int size, float[] sums) {
+    switch (size) {
+      case 2 -> Bf16Streams.tokens2by4(w, own.tileFrom, in, own.tokenFrom, columns(), sums);
+      case 4 -> Bf16Streams.tokens4by2(w, own.tileFrom, in, own.tokenFrom, columns(), sums);
+      default -> Bf16Streams.tokens6by2(w, own.tileFrom, in, own.tokenFrom, columns(), sums);
+    }
+  }
+
+  private void addTile(Scratch own, MemorySegment w, int size, int xFrom, float[] sums) {
+    int from = own.tileFrom[0];
+    if (matrix.dtype() != DType.F16) {
+      addColumns(w, from, size, xFrom, columns(), sums);
       return;
     }
-    for (int stream = 0; stream < streams; stream++) {
-      int to = stream * size * TILE_ROWS;
-      addColumns(w, own.tileFrom[stream], size, xFrom, columns, sums, to);
+    for (int k = 0; k < columns(); k += Scratch.WIDENED_COLUMNS) {
+      int count = Math.min(Scratch.WIDENED_COLUMNS, columns() - k);
+      F16Kernels.widenColumns(w, from + k * matrix.columnBytes(), count, own.widened);
+      addColumns(own.widened, 0, size, xFrom + k * size, count, sums);
     }
   }
 
-  private void addColumns(
-      MemorySegment w, int from, int size, int xFrom, int count, float[] sums, int to) {
+  private void addColumns(MemorySegment w, int from, int size, int xFrom, int count, float[] sums) {
     if (matrix.dtype() == DType.BF16) {
       switch (size) {
-        case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, count, sums, to);
-        case 4 -> Bf16Kernels.tokens4(w, from, packed, xFrom, count, sums, to);
-        case 5 -> Bf16Kernels.tokens5(w, from, packed, xFrom, count, sums, to);
-        default -> Bf16Kernels.tokens6(w, from, packed, xFrom, count, sums, to);
+        case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, count, sums);
+        case 4 -> Bf16Kernels.tokens4(w, from, packed, xFrom, count, sums);
+        case 5 -> Bf16Kernels.tokens5(w, from, packed, xFrom, count, sums);
+        default -> Bf16Kernels.tokens6(w, from, packed, xFrom, count, sums);
       }
     } else {
       switch (size) {
-        case 2 -> F32Kernels.tokens2(w, from, packed, xFrom, count, sums, to);
-        case 4 -> F32Kernels.tokens4(w, from, packed, xFrom, count, sums, to);
-        default -> F32Kernels.tokens6(w, from, packed, xFrom, count, sums, to);
+        case 2 -> F32Kernels.tokens2(w, from, packed, xFrom, count, sums);
+        case 4 -> F32Kernels.tokens4(w, from, packed, xFrom, count, sums);
+        default -> F32Kernels.tokens6(w, from, packed, xFrom, count, sums);
       }
     }
   }

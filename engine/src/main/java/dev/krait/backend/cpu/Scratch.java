@@ -17,6 +17,9 @@ final class Scratch {
   /// Byte offsets of the tiles in flight, within their piece.
   final int[] tileFrom = new int[MatmulTask.TILES_IN_FLIGHT];
 
+  /// Places of a group's tokens in the activations.
+  final int[] tokenFrom = new int[MatmulTask.MOST_TOKENS];
+
   /// A part of a tile, widened to floats.
   final MemorySegment widened;
 
