@@ -14,6 +14,8 @@ public enum DraftLengthReason {
   REJECTED("too few drafts are accepted"),
   /// The machine has no time to spare.
   UNAFFORDABLE("even perfect drafts would not pay at this batch size"),
+  /// Too few tokens are left to pay for what the drafter has missed.
+  BEHIND("the drafter would have to catch up with too much"),
   /// A user fixed it.
   FIXED("fixed by configuration");
 

@@ -5,6 +5,7 @@ import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import dev.krait.speculation.SpeculationReport.Choice;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 
@@ -15,17 +16,22 @@ import java.util.List;
 /// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
 /// length must promise some percent over plain decoding. Small batches try each kind of step a few
 /// times first. Later other lengths are tried for a step now and then, so that the comparison stays
-/// true on a machine whose speed changes: as often as [#CHECK_SHARE] of the time pays for what such
+/// true on a machine whose speed changes: as often as a small share of the time pays for what such
 /// steps are expected to lose, a drafter that must first catch up included. Where even perfect
 /// drafts would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
 
+  /// Steps after which the code of most steps is compiled, and of all.
+  private static final int COLD_STEPS = 256;
+
+  private static final int WARM_STEPS = 2048;
+
   /// What drafting must promise over plain decoding for one sequence, and for several: these then
   /// end at different times, and the last ones share no step.
   private static final double MARGIN_ALONE = 1.08;
 
-  private static final double MARGIN_TOGETHER = 1.2;
+  private static final double MARGIN_TOGETHER = 1.3;
   private static final double PRIOR_ACCEPTANCE = 0.7;
   private static final double PRIOR_WEIGHT = 8;
   private static final double DECAY = 0.95;
@@ -33,18 +39,42 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int SAMPLES_ALONE = 6;
   private static final int SAMPLES_TOGETHER = 2;
 
-  /// Share of the time that may be lost to checks.
-  private static final double CHECK_SHARE = 0.01;
+  /// Steps that may be spent on measuring one batch size; those beside prompts measure nothing.
+  private static final int MOST_MEASURING = 18;
+
+  /// Share of the tokens that a sequence may still generate which it is expected to generate.
+  private static final double EXPECTED_SHARE = 0.5;
+
+  /// Share of the time that may be lost to checks: one sequence has more to win.
+  private static final double CHECK_SHARE_ALONE = 0.02;
+
+  private static final double CHECK_SHARE_TOGETHER = 0.005;
+
+  /// Steps of a check: catching up is paid once for all of them.
+  private static final int CHECK_STEPS = 3;
 
   /// What a check counts as lost at least, as a share of an iteration.
   private static final double LEAST_LOST = 0.1;
 
-  private static final double CATCH_UP_WEIGHT = 0.2;
+  /// Plain steps by which measurements may have lost too much.
+  private static final double MOST_DEBT_STEPS = 4;
+
+  private static final int STEPS_BETWEEN_CHECKS = 16;
+
+  /// Fewer are lost in the noise of a step.
+  private static final int CATCH_UP_TOKENS = 16;
+
+  /// Time of catching up with a token over that of a draft step, until it is measured.
+  private static final double CATCH_UP_PRIOR = 1.0 / 8;
+
+  private static final double CATCH_UP_WEIGHT_DOWN = 0.5;
+  private static final double CATCH_UP_WEIGHT_UP = 0.1;
 
   private final String drafter;
   private final int maxDraftTokens;
-  private final StepCosts targetCosts;
-  private final StepCosts draftCosts;
+  private final int maxStepTokens;
+  private StepCosts targetCosts;
+  private StepCosts draftCosts;
   private final IdentityHashMap<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
@@ -57,16 +87,24 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private DraftLengthReason lastReason = DraftLengthReason.UNMEASURED;
   private int lastRunning = 1;
 
-  /// Nanoseconds that checks may lose by now.
+  /// Nanoseconds that checks may lose by now; negative when they have lost more.
   private double allowance;
 
   /// Length that the next step checks; -1 for none.
   private int check = -1;
 
   private int checks;
+  private int checkSteps;
+  private int sinceCheck;
 
-  /// Tokens of each sequence that the drafter has not followed.
-  private double behind;
+  /// Tokens of all sequences that the drafter has not followed.
+  private int behind;
+
+  /// Steps spent on measuring, by batch size.
+  private final int[] measuring = new int[MEASURED_BATCH + 1];
+
+  /// What [#expectsToDraft] answered last.
+  private boolean followsPrompts;
 
   /// Estimated time of catching up with a token.
   private double catchUpNanos;
@@ -78,6 +116,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final class Acceptance {
     double accepted;
     double tried;
+
+    /// Known tokens that the drafter had been fed when it drafted last.
+    int followed;
 
     void observe(int acceptedTokens, int triedTokens) {
       accepted = DECAY * accepted + acceptedTokens;
@@ -95,6 +136,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   public MeasuredDraftLength(String drafter, int maxDraftTokens, int maxStepTokens) {
     this.drafter = drafter;
     this.maxDraftTokens = maxDraftTokens;
+    this.maxStepTokens = maxStepTokens;
     targetCosts = new StepCosts(maxStepTokens);
     draftCosts = new StepCosts(maxStepTokens);
     counts = new AcceptanceCounts(maxDraftTokens);
@@ -105,7 +147,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   @Override
   public int draftTokens(Sequence sequence, int runningSequences) {
     lastRunning = runningSequences;
-    if (runningSequences <= MEASURED_BATCH) {
+    double catchUp = lag(sequence) * catchUpCost();
+    if (runningSequences <= MEASURED_BATCH
+        && measuring[runningSequences] < MOST_MEASURING
+        && catchUp * runningSequences <= cost(0, runningSequences)) {
       int least = leastMeasured(runningSequences);
       if (least >= 0) {
         return choose(least, DraftLengthReason.MEASURING);
@@ -118,7 +163,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     }
     int best = best(acceptance(sequence), runningSequences);
     if (best > 0) {
-      return choose(best, DraftLengthReason.FASTEST);
+      return catchUp <= saved(best, sequence, runningSequences)
+          ? choose(best, DraftLengthReason.FASTEST)
+          : choose(0, DraftLengthReason.BEHIND);
     }
     return choose(
         0,
@@ -127,21 +174,53 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
             : DraftLengthReason.UNAFFORDABLE);
   }
 
-  /// Decides whether the next step checks another length, when an iteration of `nanos` has ended.
+  /// Nanoseconds for a token; many are caught up with at a time, so at most those of a draft step.
+  private double catchUpCost() {
+    double draft = draftCosts.estimate(1);
+    return catchUpNanos == 0 ? CATCH_UP_PRIOR * draft : Math.min(catchUpNanos, draft);
+  }
+
+  /// Tokens that the drafter would first have to catch up with.
+  private int lag(Sequence sequence) {
+    return Math.max(0, sequence.tokens() - of(sequence).followed - maxDraftTokens - 1);
+  }
+
+  /// Nanoseconds that drafting is expected to save a sequence in all.
+  private double saved(int draftTokens, Sequence sequence, int running) {
+    int left =
+        sequence.request().stop().maxTokens() - (sequence.tokens() - sequence.promptTokens());
+    double perToken =
+        cost(0, running)
+            - cost(draftTokens, running) / expectedTokens(draftTokens, acceptance(sequence));
+    return EXPECTED_SHARE * left * perToken / running;
+  }
+
+  /// Decides whether the next step checks another length, when an iteration of `nanos` has ended;
+  /// what a check really lost is taken from the allowance.
   private void planCheck(int running, double nanos) {
-    allowance += CHECK_SHARE * nanos;
-    check = -1;
     double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
     int best = best(acceptance, running);
+    allowance += (running == 1 ? CHECK_SHARE_ALONE : CHECK_SHARE_TOGETHER) * nanos;
+    if (lastReason == DraftLengthReason.CHECKING || lastReason == DraftLengthReason.MEASURING) {
+      allowance -= nanos - expectedTokens(lastChoice, acceptance) / rate(best, acceptance, running);
+      allowance = Math.max(allowance, -MOST_DEBT_STEPS * cost(0, running));
+      sinceCheck = 0;
+    }
+    if (check >= 0 && --checkSteps > 0) {
+      return;
+    }
+    check = -1;
+    if (++sinceCheck < STEPS_BETWEEN_CHECKS) {
+      return;
+    }
     int other = best > 0 ? neighbour(best) : Math.max(1, best(1, running));
     double lost =
-        cost(other, running)
-            - expectedTokens(other, acceptance) / rate(best, acceptance, running)
-            + running * behind * catchUpNanos;
-    if (Math.max(lost, LEAST_LOST * nanos) <= allowance) {
+        cost(other, running) - expectedTokens(other, acceptance) / rate(best, acceptance, running);
+    double price = CHECK_STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * catchUpCost();
+    if (price <= allowance) {
       check = other;
+      checkSteps = CHECK_STEPS;
       checks++;
-      allowance = 0;
     }
   }
 
@@ -158,7 +237,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// computed.
   @Override
   public boolean expectsToDraft() {
-    return lastChoice > 0 || targetCosts.isEmpty();
+    followsPrompts = lastChoice > 0 || targetCosts.isEmpty();
+    return followsPrompts;
   }
 
   private int choose(int draftTokens, DraftLengthReason reason) {
@@ -250,35 +330,70 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     int tokens = 0;
     int drafting = 0;
     int deepest = 0;
+    boolean computesPrompts = false;
+    behind = 0;
     for (int i = 0; i < plan.size(); i++) {
-      if (plan.tokens(i) > 1 || !plan.choosesToken(i)) {
-        return;
-      }
+      computesPrompts |= follow(plan, drafts, i);
       tokens += 1 + drafts.count(i);
       drafting += drafts.count(i) > 0 ? 1 : 0;
       deepest = Math.max(deepest, drafts.count(i));
+    }
+    if (lastReason == DraftLengthReason.MEASURING && lastRunning <= MEASURED_BATCH) {
+      measuring[lastRunning]++;
+    }
+    if (computesPrompts) {
+      return;
     }
     costsFor = -1;
     targetCosts.observe(tokens, (double) targetNanos);
     if (deepest > 0) {
       observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);
-    } else {
-      behind++;
     }
     planCheck(plan.size(), (double) (draftNanos + targetNanos));
-    if (++steps % REPORT_STEPS == 0) {
+    if (++steps == COLD_STEPS || steps == WARM_STEPS) {
+      forgetCosts();
+    }
+    if (steps % REPORT_STEPS == 0) {
       report = buildReport();
     }
   }
 
+  /// Notes how far the drafter has followed an entry.
+  ///
+  /// @return true when the entry computes a prompt
+  private boolean follow(StepPlan plan, Drafts drafts, int entry) {
+    Sequence sequence = plan.sequence(entry);
+    if (plan.tokens(entry) > 1 || !plan.choosesToken(entry)) {
+      if (followsPrompts) {
+        of(sequence).followed = sequence.computedTokens() + plan.tokens(entry);
+      }
+      return true;
+    }
+    if (drafts.count(entry) > 0) {
+      of(sequence).followed = sequence.tokens();
+    }
+    behind += lag(sequence);
+    return false;
+  }
+
   private void observeDrafts(int drafting, int deepest, int caughtUp, double nanos) {
-    behind = 0;
     if (caughtUp == 0) {
       draftCosts.observe(drafting, nanos / deepest);
-    } else {
+    } else if (caughtUp >= CATCH_UP_TOKENS) {
       double extra = Math.max(0, nanos - deepest * draftCosts.estimate(drafting)) / caughtUp;
-      catchUpNanos += (catchUpNanos == 0 ? 1 : CATCH_UP_WEIGHT) * (extra - catchUpNanos);
+      double weight = extra < catchUpNanos ? CATCH_UP_WEIGHT_DOWN : CATCH_UP_WEIGHT_UP;
+      catchUpNanos += (catchUpNanos == 0 ? 1 : weight) * (extra - catchUpNanos);
     }
+  }
+
+  /// What was measured while code was being compiled is measured again.
+  private void forgetCosts() {
+    targetCosts = new StepCosts(maxStepTokens);
+    draftCosts = new StepCosts(maxStepTokens);
+    catchUpNanos = 0;
+    Arrays.fill(measuring, 0);
+    check = -1;
+    costsFor = -1;
   }
 
   private SpeculationReport buildReport() {

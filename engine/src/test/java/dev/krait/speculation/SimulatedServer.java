@@ -23,17 +23,17 @@ final class SimulatedServer {
   /// @param spikes share of steps that take up to four times as long
   /// @param phaseMicros how long the machine keeps its speed, full or slow; 0 for always full
   record Disturbance(double jitter, double spikes, double phaseMicros) {
-    private double factor(SplittableRandom random, double now) {
+    private double factor(SplittableRandom random, double now, long seed) {
       double factor = Math.exp(jitter * Math.abs(random.nextGaussian()));
       if (random.nextDouble() < spikes) {
         factor *= 1 + 3 * random.nextDouble();
       }
-      return isSlow(now) ? SLOW_FACTOR * factor : factor;
+      return isSlow(now, seed) ? SLOW_FACTOR * factor : factor;
     }
 
-    private boolean isSlow(double now) {
+    private boolean isSlow(double now, long seed) {
       return phaseMicros > 0
-          && new SplittableRandom((long) (now / phaseMicros)).nextDouble() < SLOW_SHARE;
+          && new SplittableRandom(seed ^ (long) (now / phaseMicros) << 8).nextDouble() < SLOW_SHARE;
     }
   }
 
@@ -41,10 +41,11 @@ final class SimulatedServer {
   private final int batch;
   private final double acceptance;
   private final Disturbance disturbance;
+  private final long seed;
   private final SplittableRandom random;
   private final StepPlan plan;
   private final Drafts drafts;
-  private final Sequence[] sequences;
+  private final OneToken[] sequences;
   private final int[] left;
   private final int[] behind;
   private double now;
@@ -55,10 +56,11 @@ final class SimulatedServer {
     this.batch = batch;
     this.acceptance = acceptance;
     this.disturbance = disturbance;
+    this.seed = seed;
     random = new SplittableRandom(seed);
     plan = new StepPlan(batch);
     drafts = new Drafts(batch, MAX_DRAFTS, 1);
-    sequences = new Sequence[batch];
+    sequences = new OneToken[batch];
     left = new int[batch];
     behind = new int[batch];
   }
@@ -69,7 +71,7 @@ final class SimulatedServer {
       Arrays.fill(left, TOKENS);
       Arrays.fill(behind, 0);
       for (int i = 0; i < batch; i++) {
-        sequences[i] = new OneToken((long) round * batch + i);
+        sequences[i] = new OneToken((long) round * batch + i, TOKENS);
       }
       while (Arrays.stream(left).anyMatch(tokens -> tokens > 0)) {
         iterate();
@@ -99,9 +101,9 @@ final class SimulatedServer {
     }
     double draft = caughtUp * CATCH_UP_MICROS;
     for (int j = 0; j < deepest; j++) {
-      draft += (21 + 5 * drafting) * disturbance.factor(random, now);
+      draft += (21 + 5 * drafting) * disturbance.factor(random, now, seed);
     }
-    double target = targetMicros(tokens) * disturbance.factor(random, now);
+    double target = targetMicros(tokens) * disturbance.factor(random, now, seed);
     now += draft + target;
     policy.observeStep(plan, drafts, caughtUp, (long) (draft * 1000), (long) (target * 1000));
     accept();
@@ -131,6 +133,7 @@ final class SimulatedServer {
       policy.observe(sequence, drafted, accepted);
       int i = (int) (sequence.id() % batch);
       left[i] -= accepted + 1;
+      sequences[i].generate(accepted + 1);
       if (left[i] == 0) {
         policy.forget(sequence);
       }
