@@ -61,28 +61,14 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final int STEPS_BETWEEN_CHECKS = 16;
 
-  /// Fewer are lost in the noise of a step.
-  private static final int CATCH_UP_TOKENS = 16;
-
-  /// Time of catching up with a token over that of a draft step, until it is measured.
-  private static final double CATCH_UP_PRIOR = 1.0 / 8;
-
-  private static final double CATCH_UP_WEIGHT_DOWN = 0.5;
-  private static final double CATCH_UP_WEIGHT_UP = 0.1;
-
   private final String drafter;
   private final int maxDraftTokens;
   private final int maxStepTokens;
-  private StepCosts targetCosts;
-  private StepCosts draftCosts;
+  private IterationCosts costs;
   private final IdentityHashMap<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
   private final Acceptance overall = new Acceptance();
   private final AcceptanceCounts counts;
 
-  /// Cost of an iteration by draft length for [#costsFor] running sequences; filled once a step.
-  private final double[] costs;
-
-  private int costsFor = -1;
   private int lastChoice;
   private DraftLengthReason lastReason = DraftLengthReason.UNMEASURED;
   private int lastRunning = 1;
@@ -105,9 +91,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// What [#expectsToDraft] answered last.
   private boolean followsPrompts;
-
-  /// Estimated time of catching up with a token.
-  private double catchUpNanos;
 
   private long steps;
   private volatile SpeculationReport report;
@@ -137,25 +120,23 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     this.drafter = drafter;
     this.maxDraftTokens = maxDraftTokens;
     this.maxStepTokens = maxStepTokens;
-    targetCosts = new StepCosts(maxStepTokens);
-    draftCosts = new StepCosts(maxStepTokens);
+    costs = new IterationCosts(maxDraftTokens, maxStepTokens);
     counts = new AcceptanceCounts(maxDraftTokens);
-    costs = new double[maxDraftTokens + 1];
     report = buildReport();
   }
 
   @Override
   public int draftTokens(Sequence sequence, int runningSequences) {
     lastRunning = runningSequences;
-    double catchUp = lag(sequence) * catchUpCost();
+    double catchUp = lag(sequence) * costs.catchUp();
     if (runningSequences <= MEASURED_BATCH
         && measuring[runningSequences] < MOST_MEASURING
-        && catchUp * runningSequences <= cost(0, runningSequences)) {
+        && catchUp * runningSequences <= costs.of(0, runningSequences)) {
       int least = leastMeasured(runningSequences);
       if (least >= 0) {
         return choose(least, DraftLengthReason.MEASURING);
       }
-    } else if (targetCosts.isEmpty()) {
+    } else if (costs.isEmpty()) {
       return choose(0, DraftLengthReason.UNMEASURED);
     }
     if (check >= 0) {
@@ -174,12 +155,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
             : DraftLengthReason.UNAFFORDABLE);
   }
 
-  /// Nanoseconds for a token; many are caught up with at a time, so at most those of a draft step.
-  private double catchUpCost() {
-    double draft = draftCosts.estimate(1);
-    return catchUpNanos == 0 ? CATCH_UP_PRIOR * draft : Math.min(catchUpNanos, draft);
-  }
-
   /// Tokens that the drafter would first have to catch up with.
   private int lag(Sequence sequence) {
     return Math.max(0, sequence.tokens() - of(sequence).followed - maxDraftTokens - 1);
@@ -190,8 +165,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     int left =
         sequence.request().stop().maxTokens() - (sequence.tokens() - sequence.promptTokens());
     double perToken =
-        cost(0, running)
-            - cost(draftTokens, running) / expectedTokens(draftTokens, acceptance(sequence));
+        costs.of(0, running)
+            - costs.of(draftTokens, running) / expectedTokens(draftTokens, acceptance(sequence));
     return EXPECTED_SHARE * left * perToken / running;
   }
 
@@ -203,7 +178,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     allowance += (running == 1 ? CHECK_SHARE_ALONE : CHECK_SHARE_TOGETHER) * nanos;
     if (lastReason == DraftLengthReason.CHECKING || lastReason == DraftLengthReason.MEASURING) {
       allowance -= nanos - expectedTokens(lastChoice, acceptance) / rate(best, acceptance, running);
-      allowance = Math.max(allowance, -MOST_DEBT_STEPS * cost(0, running));
+      allowance = Math.max(allowance, -MOST_DEBT_STEPS * costs.of(0, running));
       sinceCheck = 0;
     }
     if (check >= 0 && --checkSteps > 0) {
@@ -215,8 +190,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     }
     int other = best > 0 ? neighbour(best) : Math.max(1, best(1, running));
     double lost =
-        cost(other, running) - expectedTokens(other, acceptance) / rate(best, acceptance, running);
-    double price = CHECK_STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * catchUpCost();
+        costs.of(other, running)
+            - expectedTokens(other, acceptance) / rate(best, acceptance, running);
+    double price = CHECK_STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * costs.catchUp();
     if (price <= allowance) {
       check = other;
       checkSteps = CHECK_STEPS;
@@ -237,7 +213,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// computed.
   @Override
   public boolean expectsToDraft() {
-    followsPrompts = lastChoice > 0 || targetCosts.isEmpty();
+    followsPrompts = lastChoice > 0 || costs.isEmpty();
     return followsPrompts;
   }
 
@@ -272,12 +248,12 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private int leastMeasured(int running) {
     int least = maxDraftTokens;
     for (int k = 0; k <= 1; k++) {
-      if (targetCosts.samples(running * (1 + k)) < targetCosts.samples(running * (1 + least))) {
+      if (costs.samples(running * (1 + k)) < costs.samples(running * (1 + least))) {
         least = k;
       }
     }
     int enough = running == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER;
-    return targetCosts.samples(running * (1 + least)) >= enough ? -1 : least;
+    return costs.samples(running * (1 + least)) >= enough ? -1 : least;
   }
 
   private static double expectedTokens(int draftTokens, double acceptance) {
@@ -290,22 +266,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return sum;
   }
 
-  /// Cost of an iteration. Steps together never cost more than one after the other, whatever was
-  /// measured in a bad moment: a length that looks worse than that is still worth a check.
-  private double cost(int draftTokens, int running) {
-    if (costsFor != running) {
-      double plain = targetCosts.estimate(running);
-      double draft = Math.min(draftCosts.estimate(running), plain);
-      for (int k = 0; k <= maxDraftTokens; k++) {
-        costs[k] = Math.min(targetCosts.estimate(running * (1 + k)), plain * (1 + k)) + k * draft;
-      }
-      costsFor = running;
-    }
-    return costs[draftTokens];
-  }
-
   private double rate(int draftTokens, double acceptance, int running) {
-    return expectedTokens(draftTokens, acceptance) / cost(draftTokens, running);
+    return expectedTokens(draftTokens, acceptance) / costs.of(draftTokens, running);
   }
 
   @Override
@@ -344,10 +306,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     if (computesPrompts) {
       return;
     }
-    costsFor = -1;
-    targetCosts.observe(tokens, (double) targetNanos);
+    costs.observeTarget(tokens, (double) targetNanos);
     if (deepest > 0) {
-      observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);
+      costs.observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);
     }
     planCheck(plan.size(), (double) (draftNanos + targetNanos));
     if (++steps == COLD_STEPS || steps == WARM_STEPS) {
@@ -376,37 +337,24 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return false;
   }
 
-  private void observeDrafts(int drafting, int deepest, int caughtUp, double nanos) {
-    if (caughtUp == 0) {
-      draftCosts.observe(drafting, nanos / deepest);
-    } else if (caughtUp >= CATCH_UP_TOKENS) {
-      double extra = Math.max(0, nanos - deepest * draftCosts.estimate(drafting)) / caughtUp;
-      double weight = extra < catchUpNanos ? CATCH_UP_WEIGHT_DOWN : CATCH_UP_WEIGHT_UP;
-      catchUpNanos += (catchUpNanos == 0 ? 1 : weight) * (extra - catchUpNanos);
-    }
-  }
-
   /// What was measured while code was being compiled is measured again.
   private void forgetCosts() {
-    targetCosts = new StepCosts(maxStepTokens);
-    draftCosts = new StepCosts(maxStepTokens);
-    catchUpNanos = 0;
+    costs = new IterationCosts(maxDraftTokens, maxStepTokens);
     Arrays.fill(measuring, 0);
     check = -1;
-    costsFor = -1;
   }
 
   private SpeculationReport buildReport() {
     double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
     List<Choice> choices = new ArrayList<>();
-    if (!targetCosts.isEmpty()) {
+    if (!costs.isEmpty()) {
       double plain = rate(0, acceptance, lastRunning);
       for (int k = 0; k <= maxDraftTokens; k++) {
         choices.add(
             new Choice(
                 k,
                 expectedTokens(k, acceptance),
-                cost(k, lastRunning) / 1000,
+                costs.of(k, lastRunning) / 1000,
                 rate(k, acceptance, lastRunning) / plain));
       }
     }
