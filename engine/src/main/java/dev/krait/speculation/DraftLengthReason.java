@@ -10,6 +10,8 @@ public enum DraftLengthReason {
   CHECKING("checking what another length costs"),
   /// The usual one.
   FASTEST("promises most tokens per second"),
+  /// Drafts promise more, but not for long enough to believe it.
+  CONFIRMING("waiting whether drafts go on to promise more"),
   /// Drafts would pay if more were right.
   REJECTED("too few drafts are accepted"),
   /// The machine has no time to spare.

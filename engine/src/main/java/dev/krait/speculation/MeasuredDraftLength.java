@@ -61,6 +61,13 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final int STEPS_BETWEEN_CHECKS = 16;
 
+  /// Steps for which drafting must promise more before it starts: one good or bad measurement does
+  /// not make a drafter catch up.
+  private static final int STEPS_PROMISING = 24;
+
+  /// Larger batches count as this one.
+  private static final int MOST_BATCH = 64;
+
   private final String drafter;
   private final int maxDraftTokens;
   private final int maxStepTokens;
@@ -88,6 +95,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// Steps spent on measuring, by batch size.
   private final int[] measuring = new int[MEASURED_BATCH + 1];
+
+  /// Steps in a row for which drafting promised more, by batch size.
+  private final int[] promising = new int[MOST_BATCH + 1];
 
   /// What [#expectsToDraft] answered last.
   private boolean followsPrompts;
@@ -143,6 +153,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       return choose(check, DraftLengthReason.CHECKING);
     }
     int best = best(acceptance(sequence), runningSequences);
+    if (best > 0 && promising[Math.min(runningSequences, MOST_BATCH)] < STEPS_PROMISING) {
+      return choose(0, DraftLengthReason.CONFIRMING);
+    }
     if (best > 0) {
       return catchUp <= saved(best, sequence, runningSequences)
           ? choose(best, DraftLengthReason.FASTEST)
@@ -175,6 +188,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private void planCheck(int running, double nanos) {
     double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
     int best = best(acceptance, running);
+    int batch = Math.min(running, MOST_BATCH);
+    promising[batch] = best > 0 ? promising[batch] + 1 : 0;
     allowance += (running == 1 ? CHECK_SHARE_ALONE : CHECK_SHARE_TOGETHER) * nanos;
     if (lastReason == DraftLengthReason.CHECKING || lastReason == DraftLengthReason.MEASURING) {
       allowance -= nanos - expectedTokens(lastChoice, acceptance) / rate(best, acceptance, running);
