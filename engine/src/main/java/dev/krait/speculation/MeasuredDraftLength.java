@@ -61,8 +61,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final int STEPS_BETWEEN_CHECKS = 16;
 
-  /// Steps for which drafting must promise more before it starts: one good or bad measurement does
-  /// not make a drafter catch up.
+  /// Steps for which drafting must promise more before it starts for several sequences: one good or
+  /// bad measurement does not make a drafter catch up with all of them.
   private static final int STEPS_PROMISING = 24;
 
   /// Larger batches count as this one.
@@ -153,7 +153,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
       return choose(check, DraftLengthReason.CHECKING);
     }
     int best = best(acceptance(sequence), runningSequences);
-    if (best > 0 && promising[Math.min(runningSequences, MOST_BATCH)] < STEPS_PROMISING) {
+    if (best > 0
+        && runningSequences > 1
+        && promising[Math.min(runningSequences, MOST_BATCH)] < STEPS_PROMISING) {
       return choose(0, DraftLengthReason.CONFIRMING);
     }
     if (best > 0) {
