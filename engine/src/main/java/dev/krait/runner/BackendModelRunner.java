@@ -57,8 +57,7 @@ public final class BackendModelRunner implements ModelRunner {
 
   @Override
   public PendingStep submit(StepPlan plan) {
-    execute(plan, noDrafts);
-    return done;
+    return execute(plan, noDrafts);
   }
 
   @Override

@@ -44,14 +44,12 @@ public final class Logprobs {
   private int[] sorted(float[] logits) {
     long[] keys = new long[vocabSize];
     for (int i = 0; i < vocabSize; i++) {
-      int bits = Float.floatToIntBits(logits[i] + 0f); // -0 becomes 0: they are equal
-      int ascending = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
-      keys[i] = ((long) ~ascending << 32) | i;
+      keys[i] = ~RankedLogit.key(logits[i], i); // the largest first
     }
     Arrays.sort(keys);
     int[] ids = new int[vocabSize];
     for (int i = 0; i < vocabSize; i++) {
-      ids[i] = (int) keys[i];
+      ids[i] = RankedLogit.id(~keys[i]);
     }
     return ids;
   }

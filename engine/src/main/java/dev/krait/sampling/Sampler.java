@@ -123,7 +123,7 @@ public final class Sampler {
   }
 
   private static double weight(long key, double scale, double most) {
-    return Math.exp((logitOf(key) - most) * scale);
+    return Math.exp((RankedLogit.logit(key) - most) * scale);
   }
 
   /// Makes a heap of the ids whose logit is at least `least`.
@@ -134,7 +134,7 @@ public final class Sampler {
         if (count == keys.length) {
           keys = Arrays.copyOf(keys, 2 * count);
         }
-        keys[count++] = key(logits[i], i);
+        keys[count++] = RankedLogit.key(logits[i], i);
       }
     }
     for (int i = count / 2 - 1; i >= 0; i--) {
@@ -177,23 +177,11 @@ public final class Sampler {
     keys[hole] = key;
   }
 
-  /// Orders by logit, and equal ones with the smaller id above.
-  private static long key(float logit, int id) {
-    int bits = Float.floatToIntBits(logit + 0.0f);
-    int ordered = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
-    return ((long) ordered << 32) | (~id & 0xFFFFFFFFL);
-  }
-
-  private static float logitOf(long key) {
-    int ordered = (int) (key >> 32);
-    return Float.intBitsToFloat(ordered ^ ((ordered >> 31) & Integer.MAX_VALUE));
-  }
-
   private void fill(
       float[] logits, long least, double scale, double most, double total, Distribution target) {
-    float leastLogit = logitOf(least);
+    float leastLogit = RankedLogit.logit(least);
     for (int i = 0; i < vocabSize; i++) {
-      if (logits[i] >= leastLogit && key(logits[i], i) >= least) {
+      if (logits[i] >= leastLogit && RankedLogit.key(logits[i], i) >= least) {
         double probability = Math.exp((logits[i] - most) * scale) / total;
         if (probability > 0) {
           target.add(i, probability);

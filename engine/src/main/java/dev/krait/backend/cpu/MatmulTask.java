@@ -86,7 +86,8 @@ final class MatmulTask {
     } else if (rows > 1) {
       formGroups();
       if (!streamsTiles()) {
-        packed(Math.multiplyExact((groups - 1) * groupTokens + groupSize(groups - 1), columns()));
+        growPacked(
+            Math.multiplyExact((groups - 1) * groupTokens + groupSize(groups - 1), columns()));
         pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * columns()));
       }
       int least = grain(GRAIN_MANY, tileWork * rows);
@@ -151,7 +152,7 @@ final class MatmulTask {
     groupTokens = kernelTokens((tokens + groups - 1) / groups);
   }
 
-  private void packed(int floats) {
+  private void growPacked(int floats) {
     if (packed.length < floats) {
       packed = new float[floats];
     }
