@@ -90,9 +90,10 @@ final class MatmulTask {
             Math.multiplyExact((groups - 1) * groupTokens + groupSize(groups - 1), columns()));
         pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * columns()));
       }
+      int streams = streams();
       int least = grain(GRAIN_MANY, tileWork * rows);
-      pool.parallelFor(
-          manyTokens, tiles, groups <= FEW_GROUPS ? streamedTiles(weight, least) : least);
+      int most = groups <= FEW_GROUPS ? streamedTiles(weight, least) : least;
+      pool.parallelFor(manyTokens, Math.ceilDiv(tiles, streams), most / streams);
     }
   }
 
@@ -203,10 +204,13 @@ final class MatmulTask {
     }
   }
 
+  /// A range counts as many tiles at a time as there are streams, so that none runs idle.
   private void runManyTokens(int worker, int first, int end) {
     int pieceTiles = matrix.pieceTiles();
-    for (int tile = first; tile < end; ) {
-      int endOfPiece = Math.min(end, (tile / pieceTiles + 1) * pieceTiles);
+    int streams = streams();
+    int endTile = Math.min(end * streams, matrix.tiles());
+    for (int tile = first * streams; tile < endTile; ) {
+      int endOfPiece = Math.min(endTile, (tile / pieceTiles + 1) * pieceTiles);
       multiplyMany(scratch[worker], tile, endOfPiece);
       tile = endOfPiece;
     }
@@ -216,7 +220,10 @@ final class MatmulTask {
   /// is read.
   private void multiplyMany(Scratch own, int first, int end) {
     int streams = streams();
-    int panel = Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
+    int panel =
+        groups == 1
+            ? end - first
+            : Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
       for (int group = 0; group < groups; group++) {
