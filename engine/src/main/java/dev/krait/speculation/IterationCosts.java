@@ -42,6 +42,11 @@ final class IterationCosts {
     return target.samples(tokens);
   }
 
+  /// True when the target's step of a draft length was measured within the last `steps` steps.
+  boolean isFresh(int draftTokens, int running, int steps) {
+    return target.isFresh(running * (1 + draftTokens), steps);
+  }
+
   /// Adds a target step.
   void observeTarget(int tokens, double nanos) {
     costsFor = -1;

@@ -50,6 +50,11 @@ final class StepCosts {
     return tokens < nanos.length ? samples[tokens] : FIRST_SAMPLES;
   }
 
+  /// True when a size was measured within the last `steps` measurements of any size.
+  boolean isFresh(int tokens, int steps) {
+    return tokens < nanos.length && samples[tokens] > 0 && observations - seen[tokens] < steps;
+  }
+
   /// True when nothing is known.
   boolean isEmpty() {
     return largest < 0;

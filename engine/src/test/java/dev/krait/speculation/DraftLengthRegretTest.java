@@ -13,15 +13,17 @@ class DraftLengthRegretTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0, 0, 0, 0.97", // undisturbed
-    "0.05, 0.02, 0, 0.97", // a quiet virtual machine
-    "0.2, 0.05, 0, 0.97", // a noisy one
-    "0.1, 0.03, 50000, 0.94", // neighbours that come and go
-    "0.1, 0.03, 300000, 0.94",
+    "0, 0, 1, 0, 1", // undisturbed
+    "0.05, 0.02, 1, 0, 1", // a quiet virtual machine
+    "0.2, 0.05, 1, 0, 1", // a noisy one
+    "0.05, 0.02, 100000, 0.05, 3.5", // bursts of other work on the same cores
+    "0.1, 0.03, 50000, 0.3, 1.8", // neighbours that come and go
+    "0.1, 0.03, 300000, 0.3, 1.8",
   })
   void isNeverMuchSlowerThanPlainAndNearTheBestFixedLength(
-      double jitter, double spikes, double phaseMicros, double leastOverPlain) {
-    var disturbance = new SimulatedServer.Disturbance(jitter, spikes, phaseMicros);
+      double jitter, double spikes, double phaseMicros, double slowShare, double slowFactor) {
+    var disturbance =
+        new SimulatedServer.Disturbance(jitter, spikes, phaseMicros, slowShare, slowFactor);
     for (int batch : new int[] {1, 2, 4, 8, 16}) {
       for (double acceptance : new double[] {0.1, 0.3, 0.55, 0.8}) {
         double measured = 0;
@@ -36,10 +38,10 @@ class DraftLengthRegretTest {
         }
         double best = Arrays.stream(fixed).min().orElseThrow();
         String where = "batch " + batch + ", acceptance " + acceptance;
-        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(leastOverPlain);
+        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.975);
         assertThat(best / measured)
             .as("over the best, " + where)
-            .isGreaterThan(batch == 1 ? 0.88 : 0.74);
+            .isGreaterThan(batch == 1 ? 0.9 : 0.81);
       }
     }
   }

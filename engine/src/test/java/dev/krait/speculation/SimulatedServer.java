@@ -14,26 +14,26 @@ final class SimulatedServer {
   private static final int ROUNDS = 15;
   private static final int TOKENS = 200;
   private static final double CATCH_UP_MICROS = 3.5;
-  private static final double SLOW_FACTOR = 1.8;
-  private static final double SLOW_SHARE = 0.3;
 
   /// What disturbs the machine.
   ///
   /// @param jitter spread of every step
   /// @param spikes share of steps that take up to four times as long
-  /// @param phaseMicros how long the machine keeps its speed, full or slow; 0 for always full
-  record Disturbance(double jitter, double spikes, double phaseMicros) {
+  /// @param phaseMicros how long the machine keeps its speed, full or slow
+  /// @param slowShare share of the phases that are slow
+  /// @param slowFactor how much longer steps take in them
+  record Disturbance(
+      double jitter, double spikes, double phaseMicros, double slowShare, double slowFactor) {
     private double factor(SplittableRandom random, double now, long seed) {
       double factor = Math.exp(jitter * Math.abs(random.nextGaussian()));
       if (random.nextDouble() < spikes) {
         factor *= 1 + 3 * random.nextDouble();
       }
-      return isSlow(now, seed) ? SLOW_FACTOR * factor : factor;
+      return isSlow(now, seed) ? slowFactor * factor : factor;
     }
 
     private boolean isSlow(double now, long seed) {
-      return phaseMicros > 0
-          && new SplittableRandom(seed ^ (long) (now / phaseMicros) << 8).nextDouble() < SLOW_SHARE;
+      return new SplittableRandom(seed ^ (long) (now / phaseMicros) << 8).nextDouble() < slowShare;
     }
   }
 
@@ -119,7 +119,7 @@ final class SimulatedServer {
   }
 
   private static double targetMicros(int tokens) {
-    return tokens <= 5 ? 490 + 15 * tokens : 565 + 62.5 * (tokens - 5);
+    return tokens <= 4 ? 430 + 65 * tokens : 690 + 115 * (tokens - 4);
   }
 
   private void accept() {
