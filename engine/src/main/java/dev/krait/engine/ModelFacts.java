@@ -2,6 +2,7 @@ package dev.krait.engine;
 
 import dev.krait.checkpoint.CheckpointConfig;
 import dev.krait.engine.ModelInfo.SamplingDefaults;
+import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
@@ -68,7 +69,14 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         number(config, "top_p", p -> (float) p > 0 && p <= 1, "above 0, at most 1"),
         number(config, "min_p", p -> p >= 0 && p <= 1, "0 to 1"),
         number(
-            config, "repetition_penalty", r -> (float) r > 0 && r <= 100, "above 0, at most 100"));
+            config,
+            "repetition_penalty",
+            r ->
+                (float) r >= SamplingParams.LEAST_REPETITION_PENALTY
+                    && (float) r <= SamplingParams.MOST_REPETITION_PENALTY,
+            SamplingParams.LEAST_REPETITION_PENALTY
+                + " to "
+                + SamplingParams.MOST_REPETITION_PENALTY));
   }
 
   private static SamplingDefaults noDefaults() {

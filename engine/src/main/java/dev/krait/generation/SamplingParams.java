@@ -43,6 +43,12 @@ public record SamplingParams(
   /// bytes for each token of the vocabulary and each position of the prompt.
   public static final int ALL_LOGPROBS = Integer.MAX_VALUE;
 
+  /// Smallest [#repetitionPenalty].
+  public static final float LEAST_REPETITION_PENALTY = 0.01f;
+
+  /// Largest [#repetitionPenalty].
+  public static final int MOST_REPETITION_PENALTY = 100;
+
   /// Checks every range.
   public SamplingParams {
     check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100");
@@ -50,10 +56,11 @@ public record SamplingParams(
     check(topP > 0 && topP <= 1, "top_p", topP, "above 0, at most 1");
     check(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
     check(
-        repetitionPenalty >= 0.01f && repetitionPenalty <= 100,
+        repetitionPenalty >= LEAST_REPETITION_PENALTY
+            && repetitionPenalty <= MOST_REPETITION_PENALTY,
         "repetition_penalty",
         repetitionPenalty,
-        "0.01 to 100");
+        LEAST_REPETITION_PENALTY + " to " + MOST_REPETITION_PENALTY);
     check(Math.abs(presencePenalty) <= 2, "presence_penalty", presencePenalty, "-2 to 2");
     check(Math.abs(frequencyPenalty) <= 2, "frequency_penalty", frequencyPenalty, "-2 to 2");
     check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs, "0 to " + MAX_LOGPROBS);
