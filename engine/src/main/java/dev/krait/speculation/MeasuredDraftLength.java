@@ -206,8 +206,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
             - expectedTokens(other, acceptance) / rate(best, acceptance, running);
     double price = CHECK_STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * costs.catchUp();
     if (price <= allowance) {
-      check = other;
-      checkSteps = CHECK_STEPS;
+      startCheck(other);
       checks++;
     }
   }
@@ -217,19 +216,20 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   ///
   /// @return false when a check was planned
   private boolean planConfirmation(int best, int running) {
-    int stale = -1;
     if (!costs.isFresh(0, running, FRESH_STEPS)) {
-      stale = 0;
+      startCheck(0);
     } else if (!costs.isFresh(best, running, FRESH_STEPS)) {
-      stale = best;
-    }
-    if (stale < 0) {
+      startCheck(best);
+    } else {
       trust.confirm(running);
       return true;
     }
-    check = stale;
-    checkSteps = CHECK_STEPS;
     return false;
+  }
+
+  private void startCheck(int draftTokens) {
+    check = draftTokens;
+    checkSteps = CHECK_STEPS;
   }
 
   /// No draft, one more or one less, in turn.

@@ -51,7 +51,7 @@ class MeasuredDraftLengthTest {
     MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
     assertThat(drafted(policy, 400, MAX_DRAFTS, tokens -> tokens * 1_000_000L))
         .as("checks alone")
-        .isLessThan(25);
+        .isLessThan(12);
     assertThat(policy.report().reason()).isEqualTo(DraftLengthReason.UNAFFORDABLE);
   }
 
