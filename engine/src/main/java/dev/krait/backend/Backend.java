@@ -4,6 +4,8 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 
 /// A device: its memory and its operations.
 public interface Backend extends AutoCloseable {
@@ -22,18 +24,29 @@ public interface Backend extends AutoCloseable {
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
   Buffer allocate(long elements);
 
-  /// True when [#allocate] takes from the Java heap, whose size then bounds the caches.
-  default boolean allocatesOnHeap() {
-    return false;
+  /// Bytes that nobody uses in the device's own memory, which weights and buffers are taken from;
+  /// empty when [#allocate] takes from the Java heap.
+  default OptionalLong freeBytes() {
+    return OptionalLong.empty();
   }
 
   /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept
   /// in that type.
   WeightMatrix upload(List<Tensor> rowBlocks);
 
-  /// Runs a step's operations; a device backend may capture them once and replay.
-  default void run(Runnable body) {
+  /// Runs a step's operations; a device backend may record them once and replay.
+  ///
+  /// @param step what the operations are given; does not change while they run
+  /// @param body the operations, which follow from the step's numbers of tokens and sequences
+  ///   alone; the same object whenever they are the same
+  default void run(StepInputs step, Runnable body) {
     body.run();
+  }
+
+  /// Measures what the device can do at best, for a second or two; empty when it is the host's
+  /// processors.
+  default Optional<MachineRates> measureRates() {
+    return Optional.empty();
   }
 
   /// Frees everything it made.

@@ -44,6 +44,20 @@ public interface Ops {
   /// `dst = silu(gate) * up`.
   void siluMul(Rows dst, Rows gate, Rows up, int rows);
 
+  /// `gateUp = weight x; dst = silu(gate) * up`; what a fusion leaves in `gateUp` is not defined.
+  ///
+  /// @param gate the first half of the columns of `gateUp`
+  /// @param up the second half
+  default void gatedMatmul(
+      Rows dst, Rows gateUp, Rows gate, Rows up, Rows x, WeightMatrix weight, int rows) {
+    matmul(gateUp, x, weight, rows);
+    siluMul(dst, gate, up, rows);
+  }
+
+  /// `dst[i]` = index of the largest of the first `columns` logits of row `i`, the smallest of
+  /// equals; -1 when the largest is not a finite number. NaN counts as smaller than everything.
+  void argMax(int[] dst, Rows logits, int columns, int rows);
+
   /// `cos` and `sin` `[tokens, headDim / 2]` of every row's position.
   void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step);
 

@@ -111,9 +111,9 @@ public final class Engine implements AutoCloseable {
     ModelFacts facts = ModelFacts.read(target);
     Backends.Selection selected = Backends.select(config.backend(), config.threads());
     Backend backend = opened(selected.backend(), resources);
-    MemoryPlan.Heap heap =
-        new MemoryPlan.Heap(Runtime.getRuntime().maxMemory(), backend.allocatesOnHeap());
-    MemoryPlan memory = MemoryPlan.of(config, target, draft, heap);
+    MemoryPlan.Memory room =
+        new MemoryPlan.Memory(Runtime.getRuntime().maxMemory(), backend.freeBytes());
+    MemoryPlan memory = MemoryPlan.of(config, target, draft, room);
     memory.describe().forEach(plan);
     CacheLayout layout = memory.layout();
     int maxTokens = config.maxTokensPerStep();

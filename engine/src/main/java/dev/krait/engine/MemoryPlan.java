@@ -6,10 +6,12 @@ import dev.krait.cache.CachePlanner;
 import dev.krait.cache.CacheSpec;
 import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// How many bytes caches may take, and how long a sequence may then be.
 ///
@@ -27,28 +29,37 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// Bytes of an id and its probability.
   private static final long DISTRIBUTION_ENTRY_BYTES = 12;
 
-  /// The part of the Java heap that concerns the plan.
+  /// Share of a device's free memory that weights and caches may take; the rest is for scratch
+  /// memory.
+  private static final double DEVICE_SHARE = 0.9;
+
+  /// What there is to plan with.
   ///
-  /// @param bytes most that it can grow to
-  /// @param holdsCaches whether the backend takes its caches from it
-  record Heap(long bytes, boolean holdsCaches) {}
+  /// @param heapBytes most that the Java heap can grow to
+  /// @param deviceBytes what is free on a device with memory of its own, before any weight is
+  ///   loaded; empty when caches are taken from the heap
+  record Memory(long heapBytes, OptionalLong deviceBytes) {}
 
   /// Plans the caches of a model and its draft model.
   ///
   /// @throws EngineException INVALID_ARGUMENT when a sequence is to be longer than the model
-  ///   allows, or when the heap or the size asked for is too small
+  ///   allows, or when the heap or the size asked for is too small; RESOURCE_EXHAUSTED when the
+  ///   weights leave no room on the device
   static MemoryPlan of(
-      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, Heap heap) {
+      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, Memory memory) {
     long distributions = distributionBytes(config, target);
-    long usual = (long) (heap.bytes() * USUAL_SHARE) - distributions;
+    long usual = (long) (memory.heapBytes() * USUAL_SHARE) - distributions;
     if (usual <= 0) {
       throw EngineException.invalidArgument(
           "max-sequences",
           config.maxSequences() + " with drafts that take up to " + CacheLayout.size(distributions),
           "less than "
-              + share(USUAL_SHARE, heap)
+              + share(USUAL_SHARE, memory)
               + ": fewer --max-sequences or --max-draft-tokens, or "
               + largerHeap(distributions, USUAL_SHARE));
+    }
+    if (memory.deviceBytes().isPresent()) {
+      usual = besideWeights(memory.deviceBytes().getAsLong(), config, target, draft);
     }
     long budget = config.cacheBytes().orElse(usual);
     CacheDemand demand = demand(config, target, draft, longest(config, target));
@@ -56,7 +67,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
       demand = shortened(demand, config, target, draft, budget);
     }
     MemoryPlan plan = new MemoryPlan(CachePlanner.plan(demand, budget), distributions);
-    plan.requireRoom(heap);
+    plan.requireRoom(memory);
     return plan;
   }
 
@@ -69,9 +80,29 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     return lines;
   }
 
-  private void requireRoom(Heap heap) {
+  /// What weights leave of a device.
+  private static long besideWeights(
+      long free, EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
+    long weights = target.weightBytes(config.weights());
+    if (draft.isPresent()) {
+      weights += draft.get().weightBytes(config.weights());
+    }
+    long left = (long) (free * DEVICE_SHARE) - weights;
+    if (left <= 0) {
+      throw new EngineException(
+          ErrorCode.RESOURCE_EXHAUSTED,
+          "weights: %s (expected: less than %s, %.0f %% of what is free on the device)"
+              .formatted(
+                  CacheLayout.size(weights),
+                  CacheLayout.size((long) (free * DEVICE_SHARE)),
+                  DEVICE_SHARE * 100));
+    }
+    return left;
+  }
+
+  private void requireRoom(Memory memory) {
     long needed = layout.bytes() + distributionBytes;
-    if (heap.holdsCaches() && needed > heap.bytes() * LARGEST_SHARE) {
+    if (memory.deviceBytes().isEmpty() && needed > memory.heapBytes() * LARGEST_SHARE) {
       throw EngineException.invalidArgument(
           "cache-memory",
           CacheLayout.size(layout.bytes())
@@ -79,18 +110,18 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
                   ? ""
                   : " and drafts that take up to " + CacheLayout.size(distributionBytes)),
           "at most "
-              + share(LARGEST_SHARE, heap)
+              + share(LARGEST_SHARE, memory)
               + ": a smaller --cache-memory, or "
               + largerHeap(needed, LARGEST_SHARE));
     }
   }
 
-  private static String share(double share, Heap heap) {
+  private static String share(double share, Memory memory) {
     return "%s, %.0f %% of the Java heap of %s"
         .formatted(
-            CacheLayout.size((long) (heap.bytes() * share)),
+            CacheLayout.size((long) (memory.heapBytes() * share)),
             share * 100,
-            CacheLayout.size(heap.bytes()));
+            CacheLayout.size(memory.heapBytes()));
   }
 
   private static String largerHeap(long bytes, double share) {

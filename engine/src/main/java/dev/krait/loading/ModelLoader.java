@@ -6,6 +6,7 @@ import dev.krait.model.ModelWeights;
 import dev.krait.model.family.ModelFamilies;
 import dev.krait.model.family.ModelFamily;
 import dev.krait.model.family.ModelFolder;
+import dev.krait.tensor.Tensor;
 import java.nio.file.Path;
 
 /// Opens a checkpoint folder, says what model it is, and loads it.
@@ -43,6 +44,16 @@ public final class ModelLoader implements AutoCloseable {
   /// The opened folder.
   public ModelFolder folder() {
     return folder;
+  }
+
+  /// About how many bytes the weights will take, from the checkpoint's headers alone.
+  public long weightBytes(StoredType type) {
+    long bytes = 0;
+    for (String name : folder.checkpoint().names()) {
+      Tensor tensor = folder.checkpoint().require(name);
+      bytes += tensor.shape().elements() * type.target().orElse(tensor.dtype()).bytes();
+    }
+    return bytes;
   }
 
   /// Loads all weights.

@@ -136,13 +136,17 @@ public final class BackendModelRunner implements ModelRunner {
     int drafted = drafts.count(entry);
     int lastKnown = reportsPrompt(plan, entry) ? plan.tokens(entry) - 1 : 0;
     boolean adjusts = LogitsAdjuster.isNeeded(request, generated);
+    output.setDrafted(entry, drafted);
+    if (!adjusts && request.sampling().isGreedy() && request.sampling().logprobs() < 0) {
+      chooseLargest(entry, firstOutput[entry] + lastKnown, drafts);
+      return;
+    }
     if (adjusts) {
       adjuster.load(request);
       for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
         adjuster.push(sequence.tokenAt(i));
       }
     }
-    output.setDrafted(entry, drafted);
     for (int j = 0; j <= drafted; j++) {
       float[] logits = pass.logits(firstOutput[entry] + lastKnown + j);
       float[] raw = adjusts && request.sampling().logprobs() >= 0 ? logits.clone() : logits;
@@ -164,6 +168,24 @@ public final class BackendModelRunner implements ModelRunner {
       }
       if (adjusts) {
         adjuster.push(token);
+      }
+    }
+  }
+
+  /// Greedy choice where nobody asks for more than the largest logit, which the device finds.
+  private void chooseLargest(int entry, int firstRow, Drafts drafts) {
+    int drafted = drafts.count(entry);
+    for (int j = 0; j <= drafted; j++) {
+      int token = pass.argMax(firstRow + j);
+      if (token < 0) {
+        if (j == 0) {
+          output.fail(entry, nothingToChoose(pass.logits(firstRow)));
+        }
+        return;
+      }
+      output.addToken(entry, token, null);
+      if (j < drafted && token != drafts.id(entry, j)) {
+        return;
       }
     }
   }

@@ -243,14 +243,25 @@ public final class Forward {
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);
   }
 
+  /// Index of the largest of the vocabulary's logits in each row of the last [#head].
+  void argMax(int[] dst, int count) {
+    ops.argMax(dst, activations.logits(), spec.vocabSize(), count);
+  }
+
   private void mix(BoundMixer bound, StepInputs step) {
     switch (bound) {
       case BoundAttention attention -> attend(attention, step);
       case BoundMamba1 mamba -> scan(mamba, step);
       case BoundMamba2 mamba -> scan(mamba, step);
       case BoundMlp mlp -> {
-        ops.matmul(mlp.gateUp(), activations.normed(), mlp.weights().gateUp(), step.tokens);
-        ops.siluMul(mlp.product(), mlp.gate(), mlp.up(), step.tokens);
+        ops.gatedMatmul(
+            mlp.product(),
+            mlp.gateUp(),
+            mlp.gate(),
+            mlp.up(),
+            activations.normed(),
+            mlp.weights().gateUp(),
+            step.tokens);
         ops.matmul(activations.delta(), mlp.product(), mlp.weights().down(), step.tokens);
       }
     }

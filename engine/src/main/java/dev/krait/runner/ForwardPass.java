@@ -27,10 +27,12 @@ public final class ForwardPass {
   private final Runnable layers = this::runLayers;
   private final float[] row;
   private final int[] block;
+  private final int[] largest;
   private int[] wanted = new int[64];
   private int wantedCount;
   private int blockFirst;
   private int blockCount;
+  private boolean largestKnown;
 
   /// Allocates caches and scratch memory.
   ///
@@ -50,6 +52,7 @@ public final class ForwardPass {
         new Forward(model.spec(), model.weights(), model.backend().ops(), activations, caches);
     row = new float[headRows];
     block = new int[outputRows];
+    largest = new int[outputRows];
   }
 
   /// The model that runs.
@@ -128,7 +131,7 @@ public final class ForwardPass {
 
   /// Runs all layers over all rows.
   public void execute() {
-    model.backend().run(layers);
+    model.backend().run(inputs, layers);
   }
 
   private void runLayers() {
@@ -139,14 +142,31 @@ public final class ForwardPass {
   ///
   /// @return `[headRows]`
   public float[] logits(int output) {
+    require(output);
+    activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
+    return row;
+  }
+
+  /// The token of an output's largest logit, the smallest of equals; -1 when no logit is a finite
+  /// number.
+  public int argMax(int output) {
+    require(output);
+    if (!largestKnown) {
+      forward.argMax(largest, blockCount);
+      largestKnown = true;
+    }
+    return largest[output - blockFirst];
+  }
+
+  /// Computes the block of logits that an output lies in.
+  private void require(int output) {
     if (output < blockFirst || output >= blockFirst + blockCount) {
       blockFirst = output;
       blockCount = Math.min(activations.outputRows(), wantedCount - output);
       System.arraycopy(wanted, blockFirst, block, 0, blockCount);
       forward.head(block, blockCount);
+      largestKnown = false;
     }
-    activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
-    return row;
   }
 
   /// Most rows of a step.

@@ -151,14 +151,24 @@ public final class ModelDrafter implements Drafter {
     }
     pass.execute();
     for (int i = 0; i < awaitingCount; i++) {
-      draw(plan.sequence(awaiting[i]), awaiting[i], pass.logits(awaitedOutput[i]), drafts);
+      draw(plan.sequence(awaiting[i]), awaiting[i], awaitedOutput[i], drafts);
     }
   }
 
-  private void draw(Sequence sequence, int entry, float[] logits, Drafts drafts) {
+  private void draw(Sequence sequence, int entry, int output, Drafts drafts) {
     int drafted = drafts.count(entry);
     int generated = sequence.tokens() - sequence.promptTokens() + drafted;
-    if (LogitsAdjuster.isNeeded(sequence.request(), generated)) {
+    boolean adjusts = LogitsAdjuster.isNeeded(sequence.request(), generated);
+    if (!adjusts && sequence.request().sampling().isGreedy()) {
+      int token = pass.argMax(output);
+      if (token >= 0) {
+        drafts.next(entry).setCertain(token);
+        drafts.add(entry, token);
+      }
+      return;
+    }
+    float[] logits = pass.logits(output);
+    if (adjusts) {
       adjuster.load(sequence.request());
       for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
         adjuster.push(sequence.tokenAt(i));

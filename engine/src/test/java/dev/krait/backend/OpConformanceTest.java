@@ -41,8 +41,7 @@ class OpConformanceTest {
     assertSameBits(scenario.run(oneThread), actual);
   }
 
-  private static void assertClose(
-      float[] actual, float[] expected, float tolerance, String description) {
+  static void assertClose(float[] actual, float[] expected, float tolerance, String description) {
     assertThat(actual).as(description).hasSameSizeAs(expected);
     for (int i = 0; i < expected.length; i++) {
       float allowed = tolerance * Math.max(1, Math.abs(expected[i]));

@@ -55,6 +55,8 @@ final class OpScenarios {
   static List<Scenario> all() {
     List<Scenario> all = new ArrayList<>();
     matmuls(all);
+    gatedMatmuls(all);
+    largest(all);
     embeddings(all);
     elements(all);
     norms(all);
@@ -88,6 +90,57 @@ final class OpScenarios {
               bench -> {
                 WeightMatrix weight = bench.stacked(new int[] {5, 16, 1, 30}, 20, dtype);
                 bench.ops().matmul(bench.output(3, 52), bench.rows(3, 20, 1), weight, 3);
+              }));
+    }
+  }
+
+  /// Halves that meet a tile and that miss it; what a fusion leaves in the scratch rows is
+  /// nobody's.
+  private static void gatedMatmuls(List<Scenario> all) {
+    for (DType dtype : List.of(DType.BF16, DType.F16, DType.F32)) {
+      for (int half : new int[] {1, 16, 24, 48, 320}) {
+        for (int tokens : new int[] {0, 1, 7, 16, 33, 70}) {
+          all.add(
+              new Scenario(
+                  "matmul gated " + dtype + " [2 * " + half + ", 100] x " + tokens,
+                  ELEMENTWISE,
+                  bench -> {
+                    WeightMatrix weight = bench.matrix(2 * half, 100, dtype);
+                    Rows x = bench.rows(tokens, 100, 0.5f);
+                    Rows gateUp = bench.rows(tokens, 2 * half, 0);
+                    Rows dst = bench.output(tokens, half);
+                    Rows gate = gateUp.columns(0, half);
+                    Rows up = gateUp.columns(half, half);
+                    bench.ops().gatedMatmul(dst, gateUp, gate, up, x, weight, tokens);
+                  }));
+        }
+      }
+    }
+  }
+
+  /// Equal values, infinities, NaN, and padding behind the last column.
+  private static void largest(List<Scenario> all) {
+    for (int columns : new int[] {1, 2, 31, 1000, 1024, 5000}) {
+      all.add(
+          new Scenario(
+              "argMax of " + columns,
+              EXACT,
+              bench -> {
+                float[] values = bench.values(9 * (columns + 5), 4);
+                for (int i = 0; i < values.length; i++) {
+                  values[i] = i % (columns + 5) < columns ? Math.round(values[i]) : 100;
+                }
+                java.util.Arrays.fill(values, 0, columns, Float.NEGATIVE_INFINITY);
+                values[columns + 5] = Float.NaN;
+                values[3 * (columns + 5) - 6] = Float.POSITIVE_INFINITY;
+                Rows logits = Rows.of(bench.bufferOf(values), columns + 5);
+                int[] largest = new int[9];
+                bench.ops().argMax(largest, logits, columns, 9);
+                float[] result = new float[9];
+                for (int i = 0; i < 9; i++) {
+                  result[i] = largest[i];
+                }
+                bench.collect(bench.bufferOf(result));
               }));
     }
   }

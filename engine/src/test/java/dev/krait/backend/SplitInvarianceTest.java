@@ -3,9 +3,9 @@ package dev.krait.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.SequenceRig.Span;
-import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -23,7 +23,7 @@ class SplitInvarianceTest {
   private static final int LENGTH = 40;
   private static final long SEED = 5;
 
-  private final CpuBackend backend = CpuBackend.open(2);
+  private final Backend backend = TestBackends.open();
 
   @AfterAll
   void close() {

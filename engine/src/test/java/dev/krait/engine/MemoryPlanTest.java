@@ -43,10 +43,14 @@ class MemoryPlanTest {
     return config(model, SpeculationMode.OFF, OptionalInt.of(tokens), OptionalLong.empty());
   }
 
-  private static MemoryPlan plan(EngineConfig config, long heapBytes, boolean holdsCaches) {
+  private static MemoryPlan plan(EngineConfig config, long heapBytes) {
+    return plan(config, new MemoryPlan.Memory(heapBytes, OptionalLong.empty()));
+  }
+
+  private static MemoryPlan plan(EngineConfig config, MemoryPlan.Memory memory) {
     try (ModelLoader model = ModelLoader.open(config.modelFolder())) {
       Optional<ModelLoader> draft = config.draftFolder().map(folder -> model);
-      return MemoryPlan.of(config, model, draft, new MemoryPlan.Heap(heapBytes, holdsCaches));
+      return MemoryPlan.of(config, model, draft, memory);
     }
   }
 
@@ -55,7 +59,7 @@ class MemoryPlanTest {
     EngineConfig config =
         config(LLAMA, SpeculationMode.OFF, OptionalInt.empty(), OptionalLong.empty());
 
-    MemoryPlan plan = plan(config, 100 * MIB, true);
+    MemoryPlan plan = plan(config, 100 * MIB);
 
     assertThat(plan.layout().budgetBytes()).isEqualTo(60 * MIB);
     assertThat(plan.layout().bytes()).isLessThanOrEqualTo(60 * MIB);
@@ -64,7 +68,7 @@ class MemoryPlanTest {
 
   @Test
   void refusesCachesThatTheHeapCannotHold() {
-    assertThatThrownBy(() -> plan(withCache(50 * MIB), 60 * MIB, true))
+    assertThatThrownBy(() -> plan(withCache(50 * MIB), 60 * MIB))
         .isInstanceOf(EngineException.class)
         .hasMessage(
             "cache-memory: 50.0 MiB (expected: at most 48.0 MiB, 80 % of the Java heap of 60.0 MiB:"
@@ -74,20 +78,37 @@ class MemoryPlanTest {
 
   @Test
   void theHeapThatTheRefusalNamesIsEnough() {
-    assertThat(plan(withCache(50 * MIB), 64 * MIB, true).layout().bytes())
-        .isLessThanOrEqualTo(50 * MIB);
+    assertThat(plan(withCache(50 * MIB), 64 * MIB).layout().bytes()).isLessThanOrEqualTo(50 * MIB);
   }
 
   @Test
   void countsWhatIsTakenNotWhatWasOffered() {
-    MemoryPlan plan = plan(withCache(1L << 40), 1000 * MIB, true);
+    MemoryPlan plan = plan(withCache(1L << 40), 1000 * MIB);
 
     assertThat(plan.layout().bytes()).isEqualTo(64 * 2048L * 2 * 2 * 2 * 16 * 4);
   }
 
   @Test
-  void doesNotCountTheCachesOfADeviceWithItsOwnMemory() {
-    assertThat(plan(withCache(50 * MIB), 8 * MIB, false).layout().bytes()).isGreaterThan(49 * MIB);
+  void countsTheCachesOfADeviceWithItsOwnMemoryThere() {
+    MemoryPlan.Memory memory = new MemoryPlan.Memory(8 * MIB, OptionalLong.of(100 * MIB));
+    long weights;
+    try (ModelLoader model = ModelLoader.open(LLAMA)) {
+      weights = model.weightBytes(StoredType.STORED);
+    }
+
+    assertThat(plan(withCache(50 * MIB), memory).layout().bytes()).isGreaterThan(49 * MIB);
+    assertThat(plan(withLength(LLAMA, 2048), memory).layout().budgetBytes())
+        .isEqualTo(90 * MIB - weights);
+  }
+
+  @Test
+  void refusesWeightsThatTheDeviceCannotHold() {
+    MemoryPlan.Memory memory = new MemoryPlan.Memory(100 * MIB, OptionalLong.of(MIB / 10));
+
+    assertThatThrownBy(() -> plan(withLength(LLAMA, 2048), memory))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("weights: ")
+        .hasMessageContaining("expected: less than 92.2 KiB, 90 % of what is free on the device");
   }
 
   @Test
@@ -96,7 +117,7 @@ class MemoryPlanTest {
         config(LLAMA, SpeculationMode.DRAFT, OptionalInt.empty(), OptionalLong.empty());
     long distributions = 64L * 16 * 512 * 12;
 
-    MemoryPlan plan = plan(config, 100 * MIB, true);
+    MemoryPlan plan = plan(config, 100 * MIB);
 
     assertThat(plan.distributionBytes()).isEqualTo(distributions);
     assertThat(plan.layout().budgetBytes()).isEqualTo(60 * MIB - distributions);
@@ -111,7 +132,7 @@ class MemoryPlanTest {
     EngineConfig config =
         config(LLAMA, SpeculationMode.DRAFT, OptionalInt.empty(), OptionalLong.empty());
 
-    assertThatThrownBy(() -> plan(config, 6 * MIB, true))
+    assertThatThrownBy(() -> plan(config, 6 * MIB))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("max-sequences: 64 with drafts that take up to 6.0 MiB")
         .hasMessageContaining("less than 3.6 MiB, 60 % of the Java heap of 6.0 MiB")
@@ -121,9 +142,9 @@ class MemoryPlanTest {
 
   @Test
   void refusesSequencesLongerThanTheModelHasPositionsFor() {
-    assertThat(plan(withLength(LLAMA, 2048), 1000 * MIB, true).layout().demand().maxModelTokens())
+    assertThat(plan(withLength(LLAMA, 2048), 1000 * MIB).layout().demand().maxModelTokens())
         .isEqualTo(2048);
-    assertThatThrownBy(() -> plan(withLength(LLAMA, 2049), 1000 * MIB, true))
+    assertThatThrownBy(() -> plan(withLength(LLAMA, 2049), 1000 * MIB))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("max-model-len: 2049 (expected: at most 2048");
   }
@@ -132,13 +153,13 @@ class MemoryPlanTest {
   void letsAModelWithoutPositionsGoOn() {
     Path mamba = GoldenModel.folder("mamba1-hf");
 
-    assertThat(plan(withLength(mamba, 1 << 20), 1000 * MIB, true).layout().demand())
+    assertThat(plan(withLength(mamba, 1 << 20), 1000 * MIB).layout().demand())
         .satisfies(demand -> assertThat(demand.maxModelTokens()).isEqualTo(1 << 20));
   }
 
   @Test
   void namesTheOptionThatIsTooSmall() {
-    assertThatThrownBy(() -> plan(withCache(1000), 1000 * MIB, true))
+    assertThatThrownBy(() -> plan(withCache(1000), 1000 * MIB))
         .hasMessageContaining("cache-memory: 1000 (expected: at least ");
     assertThatThrownBy(() -> withLength(LLAMA, 0)).hasMessageContaining("max-model-len: 0");
   }

@@ -2,7 +2,6 @@ package dev.krait.runner;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
@@ -13,6 +12,7 @@ import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
+import dev.krait.testing.TestBackends;
 import dev.krait.testing.TracingOps;
 import dev.krait.testing.TracingOps.TracingBackend;
 import java.util.Iterator;
@@ -37,7 +37,7 @@ class GoldenLayersTest {
   void hiddenStatesAndCachesMatchLayerByLayer(String name, String backendName) {
     GoldenModel golden = GoldenModel.open(name);
     int[] ids = golden.promptIds("len17");
-    TracingBackend tracing = TracingBackend.of(GoldenModelsTest.backend(backendName));
+    TracingBackend tracing = TracingBackend.of(TestBackends.open(backendName));
     try (tracing;
         ModelBench bench = new ModelBench(golden.folder(), tracing, 2, 64, 64)) {
       FlatMemory memory = bench.memory(1);
@@ -77,14 +77,16 @@ class GoldenLayersTest {
     int headDim = mixer.headDim();
     float[] keys = new float[TOKENS * mixer.kvHeads() * headDim];
     float[] values = new float[keys.length];
+    float[] cachedKeys = TestBackends.content(cache.keys());
+    float[] cachedValues = TestBackends.content(cache.values());
     int block = cache.blockTokens();
     for (int t = 0; t < TOKENS; t++) {
       for (int h = 0; h < mixer.kvHeads(); h++) {
         int base = memory.block(t / block) * mixer.kvHeads() + h;
         for (int d = 0; d < headDim; d++) {
           int to = (t * mixer.kvHeads() + h) * headDim + d;
-          keys[to] = HostBuffer.floats(cache.keys())[(base * headDim + d) * block + t % block];
-          values[to] = HostBuffer.floats(cache.values())[(base * block + t % block) * headDim + d];
+          keys[to] = cachedKeys[(base * headDim + d) * block + t % block];
+          values[to] = cachedValues[(base * block + t % block) * headDim + d];
         }
       }
     }
@@ -95,18 +97,20 @@ class GoldenLayersTest {
   private static void compareState(
       GoldenModel golden, int layer, Mamba1 mixer, StateCache cache, FlatMemory memory) {
     int inner = mixer.innerDim();
+    float[] ring = TestBackends.content(cache.convRing());
     float[] conv = new float[inner * 4];
     for (int c = 0; c < inner; c++) {
       for (int k = 0; k < 4; k++) {
-        conv[c * 4 + k] = ring(cache, memory, mixer.xDim(), k, mixer.sourceChannel(c));
+        conv[c * 4 + k] = ring(ring, cache, memory, mixer.xDim(), k, mixer.sourceChannel(c));
       }
     }
     compare(golden, "state.conv." + layer, conv);
     float[] state = new float[inner * mixer.stateDim()];
+    float[] committed = TestBackends.content(cache.state());
     int from = memory.stateSlot() * state.length;
     for (int n = 0; n < mixer.stateDim(); n++) {
       for (int c = 0; c < inner; c++) {
-        state[c * mixer.stateDim() + n] = HostBuffer.floats(cache.state())[from + n * inner + c];
+        state[c * mixer.stateDim() + n] = committed[from + n * inner + c];
       }
     }
     compare(golden, "state.ssm." + layer, state);
@@ -115,22 +119,24 @@ class GoldenLayersTest {
   private static void compareState(
       GoldenModel golden, int layer, Mamba2 mixer, StateCache cache, FlatMemory memory) {
     int channels = mixer.convChannels();
+    float[] ring = TestBackends.content(cache.convRing());
     float[] conv = new float[channels * 4];
     for (int c = 0; c < channels; c++) {
       for (int k = 0; k < 4; k++) {
-        conv[c * 4 + k] = ring(cache, memory, channels, k, c);
+        conv[c * 4 + k] = ring(ring, cache, memory, channels, k, c);
       }
     }
     compare(golden, "state.conv." + layer, conv);
     int headDim = mixer.headDim();
     int stateDim = mixer.stateDim();
     float[] state = new float[mixer.innerDim() * stateDim];
+    float[] committed = TestBackends.content(cache.state());
     int from = memory.stateSlot() * state.length;
     for (int h = 0; h < mixer.heads(); h++) {
       for (int n = 0; n < stateDim; n++) {
         for (int p = 0; p < headDim; p++) {
           state[(h * headDim + p) * stateDim + n] =
-              HostBuffer.floats(cache.state())[from + (h * stateDim + n) * headDim + p];
+              committed[from + (h * stateDim + n) * headDim + p];
         }
       }
     }
@@ -138,9 +144,10 @@ class GoldenLayersTest {
   }
 
   /// The raw convolution input `k` of the last four, oldest first.
-  private static float ring(StateCache cache, FlatMemory memory, int channels, int k, int channel) {
+  private static float ring(
+      float[] ring, StateCache cache, FlatMemory memory, int channels, int k, int channel) {
     int position = TOKENS - 4 + k;
     int row = memory.stateSlot() * cache.ringTokens() + position % cache.ringTokens();
-    return HostBuffer.floats(cache.convRing())[row * channels + channel];
+    return ring[row * channels + channel];
   }
 }

@@ -3,34 +3,29 @@ package dev.krait.runner;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.cpu.CpuBackend;
-import dev.krait.backend.reference.ReferenceBackend;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
+import dev.krait.testing.TestBackends;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Every fixture on every CPU backend against what independent code computed.
+/// Every fixture on every backend against what independent code computed.
 class GoldenModelsTest {
   private static final double TOLERANCE = 1e-4;
 
   static Stream<Arguments> cases() {
     return GoldenModel.names().stream()
-        .flatMap(name -> Stream.of("reference", "cpu").map(backend -> Arguments.of(name, backend)));
-  }
-
-  static Backend backend(String name) {
-    return name.equals("cpu") ? CpuBackend.open(2) : new ReferenceBackend();
+        .flatMap(name -> TestBackends.names().stream().map(backend -> Arguments.of(name, backend)));
   }
 
   @ParameterizedTest(name = "{0} on {1}")
   @MethodSource("cases")
   void logitsMatchAtEveryPosition(String name, String backendName) {
     GoldenModel golden = GoldenModel.open(name);
-    try (Backend backend = backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = new ModelBench(golden.folder(), backend, 2, 256, 192)) {
       for (String prompt : golden.prompts()) {
         int[] ids = golden.promptIds(prompt);
@@ -53,7 +48,7 @@ class GoldenModelsTest {
   @MethodSource("cases")
   void greedyTokensFollow(String name, String backendName) {
     GoldenModel golden = GoldenModel.open(name);
-    try (Backend backend = backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = new ModelBench(golden.folder(), backend, 2, 256, 192)) {
       int vocab = bench.model.spec().vocabSize();
       for (String prompt : golden.prompts()) {

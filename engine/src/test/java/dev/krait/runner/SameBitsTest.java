@@ -3,11 +3,11 @@ package dev.krait.runner;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
+import dev.krait.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -32,7 +32,7 @@ class SameBitsTest {
             "mil2-50-n128",
             "mamba1-hf",
             "mamba2-hf-g2")
-        .flatMap(name -> Stream.of("reference", "cpu").map(backend -> Arguments.of(name, backend)));
+        .flatMap(name -> TestBackends.names().stream().map(backend -> Arguments.of(name, backend)));
   }
 
   private static ModelBench open(String name, Backend backend) {
@@ -43,7 +43,7 @@ class SameBitsTest {
     List<float[]> states = new ArrayList<>();
     for (LayerCache cache : bench.caches()) {
       if (cache instanceof StateCache state) {
-        float[] all = HostBuffer.floats(state.state());
+        float[] all = TestBackends.content(state.state());
         int slots = all.length / 16;
         states.add(
             Arrays.copyOfRange(all, memory.stateSlot() * slots, (memory.stateSlot() + 1) * slots));
@@ -63,7 +63,7 @@ class SameBitsTest {
   @MethodSource("cases")
   void anyChunkSizeOfThePrompt(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len130");
-    try (Backend backend = GoldenModelsTest.backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = open(name, backend)) {
       FlatMemory whole = bench.memory(0);
       List<float[]> expected = bench.chunk(whole, ids, 0, ids.length);
@@ -85,7 +85,7 @@ class SameBitsTest {
   @MethodSource("cases")
   void anyAcceptedCountOverRepeatedVerifies(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len130");
-    try (Backend backend = GoldenModelsTest.backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = open(name, backend)) {
       FlatMemory whole = bench.memory(0);
       List<float[]> expected = bench.chunk(whole, ids, 0, ids.length);
@@ -133,7 +133,7 @@ class SameBitsTest {
   @MethodSource("cases")
   void heldTokensAreReplayedAndNotWritten(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len64");
-    try (Backend backend = GoldenModelsTest.backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = open(name, backend)) {
       List<float[]> expected = bench.chunk(bench.memory(0), ids, 0, 16);
       FlatMemory memory = bench.memory(1);
@@ -158,7 +158,7 @@ class SameBitsTest {
   void aloneOrWithFifteenOthers(String name, String backendName) {
     GoldenModel golden = GoldenModel.open(name);
     int[] ids = golden.promptIds("len130");
-    try (Backend backend = GoldenModelsTest.backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = open(name, backend)) {
       List<float[]> expected = bench.chunk(bench.memory(15), ids, 0, 40);
       List<FlatMemory> memories = new ArrayList<>();

@@ -6,13 +6,14 @@ import dev.krait.backend.Backend;
 import dev.krait.checkpoint.SafetensorsFile;
 import dev.krait.tensor.Tensor;
 import dev.krait.testing.GoldenModel;
+import dev.krait.testing.TestBackends;
 import java.lang.foreign.Arena;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -21,7 +22,7 @@ class TrainedModelTest {
   private static final double TOLERANCE = 1e-4;
 
   @ParameterizedTest
-  @ValueSource(strings = {"cpu", "reference"})
+  @MethodSource("dev.krait.testing.TestBackends#names")
   void logitsOfThreeChats(String backendName) throws URISyntaxException {
     Path folder =
         Path.of(TrainedModelTest.class.getResource("/trained/expected.json").toURI())
@@ -30,7 +31,7 @@ class TrainedModelTest {
     Map<String, Tensor> tensors =
         SafetensorsFile.map(folder.resolve("expected.safetensors"), Arena.ofAuto()).tensors();
     Path model = Path.of(System.getProperty("krait.repo"), "models", "krait-tiny");
-    try (Backend backend = GoldenModelsTest.backend(backendName);
+    try (Backend backend = TestBackends.open(backendName);
         ModelBench bench = new ModelBench(model, backend, 1, 64, 64)) {
       for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
         String prompt = entry.getKey().substring(entry.getKey().indexOf('.') + 1);

@@ -3,7 +3,6 @@ package dev.krait.speculation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.Backends;
 import dev.krait.generation.FinishReason;
 import dev.krait.generation.GenerationEvent;
 import dev.krait.generation.GenerationRequest;
@@ -16,12 +15,12 @@ import dev.krait.scheduler.StepPlan;
 import dev.krait.speculation.SpeculationRig.Answer;
 import dev.krait.speculation.SpeculationRig.Sizes;
 import dev.krait.testing.GoldenModel;
+import dev.krait.testing.TestBackends;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Random;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
@@ -53,7 +52,7 @@ class SpeculationEqualityTest {
 
   @BeforeAll
   static void open() {
-    backend = Backends.select("auto", OptionalInt.of(2)).backend();
+    backend = TestBackends.open();
   }
 
   @AfterAll

@@ -1,7 +1,6 @@
 package dev.krait.testing;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.Ops;
@@ -20,7 +19,7 @@ import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Operations of a CPU backend that keep the residual stream after the embedding and after every
+/// Operations of a backend that keep the residual stream after the embedding and after every
 /// branch, and the last norm.
 public final class TracingOps implements Ops {
   private final Ops ops;
@@ -80,14 +79,11 @@ public final class TracingOps implements Ops {
   }
 
   private static float[] copy(Rows rows, int count) {
+    float[] all = TestBackends.content(rows.buffer());
     float[] values = new float[count * rows.columns()];
     for (int t = 0; t < count; t++) {
       System.arraycopy(
-          HostBuffer.floats(rows.buffer()),
-          rows.offset() + t * rows.stride(),
-          values,
-          t * rows.columns(),
-          rows.columns());
+          all, rows.offset() + t * rows.stride(), values, t * rows.columns(), rows.columns());
     }
     return values;
   }
@@ -129,6 +125,11 @@ public final class TracingOps implements Ops {
   @Override
   public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
     ops.siluMul(dst, gate, up, rows);
+  }
+
+  @Override
+  public void argMax(int[] dst, Rows logits, int columns, int rows) {
+    ops.argMax(dst, logits, columns, rows);
   }
 
   @Override

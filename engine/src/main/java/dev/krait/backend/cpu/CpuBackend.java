@@ -70,11 +70,6 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public boolean allocatesOnHeap() {
-    return true;
-  }
-
-  @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
     return MatrixPacker.pack(rowBlocks, arena, pool);
   }

@@ -1,5 +1,7 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.ArgMax;
+import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.Ops;
@@ -85,6 +87,14 @@ final class CpuOps implements Ops {
   @Override
   public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
     elements.siluMul(dst, gate, up, rows);
+  }
+
+  @Override
+  public void argMax(int[] dst, Rows logits, int columns, int rows) {
+    float[] values = HostBuffer.floats(logits.buffer());
+    for (int t = 0; t < rows; t++) {
+      dst[t] = ArgMax.of(values, logits.offset() + t * logits.stride(), columns);
+    }
   }
 
   @Override

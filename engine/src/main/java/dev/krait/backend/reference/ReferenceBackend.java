@@ -36,11 +36,6 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public boolean allocatesOnHeap() {
-    return true;
-  }
-
-  @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
     return ReferenceMatrix.of(rowBlocks);
   }

@@ -1,5 +1,6 @@
 package dev.krait.backend.reference;
 
+import dev.krait.backend.ArgMax;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
@@ -115,6 +116,13 @@ public final class ReferenceOps implements Ops {
         floats(dst)[at(dst, t) + i] =
             silu(floats(gate)[at(gate, t) + i]) * floats(up)[at(up, t) + i];
       }
+    }
+  }
+
+  @Override
+  public void argMax(int[] dst, Rows logits, int columns, int rows) {
+    for (int t = 0; t < rows; t++) {
+      dst[t] = ArgMax.of(floats(logits), at(logits, t), columns);
     }
   }
 

@@ -2,7 +2,8 @@ package dev.krait.server.bench;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
-import dev.krait.backend.cpu.MachineRates;
+import dev.krait.backend.MachineRates;
+import dev.krait.backend.cpu.ProcessorRates;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.io.IOException;
@@ -45,7 +46,7 @@ public final class BenchCommand implements Callable<Integer> {
       names = "--backend",
       paramLabel = "NAME",
       defaultValue = "auto",
-      description = "auto, cpu or reference; default: ${DEFAULT-VALUE}.")
+      description = "auto, cuda, cpu or reference; default: ${DEFAULT-VALUE}.")
   private String backendName = "auto";
 
   @Option(
@@ -121,7 +122,8 @@ public final class BenchCommand implements Callable<Integer> {
   }
 
   private void measureAll(Backend backend, int threadCount) {
-    MachineRates rates = MachineRates.measure(threadCount);
+    MachineRates rates =
+        backend.measureRates().orElseGet(() -> ProcessorRates.measure(threadCount));
     out.println(
         String.format(
             Locale.ROOT,

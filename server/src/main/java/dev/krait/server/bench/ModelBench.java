@@ -1,7 +1,7 @@
 package dev.krait.server.bench;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.cpu.MachineRates;
+import dev.krait.backend.MachineRates;
 import dev.krait.cache.CacheDemand;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
@@ -19,7 +19,6 @@ import dev.krait.model.ModelWeights.GatedMlpWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.runner.ForwardPass;
-import dev.krait.sampling.Sampler;
 import dev.krait.tensor.WeightMatrix;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,7 +41,6 @@ final class ModelBench implements AutoCloseable {
   private final LoadedModel model;
   private final ForwardPass pass;
   private final CachePools pools;
-  private final Sampler sampler;
   private final long matrixElements;
   private final long headElements;
   private final MachineRates rates;
@@ -65,7 +63,6 @@ final class ModelBench implements AutoCloseable {
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
     pass = new ForwardPass(model, demand.target(), layout, PREFILL_TOKENS);
-    sampler = new Sampler(model.spec().vocabSize());
     matrixElements =
         model.weights().layers().stream()
             .flatMap(List::stream)
@@ -159,7 +156,7 @@ final class ModelBench implements AutoCloseable {
     pass.execute();
     for (int i = 0; i < memories.size(); i++) {
       memories.get(i).commit(1);
-      last[i] = sampler.argMax(pass.logits(i));
+      last[i] = pass.argMax(i);
     }
   }
 
@@ -177,7 +174,7 @@ final class ModelBench implements AutoCloseable {
         }
         pass.want(row + tokens - 1);
         pass.execute();
-        sampler.argMax(pass.logits(0));
+        pass.argMax(0);
         if (round >= 0) {
           seconds[round] = (System.nanoTime() - start) * 1e-9;
         }

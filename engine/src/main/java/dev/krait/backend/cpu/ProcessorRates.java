@@ -1,17 +1,14 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.MachineRates;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
-/// What this machine can do at best, measured: the yardstick of the benchmarks.
-///
-/// @param readBytesPerSecond reading far more memory than the caches hold, all threads together
-/// @param flopsPerSecond fp32 fused multiply-adds on registers, two operations each, all threads
-///   together
-public record MachineRates(double readBytesPerSecond, double flopsPerSecond) {
+/// Measures the processors' [MachineRates].
+public final class ProcessorRates {
   private static final long READ_BYTES = 512L << 20;
   private static final int READ_CHUNK_BYTES = 1 << 20;
   private static final int FMA_ROUNDS = 20_000;
@@ -19,6 +16,8 @@ public record MachineRates(double readBytesPerSecond, double flopsPerSecond) {
   private static final int FMA_CHAINS = 12;
   private static final int WARM_UPS = 3;
   private static final int TRIES = 8;
+
+  private ProcessorRates() {}
 
   /// Measures with the given number of threads for about two seconds; the best of several tries
   /// counts. Takes half a gigabyte of memory outside the heap for that time.
