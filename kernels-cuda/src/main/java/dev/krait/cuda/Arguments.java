@@ -1,0 +1,35 @@
+package dev.krait.cuda;
+
+import dev.krait.cuda.driver.DeviceBuffer;
+import dev.krait.cuda.driver.KernelParams;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
+
+/// Writes what operations are given as kernels take it.
+final class Arguments {
+  private Arguments() {}
+
+  /// Address of a buffer of this backend.
+  static long address(Buffer buffer) {
+    if (buffer instanceof DeviceBuffer own) {
+      return own.address();
+    }
+    throw new IllegalArgumentException(
+        "buffer: " + buffer.getClass().getSimpleName() + " (expected: a DeviceBuffer)");
+  }
+
+  /// Address of the first float of rows.
+  static long address(Rows rows) {
+    return address(rows.buffer()) + 4L * rows.offset();
+  }
+
+  /// The fields of `Rows` in step.cuh.
+  static void put(KernelParams params, Rows rows) {
+    params.pointer(address(rows)).integer(rows.stride()).integer(rows.columns());
+  }
+
+  /// The same for rows that are not there.
+  static void putNone(KernelParams params) {
+    params.pointer(0).integer(0).integer(0);
+  }
+}

@@ -1,0 +1,45 @@
+package dev.krait.cuda;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.BackendProvider;
+import dev.krait.cuda.driver.CudaDevice;
+import dev.krait.cuda.driver.KernelModule;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/// Offers the first NVIDIA GPU that the driver shows, where this build has code for it.
+public final class CudaBackendProvider implements BackendProvider {
+  private static final int PREFERENCE = 20;
+
+  /// For the service loader.
+  public CudaBackendProvider() {}
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public int preference() {
+    return PREFERENCE;
+  }
+
+  @Override
+  public Optional<String> unavailable() {
+    Optional<String> missing = CudaDevice.unavailable();
+    if (missing.isPresent()) {
+      return missing;
+    }
+    int capability = CudaDevice.firstCapability();
+    return KernelModule.isCompiledFor(capability)
+        ? Optional.empty()
+        : Optional.of(
+            "no kernels for compute capability %d.%d in this build (expected: 8.0, 8.6 to 8.9 or 9.0, and an nvcc when it was built)"
+                .formatted(capability / 10, capability % 10));
+  }
+
+  @Override
+  public Backend open(OptionalInt threads) {
+    return CudaBackend.open();
+  }
+}

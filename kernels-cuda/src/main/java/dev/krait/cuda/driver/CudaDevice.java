@@ -1,0 +1,330 @@
+package dev.krait.cuda.driver;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.lang.foreign.Arena;
+import java.lang.foreign.SymbolLookup;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import jcuda.CudaException;
+import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUdevice_attribute;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+import org.jspecify.annotations.Nullable;
+
+/// One GPU: its context, one stream on which everything runs in order, and the memory that was
+/// taken from it. Any thread may call, one at a time.
+public final class CudaDevice implements AutoCloseable {
+  static final String LIBRARY = "libcuda.so.1";
+  private static final int NAME_BYTES = 256;
+
+  /// Least compute capability whose kernels may be resident before the one before has ended.
+  private static final int OVERLAPS_FROM = 90;
+
+  private final CUdevice device;
+  private final CUcontext context;
+  private final Stream stream;
+  private final Arena arena = Arena.ofShared();
+  private final ExtendedLaunch launches;
+  private final String name;
+  private final int capability;
+  private final int multiprocessors;
+  private final List<CUdeviceptr> memory = new ArrayList<>();
+  private final List<Pointer> pinned = new ArrayList<>();
+  private @Nullable Thread current;
+  private long synchronizations;
+
+  /// A stream that gives away its number, which JCuda keeps to itself.
+  private static final class Stream extends CUstream {
+    long handle() {
+      return getNativePointer();
+    }
+  }
+
+  /// A driver call that throws when it fails.
+  private interface Call {
+    int run();
+  }
+
+  private CudaDevice(CUdevice device) {
+    this.device = device;
+    context = new CUcontext();
+    check("cuDevicePrimaryCtxRetain", () -> JCudaDriver.cuDevicePrimaryCtxRetain(context, device));
+    stream = new Stream();
+    makeCurrent();
+    check(
+        "cuStreamCreate",
+        () -> JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
+    byte[] text = new byte[NAME_BYTES];
+    check("cuDeviceGetName", () -> JCudaDriver.cuDeviceGetName(text, text.length, device));
+    name = new String(text, StandardCharsets.UTF_8).trim();
+    capability = capability(device);
+    multiprocessors =
+        attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    launches = new ExtendedLaunch(stream.handle(), capability >= OVERLAPS_FROM, arena);
+  }
+
+  /// Why this machine has no GPU that the driver can use; empty when it has one.
+  @SuppressWarnings("restricted") // Looking for the library is the question.
+  public static Optional<String> unavailable() {
+    try (Arena arena = Arena.ofConfined()) {
+      SymbolLookup.libraryLookup(LIBRARY, arena);
+    } catch (IllegalArgumentException missing) {
+      return Optional.of("no CUDA driver (expected: " + LIBRARY + ")");
+    }
+    try {
+      return count() > 0 ? Optional.empty() : Optional.of("the CUDA driver sees no device");
+    } catch (EngineException failure) {
+      return Optional.of(failure.getMessage());
+    }
+  }
+
+  /// The first device's compute capability, such as 90, without opening it.
+  public static int firstCapability() {
+    return capability(device(0));
+  }
+
+  private static int count() {
+    JCudaDriver.setExceptionsEnabled(true);
+    int[] count = new int[1];
+    check("cuInit", () -> JCudaDriver.cuInit(0));
+    check("cuDeviceGetCount", () -> JCudaDriver.cuDeviceGetCount(count));
+    return count[0];
+  }
+
+  private static CUdevice device(int ordinal) {
+    count();
+    CUdevice device = new CUdevice();
+    check("cuDeviceGet " + ordinal, () -> JCudaDriver.cuDeviceGet(device, ordinal));
+    return device;
+  }
+
+  /// Opens a device.
+  ///
+  /// @param ordinal which, from 0, as CUDA_VISIBLE_DEVICES numbers them
+  public static CudaDevice open(int ordinal) {
+    return new CudaDevice(device(ordinal));
+  }
+
+  private static int capability(CUdevice device) {
+    int major = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+    int minor = attribute(device, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+    return 10 * major + minor;
+  }
+
+  private static int attribute(CUdevice device, int which) {
+    int[] value = new int[1];
+    check("cuDeviceGetAttribute", () -> JCudaDriver.cuDeviceGetAttribute(value, which, device));
+    return value[0];
+  }
+
+  /// Runs a driver call.
+  ///
+  /// @throws EngineException INTERNAL with the driver's own words; RESOURCE_EXHAUSTED when memory
+  ///   is full
+  private static void check(String what, Call call) {
+    try {
+      call.run();
+    } catch (CudaException failure) {
+      String text = String.valueOf(failure.getMessage());
+      boolean full = text.contains(CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY));
+      throw new EngineException(
+          full ? ErrorCode.RESOURCE_EXHAUSTED : ErrorCode.INTERNAL,
+          "cuda: " + what + ": " + text,
+          failure);
+    }
+  }
+
+  /// Makes this device the one that driver calls of the calling thread mean.
+  void makeCurrent() {
+    Thread caller = Thread.currentThread();
+    if (caller != current) {
+      check("cuCtxSetCurrent", () -> JCudaDriver.cuCtxSetCurrent(context));
+      current = caller;
+    }
+  }
+
+  ExtendedLaunch launches() {
+    return launches;
+  }
+
+  /// Keeps native memory until the device is closed.
+  Arena arena() {
+    return arena;
+  }
+
+  /// Such as `NVIDIA H100 80GB HBM3`.
+  public String name() {
+    return name;
+  }
+
+  /// Compute capability, such as 90.
+  public int capability() {
+    return capability;
+  }
+
+  /// Streaming multiprocessors.
+  public int multiprocessors() {
+    return multiprocessors;
+  }
+
+  /// Bytes of device memory that nobody uses.
+  public long freeBytes() {
+    makeCurrent();
+    long[] free = new long[1];
+    long[] total = new long[1];
+    check("cuMemGetInfo", () -> JCudaDriver.cuMemGetInfo(free, total));
+    return free[0];
+  }
+
+  /// Zeroed device memory that lives as long as the device; addresses are multiples of 256.
+  ///
+  /// @return its address
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
+  public long allocate(long bytes) {
+    makeCurrent();
+    CUdeviceptr pointer = new CUdeviceptr();
+    long size = Math.ceilDiv(Math.max(bytes, 1), 4L) * 4;
+    check("cuMemAlloc of " + size + " bytes", () -> JCudaDriver.cuMemAlloc(pointer, size));
+    memory.add(pointer);
+    check("cuMemsetD32", () -> JCudaDriver.cuMemsetD32Async(pointer, 0, size / 4, stream));
+    return DeviceAddress.of(pointer);
+  }
+
+  /// Pinned host memory that lives as long as the device.
+  public ByteBuffer allocatePinned(int bytes) {
+    makeCurrent();
+    Pointer pointer = new Pointer();
+    check("cuMemAllocHost", () -> JCudaDriver.cuMemAllocHost(pointer, bytes));
+    pinned.add(pointer);
+    return pointer.getByteBuffer(0, bytes).order(java.nio.ByteOrder.nativeOrder());
+  }
+
+  /// Copies pinned memory to the device before everything that is launched later; it must stay as
+  /// it is until [#synchronizations] has grown.
+  ///
+  /// @param source from its start on
+  public void writeLater(long address, ByteBuffer source, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
+    makeCurrent();
+    CUdeviceptr target = DeviceAddress.pointer(address);
+    Pointer from = Pointer.to(source);
+    check("cuMemcpyHtoDAsync", () -> JCudaDriver.cuMemcpyHtoDAsync(target, from, bytes, stream));
+  }
+
+  /// Copies an array to the device and waits for it.
+  public void write(long address, float[] source) {
+    makeCurrent();
+    CUdeviceptr target = DeviceAddress.pointer(address);
+    check(
+        "cuMemcpyHtoDAsync",
+        () ->
+            JCudaDriver.cuMemcpyHtoDAsync(target, Pointer.to(source), 4L * source.length, stream));
+    synchronize();
+  }
+
+  /// Copies from the device to an array, after everything that was launched before.
+  public void read(float[] target, long address) {
+    makeCurrent();
+    CUdeviceptr source = DeviceAddress.pointer(address);
+    check(
+        "cuMemcpyDtoHAsync",
+        () ->
+            JCudaDriver.cuMemcpyDtoHAsync(Pointer.to(target), source, 4L * target.length, stream));
+    synchronize();
+  }
+
+  /// Copies from the device to the start of pinned memory, after everything that was launched
+  /// before.
+  public void readPinned(ByteBuffer target, long address, long bytes) {
+    makeCurrent();
+    CUdeviceptr source = DeviceAddress.pointer(address);
+    Pointer to = Pointer.to(target);
+    check("cuMemcpyDtoHAsync", () -> JCudaDriver.cuMemcpyDtoHAsync(to, source, bytes, stream));
+    synchronize();
+  }
+
+  /// Waits until everything that was launched has run.
+  public void synchronize() {
+    makeCurrent();
+    check("cuStreamSynchronize", () -> JCudaDriver.cuStreamSynchronize(stream));
+    synchronizations++;
+  }
+
+  /// How often the host has waited for everything.
+  public long synchronizations() {
+    return synchronizations;
+  }
+
+  /// Records what `body` launches instead of running it.
+  public Graph capture(Runnable body) {
+    makeCurrent();
+    CUgraph graph = new CUgraph();
+    check(
+        "cuStreamBeginCapture",
+        () ->
+            JCudaDriver.cuStreamBeginCapture(
+                stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+    try {
+      body.run();
+    } finally {
+      check("cuStreamEndCapture", () -> JCudaDriver.cuStreamEndCapture(stream, graph));
+    }
+    CUgraphExec executable = new CUgraphExec();
+    check("cuGraphInstantiate", () -> JCudaDriver.cuGraphInstantiate(executable, graph, 0));
+    check("cuGraphDestroy", () -> JCudaDriver.cuGraphDestroy(graph));
+    return new Graph(executable);
+  }
+
+  /// Launches that were recorded once and run as one.
+  public final class Graph implements AutoCloseable {
+    private final CUgraphExec executable;
+
+    private Graph(CUgraphExec executable) {
+      this.executable = executable;
+    }
+
+    /// Runs it after everything that was launched before.
+    public void launch() {
+      makeCurrent();
+      int result = JCudaDriver.cuGraphLaunch(executable, stream);
+      if (result != CUresult.CUDA_SUCCESS) {
+        throw new IllegalStateException("cuGraphLaunch: " + CUresult.stringFor(result));
+      }
+    }
+
+    @Override
+    public void close() {
+      makeCurrent();
+      check("cuGraphExecDestroy", () -> JCudaDriver.cuGraphExecDestroy(executable));
+    }
+  }
+
+  @Override
+  public void close() {
+    makeCurrent();
+    for (Pointer host : pinned) {
+      check("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(host));
+    }
+    for (CUdeviceptr pointer : memory) {
+      check("cuMemFree", () -> JCudaDriver.cuMemFree(pointer));
+    }
+    check("cuStreamDestroy", () -> JCudaDriver.cuStreamDestroy(stream));
+    arena.close();
+    check("cuDevicePrimaryCtxRelease", () -> JCudaDriver.cuDevicePrimaryCtxRelease(device));
+  }
+}
