@@ -27,6 +27,24 @@ struct CausalConvParams {
   int width;
 };
 
+// Taps of a channel, zeros before the first; four of them are one load.
+template <int kWidth>
+__device__ inline void load_taps(float (&taps)[kWidth], const CausalConvParams& p, int channel) {
+  if constexpr (kWidth == 4) {
+    const float4 all = reinterpret_cast<const float4*>(p.taps)[channel];
+    taps[0] = all.x;
+    taps[1] = all.y;
+    taps[2] = all.z;
+    taps[3] = all.w;
+  } else {
+#pragma unroll
+    for (int k = 0; k < kWidth; k++) {
+      const int tap = k - (kWidth - p.width);
+      taps[k] = tap >= 0 ? p.taps[channel * p.width + tap] : 0.0f;
+    }
+  }
+}
+
 // kWidth is the width or, as the last resort, the largest: earlier taps then count as zeros.
 template <int kWidth>
 __device__ inline void convolve(const CausalConvParams& p, const Sequence& sequence, int source) {
@@ -50,15 +68,15 @@ __device__ inline void convolve(const CausalConvParams& p, const Sequence& seque
       history[k] = history[k + 1];
     }
     history[kWidth - 1] = p.x.row(row)[source];
+#pragma unroll 4
     for (int r = 0; r < p.repeat; r++) {
       const int channel = first + r * p.group_width;
+      float taps[kWidth];
+      load_taps<kWidth>(taps, p, channel);
       float sum = p.bias[channel];
 #pragma unroll
       for (int k = 0; k < kWidth; k++) {
-        const int tap = k - (kWidth - p.width);
-        if (kWidth <= 4 || tap >= 0) {
-          sum = fmaf(p.taps[channel * p.width + tap], history[k], sum);
-        }
+        sum = fmaf(taps[k], history[k], sum);
       }
       p.dst.row(row)[channel] = silu(sum);
     }

@@ -39,13 +39,14 @@ constexpr int kPrefetchBytes = 64 << 10;  // of a block: more keeps the previous
 constexpr int kParts = 3;     // bf16 numbers of an activation
 constexpr int kSumTiles = 4;  // token tiles that are summed over the warps at a time
 
-// Weight tiles that a warp has in flight: few enough for two blocks on a multiprocessor, or, with
-// many tokens, for one.
-template <int kTiles, int kRowTiles>
-constexpr int kTilesInFlight = kTiles == 1 && kRowTiles == 1 ? 4 : (kTiles <= 4 ? 2 : 1);
+// Weight tiles that a warp has in flight: few enough for two blocks on a multiprocessor; with many
+// tokens, or where there is no second block, for one.
+template <int kTiles, int kRowTiles, bool kLone>
+constexpr int kTilesInFlight =
+    kLone ? 8 : (kTiles == 1 && kRowTiles == 1 ? 4 : (kTiles <= 4 ? 2 : 1));
 
-template <int kTiles>
-constexpr int kBlocks = kTiles <= 2 ? 2 : 1;
+template <int kTiles, bool kLone>
+constexpr int kBlocks = kTiles <= 2 && !kLone ? 2 : 1;
 
 // acc += weight tile x activations, 16 x 8 x 16.
 __device__ inline void multiply_add(float (&acc)[4], const uint4& weight, unsigned int b0,
@@ -103,9 +104,9 @@ __device__ inline void prefetch(const uint4* from, int bytes) {
 #endif
 }
 
-template <int kTiles, int kRowTiles, bool kGated>
+template <int kTiles, int kRowTiles, bool kGated, bool kLone>
 __device__ inline void matmul_packed(const PackedMatmulParams& p) {
-  constexpr int kInFlight = kTilesInFlight<kTiles, kRowTiles>;
+  constexpr int kInFlight = kTilesInFlight<kTiles, kRowTiles, kLone>;
   constexpr int kSum = kTiles < kSumTiles ? kTiles : kSumTiles;
   constexpr int kSumElements = kSum * kTileRows * kTokenTile;
   constexpr int kThreads = 32 * kWarps;
@@ -230,20 +231,22 @@ __device__ inline void matmul_packed(const PackedMatmulParams& p) {
 
 }  // namespace krait
 
-// kTokens: most tokens of a block.
-#define KRAIT_PACKED(name, tokens, row_tiles, gated)                                       \
-  extern "C" __global__ void __launch_bounds__(32 * krait::kWarps,                         \
-                                               krait::kBlocks<tokens / krait::kTokenTile>) \
-      name(const __grid_constant__ krait::PackedMatmulParams p) {                          \
-    krait::matmul_packed<tokens / krait::kTokenTile, row_tiles, gated>(p);                 \
-  }                                                                                        \
+// Up to so many tokens, row tiles of a block, whether the two tiles are gate and up, and whether
+// blocks are as few as multiprocessors.
+#define KRAIT_PACKED(name, tokens, row_tiles, gated, lone)                                       \
+  extern "C" __global__ void __launch_bounds__(32 * krait::kWarps,                               \
+                                               krait::kBlocks<tokens / krait::kTokenTile, lone>) \
+      name(const __grid_constant__ krait::PackedMatmulParams p) {                                \
+    krait::matmul_packed<tokens / krait::kTokenTile, row_tiles, gated, lone>(p);                 \
+  }                                                                                              \
   KRAIT_PARAMS(name, krait::PackedMatmulParams)
 
-KRAIT_PACKED(matmul_packed_t8, 8, 1, false);
-KRAIT_PACKED(matmul_packed_t16, 16, 1, false);
-KRAIT_PACKED(matmul_packed_t32, 32, 2, false);
-KRAIT_PACKED(matmul_packed_t64, 64, 2, false);
-KRAIT_PACKED(gated_packed_t8, 8, 2, true);
-KRAIT_PACKED(gated_packed_t16, 16, 2, true);
-KRAIT_PACKED(gated_packed_t32, 32, 2, true);
-KRAIT_PACKED(gated_packed_t64, 64, 2, true);
+KRAIT_PACKED(matmul_packed_t8, 8, 1, false, false);
+KRAIT_PACKED(matmul_packed_t16, 16, 1, false, false);
+KRAIT_PACKED(matmul_packed_t32, 32, 2, false, false);
+KRAIT_PACKED(matmul_packed_t64, 64, 2, false, false);
+KRAIT_PACKED(matmul_lone_t8, 8, 1, false, true);
+KRAIT_PACKED(gated_packed_t8, 8, 2, true, false);
+KRAIT_PACKED(gated_packed_t16, 16, 2, true, false);
+KRAIT_PACKED(gated_packed_t32, 32, 2, true, false);
+KRAIT_PACKED(gated_packed_t64, 64, 2, true, false);

@@ -21,6 +21,7 @@ final class CudaMatmul {
   private static final int PACKED_THREADS = 512;
 
   private final Variants packed;
+  private final Variants lone;
   private final Variants gated;
   private final Variants half;
   private final Variants halfShared;
@@ -33,6 +34,13 @@ final class CudaMatmul {
   /// @param rows rows that a block computes
   /// @param threads threads of a block
   private record Variants(int[] tokens, int[] rows, Kernel[] kernels, int threads) {
+    /// The same with another kernel for the fewest tokens.
+    Variants withFirst(Kernel first) {
+      Kernel[] others = kernels.clone();
+      others[0] = first;
+      return new Variants(tokens, rows, others, threads);
+    }
+
     int index(int needed) {
       int index = 0;
       while (index + 1 < tokens.length && tokens[index] < needed) {
@@ -42,9 +50,14 @@ final class CudaMatmul {
     }
   }
 
+  /// Rows up to which no multiprocessor has two blocks of a product.
+  private final int loneRows;
+
   CudaMatmul(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "matmul_packed");
     packed = packed(module, "matmul_packed_t", new int[] {16, 16, 32, 32});
+    lone = packed.withFirst(module.kernel("matmul_lone_t8"));
+    loneRows = device.multiprocessors() * MatrixUploader.TILE;
     gated = packed(module, "gated_packed_t", new int[] {16, 16, 16, 16});
     module = KernelModule.load(device, "matmul");
     half = unpacked(module, "f16", false);
@@ -76,7 +89,7 @@ final class CudaMatmul {
   private Variants variants(CudaMatrix weight) {
     boolean shares = weight.rows() < SHARED_BELOW_ROWS;
     return switch (weight.dtype()) {
-      case BF16 -> packed;
+      case BF16 -> weight.rows() <= loneRows ? lone : packed;
       case F16 -> shares ? halfShared : half;
       case F32 -> shares ? fullShared : full;
       case F64, I64, I32, I16, I8, U8, BOOL ->
