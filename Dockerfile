@@ -1,14 +1,25 @@
-# The server on a CPU, with the small model pair inside:
+# The server for CPUs and NVIDIA GPUs, with the small model pair inside:
 #   docker build -t krait . && docker run --rm -p 8000:8000 -p 50051:50051 krait
+# On a GPU, which the NVIDIA Container Toolkit hands in: docker run --gpus all ... krait
 # Another model: docker run -v /path/to/checkpoint:/model:ro ... krait serve --model /model
 # Both images have glibc 2.39; the tokenizer library needs 2.34, so there is no Alpine variant.
 
 FROM maven:3.9-eclipse-temurin-25-noble AS build
+# The compiler of the CUDA kernels, and the C++ compiler that it needs, which the distribution keeps in
+# its newest version only.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ python3-venv \
+ && rm -rf /var/lib/apt/lists/* \
+ && python3 -m venv /nvcc \
+ && /nvcc/bin/pip install --no-cache-dir nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 \
+      nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
 WORKDIR /src
 COPY . .
 # Error Prone and the tests have their place in .ci/run.
 RUN --mount=type=cache,target=/root/.m2 \
-    mvn -B -ntp -Dfast -DskipTests -pl server -am package \
+    NVCC=$(find /nvcc/lib -path '*/bin/nvcc') && export NVCC \
+ && mvn -B -ntp -Dfast -DskipTests -pl server -am package \
  && mkdir /dist \
  && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/
 RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.unsupported,jdk.zipfs \
@@ -22,7 +33,7 @@ COPY models /opt/krait/models
 USER 10001
 WORKDIR /home/krait
 # Every option of `serve` has such a variable: --max-sequences is KRAIT_MAX_SEQUENCES.
-ENV KRAIT_HOST=0.0.0.0 PATH=/opt/java/bin:$PATH
+ENV KRAIT_HOST=0.0.0.0 PATH=/opt/java/bin:$PATH NVIDIA_DRIVER_CAPABILITIES=compute,utility
 EXPOSE 8000 50051
 # 503 while the model loads and while the server drains. bash speaks the few bytes of HTTP itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bash", "-c", \

@@ -29,11 +29,25 @@ final class CudaMatmul {
   private final Variants fullShared;
 
   /// One kernel for each number of tokens that a block takes at most.
-  ///
-  /// @param tokens ascending
-  /// @param rows rows that a block computes
-  /// @param threads threads of a block
-  private record Variants(int[] tokens, int[] rows, Kernel[] kernels, int threads) {
+  private static final class Variants {
+    /// Ascending.
+    final int[] tokens;
+
+    /// Rows that a block computes.
+    final int[] rows;
+
+    final Kernel[] kernels;
+
+    /// Threads of a block.
+    final int threads;
+
+    Variants(int[] tokens, int[] rows, Kernel[] kernels, int threads) {
+      this.tokens = tokens;
+      this.rows = rows;
+      this.kernels = kernels;
+      this.threads = threads;
+    }
+
     /// The same with another kernel for the fewest tokens.
     Variants withFirst(Kernel first) {
       Kernel[] others = kernels.clone();
@@ -118,7 +132,7 @@ final class CudaMatmul {
       return;
     }
     int index = variants.index(tokens);
-    Kernel kernel = variants.kernels()[index];
+    Kernel kernel = variants.kernels[index];
     boolean packs = weight.dtype() == DType.BF16;
     int unit = packs ? 2 : 4;
     boolean aligned = Arguments.address(x) % (4L * unit) == 0 && x.stride() % unit == 0;
@@ -133,10 +147,10 @@ final class CudaMatmul {
         .integer(tokens)
         .integer(aligned ? 1 : 0);
     kernel.launch(
-        Math.ceilDiv(tokens, variants.tokens()[index]),
-        Math.ceilDiv(rows, variants.rows()[index]),
+        Math.ceilDiv(tokens, variants.tokens[index]),
+        Math.ceilDiv(rows, variants.rows[index]),
         1,
-        variants.threads(),
+        variants.threads,
         0);
   }
 }

@@ -19,6 +19,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.util.IdentityHashMap;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The operations as launches of kernels, each described in its kernel's file.
@@ -98,7 +99,7 @@ final class CudaOps implements Ops {
       begin(step);
       end();
     }
-    return java.util.Objects.requireNonNull(steps.get(step));
+    return Objects.requireNonNull(steps.get(step));
   }
 
   private static void launchRows(Kernel kernel, int rows, int columns) {

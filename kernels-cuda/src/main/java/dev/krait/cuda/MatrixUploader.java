@@ -1,5 +1,6 @@
 package dev.krait.cuda;
 
+import dev.krait.backend.RowBlocks;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
@@ -38,42 +39,24 @@ final class MatrixUploader {
 
   /// Stacks blocks of rows of one float type; fp64 is narrowed to fp32.
   CudaMatrix upload(List<Tensor> rowBlocks) {
-    Tensor first = rowBlocks.getFirst();
-    long rows = 0;
-    for (Tensor block : rowBlocks) {
-      if (block.shape().rank() != 2
-          || block.shape().dim(1) != first.shape().dim(1)
-          || block.dtype() != first.dtype()
-          || !block.dtype().isFloat()) {
-        throw new IllegalArgumentException(
-            "rows: "
-                + block.dtype()
-                + block.shape()
-                + " (expected: float matrices like the first, "
-                + first.dtype()
-                + first.shape()
-                + ")");
-      }
-      rows += block.shape().dim(0);
-    }
-    CudaMatrix matrix =
-        allocate(Math.toIntExact(rows), Math.toIntExact(first.shape().dim(1)), first.dtype());
+    RowBlocks checked = RowBlocks.of(rowBlocks);
+    CudaMatrix matrix = allocate(checked);
     int row = 0;
-    for (Tensor block : rowBlocks) {
+    for (Tensor block : checked.blocks()) {
       copy(block, matrix, row);
       row += Math.toIntExact(block.shape().dim(0));
     }
     return matrix;
   }
 
-  private CudaMatrix allocate(int rows, int columns, DType type) {
-    boolean packs = type == DType.BF16;
-    DType dtype = type == DType.F64 ? DType.F32 : type;
-    int paddedRows = packs ? Math.ceilDiv(rows, TILE) * TILE : rows;
+  private CudaMatrix allocate(RowBlocks blocks) {
+    DType dtype = blocks.computed();
+    boolean packs = dtype == DType.BF16;
+    int rows = packs ? Math.ceilDiv(blocks.rows(), TILE) * TILE : blocks.rows();
     int unit = packs ? TILE : LANE_COLUMNS;
-    int paddedColumns = Math.ceilDiv(columns, unit) * unit;
-    long address = device.allocate((long) paddedRows * paddedColumns * dtype.bytes());
-    return new CudaMatrix(address, rows, columns, paddedRows, paddedColumns, dtype);
+    int columns = Math.ceilDiv(blocks.columns(), unit) * unit;
+    long address = device.allocate((long) rows * columns * dtype.bytes());
+    return new CudaMatrix(address, blocks.rows(), blocks.columns(), rows, columns, dtype);
   }
 
   private void copy(Tensor block, CudaMatrix matrix, int firstRow) {

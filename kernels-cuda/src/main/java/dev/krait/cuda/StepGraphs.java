@@ -4,6 +4,7 @@ import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /// Steps of few tokens as graphs: recorded the second time that a shape is seen, replayed from then
 /// on. What a step launches follows from its body, its tokens and its sequences.
@@ -20,7 +21,7 @@ final class StepGraphs {
   private record Shape(Runnable body, int tokens, int sequences) {}
 
   /// A shape that was seen once has no graph yet.
-  private record Recorded(java.util.Optional<CudaDevice.Graph> graph) {}
+  private record Recorded(Optional<CudaDevice.Graph> graph) {}
 
   StepGraphs(CudaDevice device, CudaOps ops) {
     this.device = device;
@@ -39,12 +40,12 @@ final class StepGraphs {
       if (seen == null) {
         body.run();
         if (graphs.size() < MOST_GRAPHS) {
-          graphs.put(shape, new Recorded(java.util.Optional.empty()));
+          graphs.put(shape, new Recorded(Optional.empty()));
         }
         return;
       }
       if (seen.graph().isEmpty()) {
-        seen = new Recorded(java.util.Optional.of(device.capture(body)));
+        seen = new Recorded(Optional.of(device.capture(body)));
         graphs.put(shape, seen);
       }
       seen.graph().get().launch();

@@ -1,6 +1,6 @@
 package dev.krait.backend.cpu;
 
-import dev.krait.error.EngineException;
+import dev.krait.backend.RowBlocks;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -25,34 +25,11 @@ final class MatrixPacker implements WorkerPool.Task {
 
   /// A packed copy of the stacked blocks.
   static CpuMatrix pack(List<Tensor> blocks, Arena arena, WorkerPool pool) {
-    Tensor first = blocks.getFirst();
-    long rows = 0;
-    for (Tensor block : blocks) {
-      check(block, first);
-      rows += block.shape().dim(0);
-    }
-    int columns = Math.toIntExact(first.shape().dim(1));
-    DType dtype = first.dtype() == DType.F64 ? DType.F32 : first.dtype();
-    CpuMatrix matrix = CpuMatrix.allocate(arena, Math.toIntExact(rows), columns, dtype);
-    pool.parallelFor(new MatrixPacker(blocks, matrix), matrix.tiles(), 1);
+    RowBlocks checked = RowBlocks.of(blocks);
+    CpuMatrix matrix =
+        CpuMatrix.allocate(arena, checked.rows(), checked.columns(), checked.computed());
+    pool.parallelFor(new MatrixPacker(checked.blocks(), matrix), matrix.tiles(), 1);
     return matrix;
-  }
-
-  private static void check(Tensor block, Tensor first) {
-    if (block.shape().rank() != 2
-        || block.shape().dim(1) != first.shape().dim(1)
-        || block.dtype() != first.dtype()
-        || !block.dtype().isFloat()) {
-      throw EngineException.invalidCheckpoint(
-          "row block: "
-              + block.dtype()
-              + block.shape()
-              + " (expected: "
-              + first.dtype()
-              + " [rows, "
-              + first.shape().dim(1)
-              + "] of a float type)");
-    }
   }
 
   @Override

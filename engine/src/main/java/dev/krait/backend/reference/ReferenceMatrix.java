@@ -1,6 +1,6 @@
 package dev.krait.backend.reference;
 
-import dev.krait.error.EngineException;
+import dev.krait.backend.RowBlocks;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -11,29 +11,9 @@ record ReferenceMatrix(List<Tensor> blocks, int rows, int columns, DType dtype)
     implements WeightMatrix {
 
   static ReferenceMatrix of(List<Tensor> blocks) {
-    Tensor first = blocks.getFirst();
-    long rows = 0;
-    for (Tensor block : blocks) {
-      if (block.shape().rank() != 2
-          || block.shape().dim(1) != first.shape().dim(1)
-          || block.dtype() != first.dtype()) {
-        throw EngineException.invalidCheckpoint(
-            "row block: "
-                + block.dtype()
-                + block.shape()
-                + " (expected: "
-                + first.dtype()
-                + " [rows, "
-                + first.shape().dim(1)
-                + "])");
-      }
-      rows += block.shape().dim(0);
-    }
+    RowBlocks checked = RowBlocks.of(blocks);
     return new ReferenceMatrix(
-        List.copyOf(blocks),
-        Math.toIntExact(rows),
-        Math.toIntExact(first.shape().dim(1)),
-        first.dtype());
+        checked.blocks(), checked.rows(), checked.columns(), checked.dtype());
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.krait.error.ErrorCode;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,7 +88,7 @@ public final class CudaDevice implements AutoCloseable {
     try {
       return count() > 0 ? Optional.empty() : Optional.of("the CUDA driver sees no device");
     } catch (EngineException failure) {
-      return Optional.of(failure.getMessage());
+      return Optional.of(String.valueOf(failure.getMessage()));
     }
   }
 
@@ -138,13 +139,17 @@ public final class CudaDevice implements AutoCloseable {
     try {
       call.run();
     } catch (CudaException failure) {
-      String text = String.valueOf(failure.getMessage());
-      boolean full = text.contains(CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY));
-      throw new EngineException(
-          full ? ErrorCode.RESOURCE_EXHAUSTED : ErrorCode.INTERNAL,
-          "cuda: " + what + ": " + text,
-          failure);
+      throw failed(what, failure);
     }
+  }
+
+  private static EngineException failed(String what, CudaException failure) {
+    String text = String.valueOf(failure.getMessage());
+    boolean full = text.contains(CUresult.stringFor(CUresult.CUDA_ERROR_OUT_OF_MEMORY));
+    return new EngineException(
+        full ? ErrorCode.RESOURCE_EXHAUSTED : ErrorCode.INTERNAL,
+        "cuda: " + what + ": " + text,
+        failure);
   }
 
   /// Makes this device the one that driver calls of the calling thread mean.
@@ -209,7 +214,7 @@ public final class CudaDevice implements AutoCloseable {
     Pointer pointer = new Pointer();
     check("cuMemAllocHost", () -> JCudaDriver.cuMemAllocHost(pointer, bytes));
     pinned.add(pointer);
-    return pointer.getByteBuffer(0, bytes).order(java.nio.ByteOrder.nativeOrder());
+    return pointer.getByteBuffer(0, bytes).order(ByteOrder.nativeOrder());
   }
 
   /// Copies pinned memory to the device before everything that is launched later; it must stay as
@@ -301,9 +306,10 @@ public final class CudaDevice implements AutoCloseable {
     /// Runs it after everything that was launched before.
     public void launch() {
       makeCurrent();
-      int result = JCudaDriver.cuGraphLaunch(executable, stream);
-      if (result != CUresult.CUDA_SUCCESS) {
-        throw new IllegalStateException("cuGraphLaunch: " + CUresult.stringFor(result));
+      try {
+        JCudaDriver.cuGraphLaunch(executable, stream);
+      } catch (CudaException failure) {
+        throw failed("cuGraphLaunch", failure);
       }
     }
 

@@ -1,6 +1,7 @@
 package dev.krait.cuda.driver;
 
 import dev.krait.tensor.Buffer;
+import java.util.Objects;
 
 /// Zeroed floats in device memory.
 public final class DeviceBuffer implements Buffer {
@@ -42,6 +43,6 @@ public final class DeviceBuffer implements Buffer {
   }
 
   private void checkRange(long offset, int length) {
-    java.util.Objects.checkFromIndexSize(offset, length, elements);
+    Objects.checkFromIndexSize(offset, length, elements);
   }
 }

@@ -39,7 +39,7 @@ public final class KernelModule {
     } catch (IOException failure) {
       throw new UncheckedIOException(failure);
     } catch (CudaException refused) {
-      throw failure(name, refused.getMessage());
+      throw failure(name, String.valueOf(refused.getMessage()));
     }
     return loaded;
   }
