@@ -5,6 +5,7 @@
 # Both images have glibc 2.39; the tokenizer library needs 2.34, so there is no Alpine variant.
 
 FROM maven:3.9-eclipse-temurin-25-noble AS build
+COPY kernels-cuda/nvcc.txt /nvcc.txt
 # The compiler of the CUDA kernels, and the C++ compiler that it needs, which the distribution keeps in
 # its newest version only.
 # hadolint ignore=DL3008
@@ -12,8 +13,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ python3-venv \
  && rm -rf /var/lib/apt/lists/* \
  && python3 -m venv /nvcc \
- && /nvcc/bin/pip install --no-cache-dir nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 \
-      nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cccl==13.0.85
+ && /nvcc/bin/pip install --no-cache-dir -r /nvcc.txt
 WORKDIR /src
 COPY . .
 # Error Prone and the tests have their place in .ci/run.

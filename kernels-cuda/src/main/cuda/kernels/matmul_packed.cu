@@ -1,9 +1,8 @@
 // matmul_packed    dst[t, r] = sum_k weight[r, k] x[t, k]
 // gated_packed     dst[t, r] = silu(sum_k weight[r, k] x[t, k]) sum_k weight[rows + r, k] x[t, k]
 // on tensor cores.
-// Shapes: dst [tokens, rows], x [tokens, columns], weight packed [row tiles, column tiles, 256],
-// see
-//   packed.cuh.
+// Shapes: dst [tokens, rows], x [tokens, columns], weight packed [row tiles, column tiles, 256] as
+//   packed.cuh says.
 // A block computes one or two tiles of 16 rows for up to 64 tokens; its warps take the column tiles
 // in turn and are summed in the end.
 // Weights bf16, activations fp32; any shape; sm_80 and later.
