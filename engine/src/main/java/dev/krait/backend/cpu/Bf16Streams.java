@@ -7,12 +7,13 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// Inner loops of the matrix product for a few tokens, bf16 weights: several tiles at a time, each
-/// a stream of its own, so that memory and multiply-adds overlap as for one token.
+/// Inner loops of the matrix product with bf16 weights that take several tiles at a time, each a
+/// stream of its own, so that memory and multiply-adds overlap: for one token everywhere, for a few
+/// where there are 32 registers.
 ///
-/// `x` holds the tokens side by side, column after column. Each accumulator lane is one output's
-/// chain over the columns, as everywhere. The loops call the vectors' own methods only: the
-/// compiler stops inlining ours once a loop is this long, and every vector would become an object.
+/// Tokens are read where they lie. Each accumulator lane is one output's chain over the columns, as
+/// everywhere. The loops call the vectors' own methods only: the compiler stops inlining ours once
+/// a loop is this long, and every vector would become an object.
 @SuppressWarnings("checkstyle:methodlength") // as long as the registers are many
 final class Bf16Streams {
   private static final int LANES = Lanes.COUNT;
@@ -23,6 +24,46 @@ final class Bf16Streams {
   private static final int HIGH_HALF = 0xffff0000;
 
   private Bf16Streams() {}
+
+  /// One token by four tiles: `out[tile, tile rows]` over all columns.
+  static void token1(MemorySegment w, int[] from, float[] x, int xFrom, int columns, float[] out) {
+    int from0 = from[0];
+    int from1 = from[1];
+    int from2 = from[2];
+    int from3 = from[3];
+    FloatVector a0 = FloatVector.zero(FLOATS);
+    FloatVector b0 = FloatVector.zero(FLOATS);
+    FloatVector a1 = FloatVector.zero(FLOATS);
+    FloatVector b1 = FloatVector.zero(FLOATS);
+    FloatVector a2 = FloatVector.zero(FLOATS);
+    FloatVector b2 = FloatVector.zero(FLOATS);
+    FloatVector a3 = FloatVector.zero(FLOATS);
+    FloatVector b3 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < columns; k++) {
+      FloatVector xk = FloatVector.broadcast(FLOATS, x[xFrom + k]);
+      int at = k * Lanes.BYTES;
+      IntVector pair0 = IntVector.fromMemorySegment(INTS, w, from0 + at, ORDER);
+      IntVector pair1 = IntVector.fromMemorySegment(INTS, w, from1 + at, ORDER);
+      IntVector pair2 = IntVector.fromMemorySegment(INTS, w, from2 + at, ORDER);
+      IntVector pair3 = IntVector.fromMemorySegment(INTS, w, from3 + at, ORDER);
+      a0 = pair0.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats().fma(xk, a0);
+      b0 = pair0.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats().fma(xk, b0);
+      a1 = pair1.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats().fma(xk, a1);
+      b1 = pair1.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats().fma(xk, b1);
+      a2 = pair2.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats().fma(xk, a2);
+      b2 = pair2.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats().fma(xk, b2);
+      a3 = pair3.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats().fma(xk, a3);
+      b3 = pair3.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats().fma(xk, b3);
+    }
+    a0.intoArray(out, 0 * LANES);
+    b0.intoArray(out, 1 * LANES);
+    a1.intoArray(out, 2 * LANES);
+    b1.intoArray(out, 3 * LANES);
+    a2.intoArray(out, 4 * LANES);
+    b2.intoArray(out, 5 * LANES);
+    a3.intoArray(out, 6 * LANES);
+    b3.intoArray(out, 7 * LANES);
+  }
 
   /// 2 tokens by 4 tiles: adds `count` columns to `acc[tile, token, tile rows]`.
   static void tokens2by4(

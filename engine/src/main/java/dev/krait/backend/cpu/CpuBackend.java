@@ -16,6 +16,7 @@ import java.util.List;
 /// An idle backend uses no CPU: its workers park.
 public final class CpuBackend implements Backend {
   private final Arena arena = Arena.ofShared();
+  private final PagedMemory weights = new PagedMemory(arena);
   private final WorkerPool pool;
   private final CpuOps ops;
 
@@ -71,7 +72,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
-    return MatrixPacker.pack(rowBlocks, arena, pool);
+    return MatrixPacker.pack(rowBlocks, weights, pool);
   }
 
   @Override

@@ -2,8 +2,8 @@ package dev.krait.backend.cpu;
 
 import dev.krait.tensor.DType;
 import dev.krait.tensor.WeightMatrix;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,12 +36,12 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
   private static final int HIGH_HALF = 0xffff0000;
 
   /// A matrix of zeros.
-  static CpuMatrix allocate(Arena arena, int rows, int columns, DType dtype) {
+  static CpuMatrix allocate(SegmentAllocator memory, int rows, int columns, DType dtype) {
     CpuMatrix shape = new CpuMatrix(List.of(), rows, columns, dtype);
     List<MemorySegment> pieces = new ArrayList<>();
     for (int tile = 0; tile < shape.tiles(); tile += shape.pieceTiles()) {
       long tiles = Math.min(shape.pieceTiles(), shape.tiles() - tile);
-      pieces.add(arena.allocate(tiles * shape.tileBytes(), ALIGNMENT_BYTES));
+      pieces.add(memory.allocate(tiles * shape.tileBytes(), ALIGNMENT_BYTES));
     }
     return new CpuMatrix(List.copyOf(pieces), rows, columns, dtype);
   }

@@ -14,8 +14,9 @@ import jdk.incubator.vector.FloatVector;
 /// long keep the memory's prefetchers ahead, which turns between groups at every tile do not.
 ///
 /// With 32 registers a group takes several tiles at a time and reads its tokens where they lie.
-/// With 16 there is only one tile, and addresses for every token cost more than laying the
-/// activations of a group side by side first.
+/// With 16 there is only one tile, or two for two tokens, and addresses for every token cost more
+/// than laying the activations of a group side by side first. One tile is one stream, for which the
+/// memory is slow: the first group reads the next panel ahead.
 @SuppressWarnings("NullAway.Init")
 final class MatmulTask {
   static final int TILES_IN_FLIGHT = 4;
@@ -129,7 +130,7 @@ final class MatmulTask {
       }
       int columns = matrix.columns();
       switch (matrix.dtype()) {
-        case BF16 -> Bf16Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        case BF16 -> Bf16Streams.token1(piece, own.tileFrom, in, inFrom, columns, sums);
         case F16 -> {
           for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {
             int to = stream * TILE_ROWS;
@@ -168,17 +169,19 @@ final class MatmulTask {
     return WIDE && matrix.dtype() == DType.BF16;
   }
 
-  private int mostTokens() {
-    if (WIDE) {
-      return MOST_TOKENS;
-    }
-    return matrix.dtype() == DType.BF16 ? 5 : 4;
+  /// True where the kernel of four tokens reads the next panel ahead.
+  private boolean readsAhead() {
+    return !WIDE && matrix.dtype() == DType.BF16 && groupTokens == 4;
   }
 
-  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none that
-  /// streams tiles has two: there would be four tiles for it and two for the others.
+  private int mostTokens() {
+    return WIDE || matrix.dtype() == DType.BF16 ? MOST_TOKENS : 4;
+  }
+
+  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none has two
+  /// where that kernel takes more tiles at a time than the others.
   private int kernelTokens(int count) {
-    if (count <= 2 && (groups == 1 || !streamsTiles())) {
+    if (count <= 2 && (groups == 1 || matrix.dtype() != DType.BF16)) {
       return 2;
     }
     return count <= 4 ? 4 : mostTokens();
@@ -221,22 +224,26 @@ final class MatmulTask {
   private void multiplyMany(Scratch own, int first, int end) {
     int streams = streams();
     int panel =
-        groups == 1
+        groups == 1 && !readsAhead()
             ? end - first
             : Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
+      own.tilesAhead = Math.min(end, endOfPanel + panel) - endOfPanel;
       for (int group = 0; group < groups; group++) {
         multiplyPanel(own, tile, endOfPanel, group);
+        own.tilesAhead = 0;
       }
     }
   }
 
+  /// Tiles at a time.
   private int streams() {
-    if (!streamsTiles()) {
+    if (matrix.dtype() != DType.BF16) {
       return 1;
     }
-    return groupTokens == 2 ? TILES_IN_FLIGHT : 2;
+    int streams = WIDE ? 2 : 1;
+    return groupTokens == 2 ? 2 * streams : streams;
   }
 
   /// As for one token: streams that each run through their part of the panel; parts that are
@@ -259,6 +266,11 @@ final class MatmulTask {
       if (streamsTiles()) {
         addTiles(own, matrix.piece(first), size, sums);
       } else {
+        if (i < own.tilesAhead) {
+          aimAhead(own, matrix.tileFrom(end), own.tilesAhead, i);
+        } else {
+          aimAhead(own, own.tileFrom[0], 1, 0);
+        }
         addTile(own, matrix.piece(first), size, firstToken * columns(), sums);
       }
       for (int stream = 0; stream < streams; stream++) {
@@ -266,6 +278,15 @@ final class MatmulTask {
         store(sums, stream * size * TILE_ROWS, tile, firstToken, endToken);
       }
     }
+  }
+
+  /// One stream for each quarter of `tiles` tiles; the `index`-th tile of the panel before them
+  /// takes the `index`-th part of each. What has nothing to read ahead reads itself.
+  private void aimAhead(Scratch own, int from, int tiles, int index) {
+    int part = matrix.tileBytes() / Bf16Kernels.STREAMS_AHEAD;
+    own.ahead[0] = from + index * part;
+    own.ahead[1] = from + (tiles + index) * part;
+    own.ahead[2] = 2 * tiles * part;
   }
 
   private void addTiles(Scratch own, MemorySegment w, int size, float[] sums) {
@@ -278,10 +299,25 @@ final class MatmulTask {
 
   private void addTile(Scratch own, MemorySegment w, int size, int xFrom, float[] sums) {
     int from = own.tileFrom[0];
-    if (matrix.dtype() != DType.F16) {
-      addColumns(w, from, size, xFrom, columns(), sums);
-      return;
+    switch (matrix.dtype()) {
+      case BF16 -> addHalves(own, w, size, xFrom, sums);
+      case F16 -> addWidened(own, w, size, xFrom, sums);
+      default -> addColumns(w, from, size, xFrom, columns(), sums);
     }
+  }
+
+  private void addHalves(Scratch own, MemorySegment w, int size, int xFrom, float[] sums) {
+    int[] from = own.tileFrom;
+    switch (size) {
+      case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, columns(), sums);
+      case 4 ->
+          own.touched ^= Bf16Kernels.tokens4(w, from, own.ahead, packed, xFrom, columns(), sums);
+      default -> Bf16Kernels.tokens6(w, from, packed, xFrom, columns(), sums);
+    }
+  }
+
+  private void addWidened(Scratch own, MemorySegment w, int size, int xFrom, float[] sums) {
+    int from = own.tileFrom[0];
     for (int k = 0; k < columns(); k += Scratch.WIDENED_COLUMNS) {
       int count = Math.min(Scratch.WIDENED_COLUMNS, columns() - k);
       F16Kernels.widenColumns(w, from + k * matrix.columnBytes(), count, own.widened);
@@ -290,19 +326,10 @@ final class MatmulTask {
   }
 
   private void addColumns(MemorySegment w, int from, int size, int xFrom, int count, float[] sums) {
-    if (matrix.dtype() == DType.BF16) {
-      switch (size) {
-        case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, count, sums);
-        case 4 -> Bf16Kernels.tokens4(w, from, packed, xFrom, count, sums);
-        case 5 -> Bf16Kernels.tokens5(w, from, packed, xFrom, count, sums);
-        default -> Bf16Kernels.tokens6(w, from, packed, xFrom, count, sums);
-      }
-    } else {
-      switch (size) {
-        case 2 -> F32Kernels.tokens2(w, from, packed, xFrom, count, sums);
-        case 4 -> F32Kernels.tokens4(w, from, packed, xFrom, count, sums);
-        default -> F32Kernels.tokens6(w, from, packed, xFrom, count, sums);
-      }
+    switch (size) {
+      case 2 -> F32Kernels.tokens2(w, from, packed, xFrom, count, sums);
+      case 4 -> F32Kernels.tokens4(w, from, packed, xFrom, count, sums);
+      default -> F32Kernels.tokens6(w, from, packed, xFrom, count, sums);
     }
   }
 

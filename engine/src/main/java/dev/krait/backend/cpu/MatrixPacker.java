@@ -3,8 +3,8 @@ package dev.krait.backend.cpu;
 import dev.krait.backend.RowBlocks;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
@@ -24,10 +24,10 @@ final class MatrixPacker implements WorkerPool.Task {
   }
 
   /// A packed copy of the stacked blocks.
-  static CpuMatrix pack(List<Tensor> blocks, Arena arena, WorkerPool pool) {
+  static CpuMatrix pack(List<Tensor> blocks, SegmentAllocator memory, WorkerPool pool) {
     RowBlocks checked = RowBlocks.of(blocks);
     CpuMatrix matrix =
-        CpuMatrix.allocate(arena, checked.rows(), checked.columns(), checked.computed());
+        CpuMatrix.allocate(memory, checked.rows(), checked.columns(), checked.computed());
     pool.parallelFor(new MatrixPacker(checked.blocks(), matrix), matrix.tiles(), 1);
     return matrix;
   }

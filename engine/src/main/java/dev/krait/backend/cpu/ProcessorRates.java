@@ -11,6 +11,10 @@ import jdk.incubator.vector.IntVector;
 public final class ProcessorRates {
   private static final long READ_BYTES = 512L << 20;
   private static final int READ_CHUNK_BYTES = 1 << 20;
+
+  /// Memory that was never written may be one page of zeros, however long it is.
+  private static final byte FILLED = 1;
+
   private static final int FMA_ROUNDS = 20_000;
   private static final int FMA_CHUNKS_PER_THREAD = 64;
   private static final int FMA_CHAINS = 12;
@@ -24,7 +28,8 @@ public final class ProcessorRates {
   public static MachineRates measure(int threads) {
     try (WorkerPool pool = new WorkerPool(threads);
         Arena arena = Arena.ofShared()) {
-      Probe probe = new Probe(arena.allocate(READ_BYTES, Lanes.BYTES));
+      Probe probe =
+          new Probe(new PagedMemory(arena).allocate(READ_BYTES, Lanes.BYTES).fill(FILLED));
       int chunks = (int) (READ_BYTES / READ_CHUNK_BYTES);
       double readSeconds = best(pool, probe::read, chunks);
       int fmaChunks = FMA_CHUNKS_PER_THREAD * threads;
