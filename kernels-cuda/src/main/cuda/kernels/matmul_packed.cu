@@ -10,10 +10,9 @@
 // those of fp32; sums are fp32.
 // Determinism: every token takes the same instructions in the same order, whatever its neighbours:
 // the order of a sum follows from the number of columns.
-#include <cuda_bf16.h>
-
 #include "math.cuh"
 #include "packed.cuh"
+#include "parts.cuh"
 #include "step.cuh"
 #include "weights.cuh"
 
@@ -30,12 +29,9 @@ struct PackedMatmulParams {
   int aligned;  // 1 when every row of x starts at a multiple of 8 bytes
 };
 
-constexpr int kWarps = 16;
-constexpr int kTokenTile = 8;
 constexpr int kTileBytes = 512;
 constexpr int kPrefetchBytes = 64 << 10;  // of a block: more keeps the previous kernel waiting
 [[maybe_unused]] constexpr int kPrefetchPiece = 4096;
-constexpr int kParts = 3;     // bf16 numbers of an activation
 constexpr int kSumTiles = 4;  // token tiles that are summed over the warps at a time
 
 // Weight tiles that a warp has in flight: few enough for two blocks on a multiprocessor; with many
@@ -46,33 +42,6 @@ constexpr int kTilesInFlight =
 
 template <int kTiles, bool kLone>
 constexpr int kBlocks = kTiles <= 2 && !kLone ? 2 : 1;
-
-// acc += weight tile x activations, 16 x 8 x 16.
-__device__ inline void multiply_add(float (&acc)[4], const uint4& weight, unsigned int b0,
-                                    unsigned int b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(acc[0]), "+f"(acc[1]), "+f"(acc[2]), "+f"(acc[3])
-      : "r"(weight.x), "r"(weight.y), "r"(weight.z), "r"(weight.w), "r"(b0), "r"(b1));
-}
-
-// Takes the leading bf16 of two numbers off them.
-__device__ inline unsigned int take_leading(float2& v) {
-  const __nv_bfloat162 leading = __floats2bfloat162_rn(v.x, v.y);
-  const unsigned int bits = *reinterpret_cast<const unsigned int*>(&leading);
-  v.x -= __uint_as_float(bits << 16);
-  v.y -= __uint_as_float(bits & 0xffff0000u);
-  return bits;
-}
-
-// Two activations of a row from a column on; zeros behind the last.
-__device__ inline float2 load_pair(const float* row, int column, const PackedMatmulParams& p) {
-  if (p.aligned != 0 && column + 1 < p.columns) {
-    return *reinterpret_cast<const float2*>(row + column);
-  }
-  return {column < p.columns ? row[column] : 0.0f, column + 1 < p.columns ? row[column + 1] : 0.0f};
-}
 
 // Element i of a result of token tiles, rows first, and where the warps have its parts.
 struct Element {
@@ -154,8 +123,8 @@ __device__ inline void matmul_packed(const PackedMatmulParams& p) {
         const int token = first_token + n * kTokenTile + lane / 4;
         if (token < p.tokens) {
           const float* row = p.x.row(token);
-          x[i][n][0] = load_pair(row, column, p);
-          x[i][n][1] = load_pair(row, column + 8, p);
+          x[i][n][0] = load_pair(row, column, p.columns, p.aligned != 0);
+          x[i][n][1] = load_pair(row, column + 8, p.columns, p.aligned != 0);
         } else {
           x[i][n][0] = {0.0f, 0.0f};
           x[i][n][1] = {0.0f, 0.0f};

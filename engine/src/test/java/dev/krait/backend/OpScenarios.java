@@ -83,6 +83,7 @@ final class OpScenarios {
         all.add(matmul(tokens, 1500, 300, dtype));
       }
       all.add(matmul(110, 700, 530, dtype));
+      all.add(matmul(300, 4001, 70, dtype));
       all.add(
           new Scenario(
               "matmul stacked " + dtype,
@@ -98,8 +99,8 @@ final class OpScenarios {
   /// nobody's.
   private static void gatedMatmuls(List<Scenario> all) {
     for (DType dtype : List.of(DType.BF16, DType.F16, DType.F32)) {
-      for (int half : new int[] {1, 16, 24, 48, 320}) {
-        for (int tokens : new int[] {0, 1, 7, 16, 33, 70}) {
+      for (int half : new int[] {1, 16, 24, 48, 320, 2000}) {
+        for (int tokens : half < 2000 ? new int[] {0, 1, 7, 16, 33, 70} : new int[] {150}) {
           all.add(
               new Scenario(
                   "matmul gated " + dtype + " [2 * " + half + ", 100] x " + tokens,

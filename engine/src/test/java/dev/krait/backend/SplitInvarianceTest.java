@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.backend.SequenceRig.Span;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.Rows;
+import dev.krait.tensor.WeightMatrix;
 import dev.krait.testing.TestBackends;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
@@ -14,6 +18,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The same tokens give the same bits and leave the same memory however they are split into steps
 /// and whoever shares a step.
@@ -50,6 +55,54 @@ class SplitInvarianceTest {
       runInChunks(rig, script);
       OpConformanceTest.assertSameBits(rig.results(), whole);
     }
+  }
+
+  /// Kernels for few and for many tokens.
+  @ParameterizedTest(name = "{0} rows")
+  @ValueSource(ints = {48, 4000})
+  void productsDoNotDependOnCompany(int rows) {
+    OpBench bench = new OpBench(backend, SEED);
+    int tokens = 300;
+    int columns = 600;
+    WeightMatrix weight = bench.matrix(2 * rows, columns, DType.BF16);
+    float[] x = bench.values(tokens * columns, 1);
+    List<float[]> whole = products(weight, x, tokens, tokens);
+    for (int some : new int[] {1, 2, 4, 6, 13, 64, 100}) {
+      OpConformanceTest.assertSameBits(products(weight, x, tokens, some), whole);
+    }
+  }
+
+  /// The products and the gated products of all tokens, so many at a time.
+  private List<float[]> products(WeightMatrix weight, float[] x, int tokens, int some) {
+    int rows = weight.rows();
+    float[] all = new float[tokens * rows];
+    float[] gated = new float[tokens * rows / 2];
+    for (int first = 0; first < tokens; first += some) {
+      int count = Math.min(some, tokens - first);
+      Rows in = zeros(count, weight.columns());
+      int from = first * weight.columns();
+      in.buffer().write(0, Arrays.copyOfRange(x, from, from + count * weight.columns()));
+      Rows product = zeros(count, rows);
+      backend.ops().matmul(product, in, weight, count);
+      Rows gateUp = zeros(count, rows);
+      Rows dst = zeros(count, rows / 2);
+      Rows gate = gateUp.columns(0, rows / 2);
+      Rows up = gateUp.columns(rows / 2, rows / 2);
+      backend.ops().gatedMatmul(dst, gateUp, gate, up, in, weight, count);
+      copy(product, all, first * rows);
+      copy(dst, gated, first * rows / 2);
+    }
+    return List.of(all, gated);
+  }
+
+  private Rows zeros(int count, int columns) {
+    return Rows.of(backend.allocate((long) count * columns), columns);
+  }
+
+  private static void copy(Rows rows, float[] target, int to) {
+    float[] values = new float[Math.toIntExact(rows.buffer().elements())];
+    rows.buffer().read(0, values);
+    System.arraycopy(values, 0, target, to, values.length);
   }
 
   private SequenceRig attend(Attention attention) {

@@ -7,8 +7,8 @@ import dev.krait.cuda.driver.KernelParams;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 
-/// Matrix products: bf16 by kernels/matmul_packed.cu on tensor cores, other types by
-/// kernels/matmul.cu.
+/// Matrix products: bf16 by kernels/matmul_packed.cu on tensor cores, or [PromptMatmul] for many
+/// tokens, other types by kernels/matmul.cu.
 final class CudaMatmul {
   /// With fewer rows kernels/matmul.cu has too few warps to hide the latency of their loads: those
   /// of a block then share the columns. Only the shape of a weight may decide that, since it orders
@@ -20,6 +20,7 @@ final class CudaMatmul {
 
   private static final int PACKED_THREADS = 512;
 
+  private final PromptMatmul prompt;
   private final Variants packed;
   private final Variants lone;
   private final Variants gated;
@@ -68,6 +69,7 @@ final class CudaMatmul {
   private final int loneRows;
 
   CudaMatmul(CudaDevice device) {
+    prompt = new PromptMatmul(device);
     KernelModule module = KernelModule.load(device, "matmul_packed");
     packed = packed(module, "matmul_packed_t", new int[] {16, 16, 32, 32});
     lone = packed.withFirst(module.kernel("matmul_lone_t8"));
@@ -118,12 +120,20 @@ final class CudaMatmul {
     if (weight.dtype() != DType.BF16 || weight.rows() % (2 * MatrixUploader.TILE) != 0) {
       return false;
     }
-    launch(dst, x, weight, weight.rows() / 2, tokens, gated);
+    if (prompt.pays(weight, tokens)) {
+      prompt.launch(dst, x, weight, tokens, true);
+    } else {
+      launch(dst, x, weight, weight.rows() / 2, tokens, gated);
+    }
     return true;
   }
 
   void launch(Rows dst, Rows x, CudaMatrix weight, int tokens) {
-    launch(dst, x, weight, weight.rows(), tokens, variants(weight));
+    if (weight.dtype() == DType.BF16 && prompt.pays(weight, tokens)) {
+      prompt.launch(dst, x, weight, tokens, false);
+    } else {
+      launch(dst, x, weight, weight.rows(), tokens, variants(weight));
+    }
   }
 
   private static void launch(
