@@ -7,9 +7,9 @@
 //   inner
 //   + b_groups * states] holds x, dt, b of a position at row position % window_tokens.
 // Four threads of a warp take one channel of one sequence through fold, direct, held and windowed
-// tokens, each with a quarter of the states in registers. The state is read once and written at
-// most once; held and windowed tokens never reach it.
-// fp32; up to 128 states.
+// tokens, each with a quarter of the states in registers. Where sequences have more than one
+// token, the inputs of several are loaded before the first of them is computed. The state is read
+// once and written at most once; held and windowed tokens never reach it. fp32; up to 128 states.
 // Precision: fp32. Determinism: states of a thread in order, then the four threads.
 #include "math.cuh"
 #include "step.cuh"
@@ -46,17 +46,32 @@ struct SelectiveState {
   float h[kStates];
   float a[kStates];
 
-  __device__ void advance(float x, float dt, const float* b, int first, int states) {
+  __device__ void advance(float x, float dt, const float (&b)[kStates]) {
     const float scaled = dt * x;
 #pragma unroll
     for (int i = 0; i < kStates; i++) {
-      const float input = first + i < states ? b[first + i] : 0.0f;
-      h[i] = fmaf(expf(dt * a[i]), h[i], scaled * input);
+      h[i] = fmaf(expf(dt * a[i]), h[i], scaled * b[i]);
     }
   }
 };
 
+// A thread's part of what a token brings to the states; zeros behind the last state.
 template <int kStates>
+struct SelectiveInput {
+  float x;
+  float dt;
+  float b[kStates];
+
+  __device__ void load_b(const float* from, int first, int states) {
+#pragma unroll
+    for (int i = 0; i < kStates; i++) {
+      b[i] = first + i < states ? from[first + i] : 0.0f;
+    }
+  }
+};
+
+// kAhead: tokens whose inputs a thread loads at a time.
+template <int kStates, int kAhead>
 __device__ inline void selective_scan(const SelectiveScanParams& p) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
@@ -84,11 +99,24 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
     s.h[i] = used && !sequence.starts_fresh() ? state[at] : 0.0f;
   }
   const auto replay = [&](int from, int tokens) {
-    for (int j = 0; j < tokens; j++) {
-      const float* row =
-          window + static_cast<long long>((from + j) % p.window_tokens) * input_elements;
-      s.advance(row[own], row[p.inner + own], row + 2 * p.inner + b_group * p.states, first,
-                p.states);
+    for (int j = 0; j < tokens; j += kAhead) {
+      SelectiveInput<kStates> in[kAhead];
+#pragma unroll
+      for (int i = 0; i < kAhead; i++) {
+        if (j + i < tokens) {
+          const float* row =
+              window + static_cast<long long>((from + j + i) % p.window_tokens) * input_elements;
+          in[i].x = row[own];
+          in[i].dt = row[p.inner + own];
+          in[i].load_b(row + 2 * p.inner + b_group * p.states, first, p.states);
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kAhead; i++) {
+        if (j + i < tokens) {
+          s.advance(in[i].x, in[i].dt, in[i].b);
+        }
+      }
     }
   };
   const auto commit = [&] {
@@ -101,23 +129,23 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
       }
     }
   };
-  replay(sequence.fold_from(), sequence.fold);
-  for (int j = 0; j < sequence.tokens; j++) {
-    const int row = sequence.first_row + j;
-    if (j == sequence.direct) {
-      commit();
-      replay(sequence.first_position - sequence.held, sequence.held);
+  // With one token at a time there are no registers for these before it is computed.
+  const auto load_c = [&](int row, float (&c)[kStates]) {
+    const float* from = p.c.row(row) + c_group * p.states;
+#pragma unroll
+    for (int i = 0; i < kStates; i++) {
+      c[i] = first + i < p.states ? from[first + i] : 0.0f;
     }
-    const float x = p.x.row(row)[own];
-    const float dt = softplus(p.time_step.row(row)[own] + bias);
-    const float* b = p.b.row(row) + b_group * p.states;
-    const float* c = p.c.row(row) + c_group * p.states;
-    if (j >= sequence.direct) {
+  };
+  const auto token = [&](int j, const SelectiveInput<kStates>& in, float (&c)[kStates], float z,
+                         bool windowed) {
+    const int row = sequence.first_row + j;
+    if (windowed) {
       const int position = sequence.first_position + j;
       float* to = window + static_cast<long long>(position % p.window_tokens) * input_elements;
       if (valid && quarter == 0) {
-        to[own] = x;
-        to[p.inner + own] = dt;
+        to[own] = in.x;
+        to[p.inner + own] = in.dt;
       }
       if (blockIdx.x == 0) {
         for (int i = static_cast<int>(threadIdx.x); i < p.b_groups * p.states; i += kScanThreads) {
@@ -125,35 +153,81 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
         }
       }
     }
-    s.advance(x, dt, b, first, p.states);
-    float sum = quarter == 0 ? d * x : 0.0f;
+    s.advance(in.x, in.dt, in.b);
+    if constexpr (kAhead == 1) {
+      load_c(row, c);
+    }
+    float sum = quarter == 0 ? d * in.x : 0.0f;
 #pragma unroll
     for (int i = 0; i < kStates; i++) {
-      const float weight = first + i < p.states ? c[first + i] : 0.0f;
-      sum = fmaf(weight, s.h[i], sum);
+      sum = fmaf(c[i], s.h[i], sum);
     }
     sum += __shfl_xor_sync(0xffffffffu, sum, 8);
     sum += __shfl_xor_sync(0xffffffffu, sum, 16);
     if (valid && quarter == 0) {
-      p.dst.row(row)[own] = sum * silu(p.z.row(row)[own]);
+      p.dst.row(row)[own] = sum * silu(z);
     }
-  }
-  if (sequence.direct >= sequence.tokens) {
-    commit();
+  };
+  // Direct tokens follow the folded ones, windowed tokens the held ones; in between the state is
+  // written.
+  const int direct = min(sequence.direct, sequence.tokens);
+#pragma unroll 1
+  for (int phase = 0; phase < 2; phase++) {
+    const bool windowed = phase == 1;
+    const int end = windowed ? sequence.tokens : direct;
+    if (windowed && direct == end) {
+      break;
+    }
+    replay(windowed ? sequence.first_position - sequence.held : sequence.fold_from(),
+           windowed ? sequence.held : sequence.fold);
+#pragma unroll 1
+    for (int j = windowed ? direct : 0; j < end; j += kAhead) {
+      SelectiveInput<kStates> in[kAhead];
+      float c[kAhead][kStates];
+      float z[kAhead];
+#pragma unroll
+      for (int i = 0; i < kAhead; i++) {
+        if (j + i < end) {
+          const int row = sequence.first_row + j + i;
+          in[i].x = p.x.row(row)[own];
+          in[i].dt = p.time_step.row(row)[own];
+          in[i].load_b(p.b.row(row) + b_group * p.states, first, p.states);
+          if constexpr (kAhead > 1) {
+            load_c(row, c[i]);
+          }
+          z[i] = p.z.row(row)[own];
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kAhead; i++) {
+        if (j + i < end) {
+          in[i].dt = softplus(in[i].dt + bias);
+          token(j + i, in[i], c[i], z[i], windowed);
+        }
+      }
+    }
+    if (!windowed) {
+      commit();
+    }
   }
 }
 
 }  // namespace krait
 
-#define KRAIT_SELECTIVE_SCAN(states)                                                  \
-  extern "C" __global__ void __launch_bounds__(krait::kScanThreads)                   \
-      selective_scan_##states(const __grid_constant__ krait::SelectiveScanParams p) { \
-    krait::begin();                                                                   \
-    krait::selective_scan<states / krait::kQuarters>(p);                              \
-  }                                                                                   \
-  KRAIT_PARAMS(selective_scan_##states, krait::SelectiveScanParams)
+#define KRAIT_SELECTIVE_SCAN(name, states, ahead)                      \
+  extern "C" __global__ void __launch_bounds__(krait::kScanThreads, 1) \
+      name(const __grid_constant__ krait::SelectiveScanParams p) {     \
+    krait::begin();                                                    \
+    krait::selective_scan<states / krait::kQuarters, ahead>(p);        \
+  }                                                                    \
+  KRAIT_PARAMS(name, krait::SelectiveScanParams)
 
-KRAIT_SELECTIVE_SCAN(8);
-KRAIT_SELECTIVE_SCAN(16);
-KRAIT_SELECTIVE_SCAN(32);
-KRAIT_SELECTIVE_SCAN(128);
+KRAIT_SELECTIVE_SCAN(selective_scan_8, 8, 1);
+KRAIT_SELECTIVE_SCAN(selective_scan_16, 16, 1);
+KRAIT_SELECTIVE_SCAN(selective_scan_32, 32, 1);
+KRAIT_SELECTIVE_SCAN(selective_scan_128, 128, 1);
+
+// As many tokens as there are registers for.
+KRAIT_SELECTIVE_SCAN(selective_scan_8_ahead, 8, 8);
+KRAIT_SELECTIVE_SCAN(selective_scan_16_ahead, 16, 8);
+KRAIT_SELECTIVE_SCAN(selective_scan_32_ahead, 32, 4);

@@ -6,8 +6,9 @@
 //   window_tokens, x_dim + b_groups * states + heads] holds x, b, dt of a position at row position
 //   % window_tokens.
 // A block takes one head of one sequence through fold, direct, held and windowed tokens; a thread
-// has one element of the head and every fourth part of the states in registers. The state is read
-// once and written at most once; held and windowed tokens never reach it.
+// has one element of the head and every fourth part of the states in registers. The inputs of eight
+// tokens pass shared memory at a time. The state is read once and written at most once; held and
+// windowed tokens never reach it.
 // fp32; head_dim up to 128, up to 256 states.
 // Precision: fp32. Determinism: states of a thread in order, then the four threads.
 #include "math.cuh"
@@ -17,7 +18,7 @@ namespace krait {
 
 constexpr int kSsdParts = 4;
 constexpr int kSsdMaxHeadDim = 128;
-constexpr int kSsdMaxStates = 256;
+constexpr int kSsdAhead = 8;  // tokens whose inputs are loaded at a time
 
 struct SsdScanParams {
   Rows dst;        // [tokens, heads * head_dim]
@@ -41,9 +42,12 @@ struct SsdScanParams {
 // kStates: states of one thread.
 template <int kStates>
 __device__ inline void ssd_scan(const SsdScanParams& p) {
-  __shared__ float b[kSsdMaxStates];
-  __shared__ float c[kSsdMaxStates];
-  __shared__ float sums[kSsdParts][kSsdMaxHeadDim];
+  constexpr int kPadded = kSsdParts * kStates;  // zeros behind the last state
+  __shared__ __align__(16) float b[kSsdAhead][kPadded];
+  __shared__ __align__(16) float c[kSsdAhead][kPadded];
+  __shared__ float x[kSsdAhead][kSsdMaxHeadDim];
+  __shared__ float dt[kSsdAhead];
+  __shared__ float sums[kSsdAhead][kSsdParts][kSsdMaxHeadDim];
   const int head = blockIdx.x;
   const Sequence sequence = p.step.sequences[blockIdx.y];
   const int tid = static_cast<int>(threadIdx.x);
@@ -72,25 +76,30 @@ __device__ inline void ssd_scan(const SsdScanParams& p) {
     h[i] = i < mine ? *from : 0.0f;
     from += p.head_dim;
   }
-  const auto advance = [&](float x, float dt) {
+  const auto advance = [&](float x, float dt, const float* inputs) {
     const float decay = expf(dt * a);
 #pragma unroll
     for (int i = 0; i < kStates; i++) {
-      const float input = first + i < p.states ? dt * b[first + i] : 0.0f;
-      h[i] = fmaf(decay, h[i], input * x);
+      h[i] = fmaf(decay, h[i], dt * inputs[first + i] * x);
     }
   };
   const auto replay = [&](int from, int tokens) {
 #pragma unroll 1
-    for (int j = 0; j < tokens; j++) {
-      const float* row =
-          window + static_cast<long long>((from + j) % p.window_tokens) * input_elements;
+    for (int j = 0; j < tokens; j += kSsdAhead) {
+      const int some = min(kSsdAhead, tokens - j);
+      const auto row = [&](int i) {
+        return window + static_cast<long long>((from + j + i) % p.window_tokens) * input_elements;
+      };
       __syncthreads();
-      for (int i = tid; i < p.states; i += threads) {
-        b[i] = row[b_at + i];
+      for (int i = tid; i < some * kPadded; i += threads) {
+        const int n = i % kPadded;
+        b[i / kPadded][n] = n < p.states ? row(i / kPadded)[b_at + n] : 0.0f;
       }
       __syncthreads();
-      advance(row[x_at], row[dt_at]);
+#pragma unroll 1
+      for (int i = 0; i < some; i++) {
+        advance(row(i)[x_at], row(i)[dt_at], b[i]);
+      }
     }
   };
   const auto commit = [&] {
@@ -108,65 +117,90 @@ __device__ inline void ssd_scan(const SsdScanParams& p) {
       }
     }
   };
-  replay(sequence.fold_from(), sequence.fold);
+  // Direct tokens follow the folded ones, windowed tokens the held ones; in between the state is
+  // written.
+  const int direct = min(sequence.direct, sequence.tokens);
 #pragma unroll 1
-  for (int j = 0; j < sequence.tokens; j++) {
-    const float* row = p.xbc.row(sequence.first_row + j);
-    if (j == sequence.direct) {
-      commit();
-      replay(sequence.first_position - sequence.held, sequence.held);
+  for (int phase = 0; phase < 2; phase++) {
+    const bool windowed = phase == 1;
+    const int end = windowed ? sequence.tokens : direct;
+    if (windowed && direct == end) {
+      break;
     }
-    __syncthreads();
-    for (int i = tid; i < p.states; i += threads) {
-      b[i] = row[b_at + i];
-      c[i] = row[c_at + i];
-    }
-    const float x = row[x_at];
-    const float dt = softplus(p.time_step.row(sequence.first_row + j)[head] + bias);
-    if (j >= sequence.direct) {
-      const int position = sequence.first_position + j;
-      float* to = window + static_cast<long long>(position % p.window_tokens) * input_elements;
-      if (tid == 0) {
-        to[dt_at] = dt;
+    replay(windowed ? sequence.first_position - sequence.held : sequence.fold_from(),
+           windowed ? sequence.held : sequence.fold);
+#pragma unroll 1
+    for (int from_token = windowed ? direct : 0; from_token < end; from_token += kSsdAhead) {
+      const int some = min(kSsdAhead, end - from_token);
+      const auto row = [&](int i) { return p.xbc.row(sequence.first_row + from_token + i); };
+      __syncthreads();
+      for (int i = tid; i < some * kPadded; i += threads) {
+        const int token = i / kPadded;
+        const int n = i % kPadded;
+        b[token][n] = n < p.states ? row(token)[b_at + n] : 0.0f;
+        c[token][n] = n < p.states ? row(token)[c_at + n] : 0.0f;
       }
-      if (head == 0) {
-        for (int i = tid; i < x_dim + p.b_groups * p.states; i += threads) {
-          to[i] = row[i];
+#pragma unroll 1
+      for (int i = part; i < some; i += kSsdParts) {
+        x[i][element] = row(i)[x_at];
+      }
+#pragma unroll 1
+      for (int i = tid; i < some; i += threads) {
+        dt[i] = softplus(p.time_step.row(sequence.first_row + from_token + i)[head] + bias);
+      }
+      __syncthreads();
+      if (windowed) {
+#pragma unroll 1
+        for (int i = 0; i < some; i++) {
+          const int position = sequence.first_position + from_token + i;
+          float* to = window + static_cast<long long>(position % p.window_tokens) * input_elements;
+          if (tid == 0) {
+            to[dt_at] = dt[i];
+          }
+          if (head == 0) {
+#pragma unroll 1
+            for (int k = tid; k < x_dim + p.b_groups * p.states; k += threads) {
+              to[k] = row(i)[k];
+            }
+          }
         }
       }
-    }
-    __syncthreads();
-    advance(x, dt);
-    float sum = 0.0f;
+#pragma unroll 1
+      for (int i = 0; i < some; i++) {
+        advance(x[i][element], dt[i], b[i]);
+        float sum = 0.0f;
 #pragma unroll
-    for (int i = 0; i < kStates; i++) {
-      const float weight = first + i < p.states ? c[first + i] : 0.0f;
-      sum = fmaf(weight, h[i], sum);
-    }
-    sums[part][element] = sum;
-    __syncthreads();
-    if (part == 0) {
-      float all = d * x + sums[0][element];
-#pragma unroll
-      for (int i = 1; i < kSsdParts; i++) {
-        all += sums[i][element];
+        for (int n = 0; n < kStates; n++) {
+          sum = fmaf(c[i][first + n], h[n], sum);
+        }
+        sums[i][part][element] = sum;
       }
-      p.dst.row(sequence.first_row + j)[head * p.head_dim + element] = all;
+      __syncthreads();
+      // The parts share the tokens.
+#pragma unroll 1
+      for (int i = part; i < some; i += kSsdParts) {
+        float all = d * x[i][element] + sums[i][0][element];
+#pragma unroll
+        for (int other = 1; other < kSsdParts; other++) {
+          all += sums[i][other][element];
+        }
+        p.dst.row(sequence.first_row + from_token + i)[head * p.head_dim + element] = all;
+      }
     }
-  }
-  if (sequence.direct >= sequence.tokens) {
-    commit();
+    if (!windowed) {
+      commit();
+    }
   }
 }
 
 }  // namespace krait
 
-#define KRAIT_SSD_SCAN(states)                                                          \
-  extern "C" __global__ void __launch_bounds__(krait::kSsdParts* krait::kSsdMaxHeadDim) \
-      ssd_scan_##states(const __grid_constant__ krait::SsdScanParams p) {               \
-    krait::begin();                                                                     \
-    krait::ssd_scan<states / krait::kSsdParts>(p);                                      \
-  }                                                                                     \
+#define KRAIT_SSD_SCAN(states)                                                             \
+  extern "C" __global__ void __launch_bounds__(krait::kSsdParts* krait::kSsdMaxHeadDim, 1) \
+      ssd_scan_##states(const __grid_constant__ krait::SsdScanParams p) {                  \
+    krait::begin();                                                                        \
+    krait::ssd_scan<states / krait::kSsdParts>(p);                                         \
+  }                                                                                        \
   KRAIT_PARAMS(ssd_scan_##states, krait::SsdScanParams)
 
 KRAIT_SSD_SCAN(16);

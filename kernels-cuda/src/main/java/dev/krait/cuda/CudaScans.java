@@ -21,13 +21,20 @@ final class CudaScans {
   private static final int[] SELECTIVE_STATES = {8, 16, 32, 128};
   private static final int[] SSD_STATES = {16, 64, 128, 256};
 
+  /// States up to which there are kernels that load several tokens at a time.
+  private static final int MOST_STATES_AHEAD = 32;
+
   private final Kernel[] selective = new Kernel[SELECTIVE_STATES.length];
+  private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] ssd = new Kernel[SSD_STATES.length];
 
   CudaScans(CudaDevice device) {
     KernelModule first = KernelModule.load(device, "selective_scan");
     for (int i = 0; i < selective.length; i++) {
-      selective[i] = first.kernel("selective_scan_" + SELECTIVE_STATES[i]);
+      String name = "selective_scan_" + SELECTIVE_STATES[i];
+      selective[i] = first.kernel(name);
+      selectiveAhead[i] =
+          SELECTIVE_STATES[i] <= MOST_STATES_AHEAD ? first.kernel(name + "_ahead") : selective[i];
     }
     KernelModule second = KernelModule.load(device, "ssd_scan");
     for (int i = 0; i < ssd.length; i++) {
@@ -58,7 +65,9 @@ final class CudaScans {
       StateCache cache,
       StepInputs step,
       DeviceStep own) {
-    Kernel kernel = enough(selective, SELECTIVE_STATES, mixer.stateDim());
+    boolean several = step.tokens > step.sequences;
+    Kernel kernel =
+        enough(several ? selectiveAhead : selective, SELECTIVE_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
     Arguments.put(params, dst);
     Arguments.put(params, x);
