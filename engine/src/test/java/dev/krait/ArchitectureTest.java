@@ -133,8 +133,13 @@ class ArchitectureTest {
           .resideInAnyPackage("ai.djl..", "com.hubspot..", "jinjava..");
 
   @ArchTest
-  static final ArchRule nothingCallsForeignFunctions =
-      noClasses().should().dependOnClassesThat().haveFullyQualifiedName("java.lang.foreign.Linker");
+  static final ArchRule onlyPagedMemoryCallsForeignFunctions =
+      noClasses()
+          .that()
+          .haveNameNotMatching("dev\\.krait\\.backend\\.cpu\\.PagedMemory.*")
+          .should()
+          .dependOnClassesThat()
+          .haveFullyQualifiedName("java.lang.foreign.Linker");
 
   @ArchTest static final ArchRule nothingPrints = noClasses().should(ACCESS_STANDARD_STREAMS);
 

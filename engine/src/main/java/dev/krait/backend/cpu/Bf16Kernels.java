@@ -28,8 +28,9 @@ final class Bf16Kernels {
   /// Streams that [#tokens4] reads ahead.
   static final int STREAMS_AHEAD = 4;
 
-  /// Bytes that come from the memory at a time.
-  private static final int LINE_BYTES = 64;
+  /// Bytes that each of them goes on by in eight columns, together those of the columns: with
+  /// vectors of 256 bits a line, which comes from the memory at a time.
+  private static final int LINE_BYTES = 8 * Lanes.BYTES / STREAMS_AHEAD;
 
   private Bf16Kernels() {}
 

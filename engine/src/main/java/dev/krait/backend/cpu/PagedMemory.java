@@ -59,9 +59,12 @@ final class PagedMemory implements SegmentAllocator {
     private static final MemoryLayout LONG = ValueLayout.JAVA_LONG;
     private static final MemoryLayout INT = ValueLayout.JAVA_INT;
 
-    /// Null on other systems.
+    /// Null on other systems, and in a program that does not enable native access.
     static final @Nullable SystemCalls FOUND =
-        System.getProperty("os.name").equals("Linux") ? find() : null;
+        System.getProperty("os.name").equals("Linux")
+                && PagedMemory.class.getModule().isNativeAccessEnabled()
+            ? find()
+            : null;
 
     private static SystemCalls find() {
       return new SystemCalls(
