@@ -33,6 +33,7 @@ final class ModelBench implements AutoCloseable {
   private static final int MAX_TOKENS = 1024;
   private static final int LEAST_TOKENS = 64;
   private static final int WARM_UP_STEPS = 12;
+  private static final long WARM_UP_NANOS = 2_000_000_000L;
   private static final long ROUND_NANOS = 700_000_000L;
   private static final int ROUNDS = 5;
 
@@ -113,15 +114,9 @@ final class ModelBench implements AutoCloseable {
   }
 
   private BenchRow decode(int batch) {
-    List<SequenceMemory> memories = new ArrayList<>();
-    int[] last = new int[batch];
-    for (int i = 0; i < batch; i++) {
-      memories.add(pools.open().orElseThrow());
-      last[i] = 1 + i;
-    }
-    for (int i = 0; i < WARM_UP_STEPS; i++) {
-      step(memories, last);
-    }
+    warmUp(batch);
+    List<SequenceMemory> memories = openAll(batch);
+    int[] last = firstTokens(batch);
     double[] seconds = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
       seconds[round] = secondsPerStep(memories, last);
@@ -131,6 +126,35 @@ final class ModelBench implements AutoCloseable {
     long bytes = weightBytes() + batch * cacheBytes(position);
     return row(
         "decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
+  }
+
+  /// Until the code is compiled: of a small model that takes more steps than a sequence has tokens.
+  private void warmUp(int batch) {
+    long start = System.nanoTime();
+    do {
+      List<SequenceMemory> memories = openAll(batch);
+      int[] last = firstTokens(batch);
+      for (int i = 0; i < WARM_UP_STEPS; i++) {
+        step(memories, last);
+      }
+      memories.forEach(SequenceMemory::close);
+    } while (System.nanoTime() - start < WARM_UP_NANOS);
+  }
+
+  private List<SequenceMemory> openAll(int batch) {
+    List<SequenceMemory> memories = new ArrayList<>();
+    for (int i = 0; i < batch; i++) {
+      memories.add(pools.open().orElseThrow());
+    }
+    return memories;
+  }
+
+  private static int[] firstTokens(int batch) {
+    int[] tokens = new int[batch];
+    for (int i = 0; i < batch; i++) {
+      tokens[i] = 1 + i;
+    }
+    return tokens;
   }
 
   private double secondsPerStep(List<SequenceMemory> memories, int[] last) {
