@@ -19,7 +19,7 @@ final class PromptMatmul {
   /// Three bf16 numbers for each activation of a tile of tokens and columns.
   private static final int PARTS_BYTES = 3 * TOKEN_TILE * MatrixUploader.TILE * Short.BYTES;
 
-  /// Of activations in parts: 2,720 tokens of 4,096 columns, 768 of 14,336.
+  /// Of activations in parts: 2,688 tokens of 4,096 columns, 768 of 14,336.
   private static final int SCRATCH_BYTES = 64 << 20;
 
   /// Blocks for each multiprocessor, in hundredths, from which on this is faster (measured).
