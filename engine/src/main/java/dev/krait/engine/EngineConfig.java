@@ -70,7 +70,7 @@ public record EngineConfig(
         OptionalInt.empty(),
         OptionalLong.empty(),
         SpeculationMode.OFF,
-        4,
+        5,
         OptionalInt.empty());
   }
 

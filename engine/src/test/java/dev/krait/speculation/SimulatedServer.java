@@ -8,12 +8,46 @@ import java.util.SplittableRandom;
 
 /// Rounds of requests on a machine of known costs, disturbed by chance: how long a policy takes.
 ///
-/// A step of `n` tokens takes a time like the CPU backend's on the shipped pair.
+/// A step of `n` tokens takes a time like the CPU backend's on the shipped pair, see [Machine].
 final class SimulatedServer {
-  static final int MAX_DRAFTS = 4;
+  static final int MAX_DRAFTS = 5;
   private static final int ROUNDS = 15;
   private static final int TOKENS = 200;
   private static final double CATCH_UP_MICROS = 3.5;
+
+  /// Microseconds of steps, as measured on two machines.
+  enum Machine {
+    /// 512-bit vectors: the weights are read as fast for four tokens as for one.
+    WIDE(21, 5) {
+      @Override
+      double targetMicros(int tokens) {
+        return tokens <= 4 ? 430 + 65 * tokens : 690 + 115 * (tokens - 4);
+      }
+    },
+    /// 256-bit vectors: products take four, or six, tokens at a time.
+    NARROW(150, 50) {
+      private static final int[] FEW = {0, 1500, 2000, 2800, 2900, 3200, 3300, 4700, 4800};
+
+      @Override
+      double targetMicros(int tokens) {
+        return tokens < FEW.length ? FEW[tokens] : 400 + Math.ceilDiv(tokens, 6) * 2700;
+      }
+    };
+
+    private final int draftMicros;
+    private final int draftMicrosEach;
+
+    Machine(int draftMicros, int draftMicrosEach) {
+      this.draftMicros = draftMicros;
+      this.draftMicrosEach = draftMicrosEach;
+    }
+
+    abstract double targetMicros(int tokens);
+
+    double draftMicros(int sequences) {
+      return draftMicros + draftMicrosEach * sequences;
+    }
+  }
 
   /// What disturbs the machine.
   ///
@@ -37,6 +71,7 @@ final class SimulatedServer {
     }
   }
 
+  private final Machine machine;
   private final DraftLengthPolicy policy;
   private final int batch;
   private final double acceptance;
@@ -51,7 +86,13 @@ final class SimulatedServer {
   private double now;
 
   SimulatedServer(
-      DraftLengthPolicy policy, int batch, double acceptance, Disturbance disturbance, long seed) {
+      Machine machine,
+      DraftLengthPolicy policy,
+      int batch,
+      double acceptance,
+      Disturbance disturbance,
+      long seed) {
+    this.machine = machine;
     this.policy = policy;
     this.batch = batch;
     this.acceptance = acceptance;
@@ -101,9 +142,9 @@ final class SimulatedServer {
     }
     double draft = caughtUp * CATCH_UP_MICROS;
     for (int j = 0; j < deepest; j++) {
-      draft += (21 + 5 * drafting) * disturbance.factor(random, now, seed);
+      draft += machine.draftMicros(drafting) * disturbance.factor(random, now, seed);
     }
-    double target = targetMicros(tokens) * disturbance.factor(random, now, seed);
+    double target = machine.targetMicros(tokens) * disturbance.factor(random, now, seed);
     now += draft + target;
     policy.observeStep(plan, drafts, caughtUp, (long) (draft * 1000), (long) (target * 1000));
     accept();
@@ -116,10 +157,6 @@ final class SimulatedServer {
       drafts.next(entry).setCertain(0);
       drafts.add(entry, 0);
     }
-  }
-
-  private static double targetMicros(int tokens) {
-    return tokens <= 4 ? 430 + 65 * tokens : 690 + 115 * (tokens - 4);
   }
 
   private void accept() {

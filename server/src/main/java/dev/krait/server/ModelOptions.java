@@ -36,7 +36,7 @@ final class ModelOptions {
   @Option(
       names = "--max-draft-tokens",
       paramLabel = "N",
-      defaultValue = "4",
+      defaultValue = "5",
       description = "Most tokens that may be drafted at once, 1 to 16; default: ${DEFAULT-VALUE}.")
   int maxDraftTokens;
 
