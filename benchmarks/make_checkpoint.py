@@ -4,7 +4,8 @@ nothing was trained.
 
 usage: benchmarks/make_checkpoint.py SHAPE FOLDER [--seed 0]
 Shapes: llama-8b, hybrid-8b (24 Mamba-1 and 8 attention layers), hybrid2-8b (the same with Mamba-2), mamba-130m, mamba-2.8b,
-mamba2-2.7b. Needs numpy."""
+mamba2-2.7b; zephyr-hybrid-7b (hybrid-8b with Zephyr's vocabulary of 32,000) and zephyr-draft, two of its layers as a Transformer. Needs
+numpy."""
 import argparse, json, os, struct
 import numpy
 
@@ -12,6 +13,8 @@ ROPE = {"rope_theta": 500000.0, "max_position_embeddings": 8192}
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
          "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "rms_norm_eps": 1e-5, "vocab_size": 128256,
          "hidden_act": "silu", "tie_word_embeddings": False, "torch_dtype": "bfloat16", **ROPE}
+ZEPHYR = {**LLAMA, "vocab_size": 32000}
+ZEPHYR_DRAFT = {**ZEPHYR, "num_hidden_layers": 2}
 ATTENTION_LAYERS = [3, 7, 11, 15, 19, 23, 27, 31]
 
 
@@ -58,8 +61,7 @@ def mamba2_core(prefix, channels, heads, inner):
     yield prefix + "norm.weight", (inner,), 1.0
 
 
-def llama(mixers):
-    c = LLAMA
+def llama(mixers, c=LLAMA):
     yield "model.embed_tokens.weight", (c["vocab_size"], c["hidden_size"]), 0.02
     for i in range(c["num_hidden_layers"]):
         prefix = f"model.layers.{i}."
@@ -122,6 +124,8 @@ def shapes():
         "llama-8b": (LLAMA, None, lambda: llama(lambda i: attention)),
         "hybrid-8b": (LLAMA, hybrid({"expand": 1}), lambda: llama(layers(mamba1_in_llama))),
         "hybrid2-8b": (LLAMA, hybrid({"expand": 1, "ngroups": 32, "d_state": 128}), lambda: llama(layers(mamba2_in_llama))),
+        "zephyr-hybrid-7b": (ZEPHYR, hybrid({"expand": 1}), lambda: llama(layers(mamba1_in_llama), ZEPHYR)),
+        "zephyr-draft": (ZEPHYR_DRAFT, None, lambda: llama(lambda i: attention, ZEPHYR_DRAFT)),
         "mamba-130m": (mamba_config(768, 24), None, lambda: mamba(mamba_config(768, 24))),
         "mamba-2.8b": (mamba_config(2560, 64), None, lambda: mamba(mamba_config(2560, 64))),
         "mamba2-2.7b": (MAMBA2_27B, None, lambda: mamba2(MAMBA2_27B)),

@@ -39,6 +39,31 @@ public final class BenchCommand implements Callable<Integer> {
           "Checkpoint folder; default: random weights of the Mamba-130M shape, and krait-tiny.")
   private Optional<Path> model = Optional.empty();
 
+  @Option(
+      names = "--draft-model",
+      paramLabel = "DIR",
+      description =
+          "Instead, measures speculation: verify and draft steps, and iterations of --model with"
+              + " this draft model.")
+  private Optional<Path> draftModel = Optional.empty();
+
+  @Option(
+      names = "--draft-tokens",
+      paramLabel = "N",
+      defaultValue = "4",
+      description =
+          "With --draft-model: drafts of an iteration, 1 to 16; default: ${DEFAULT-VALUE}.")
+  private int draftTokens;
+
+  @Option(
+      names = "--tokens-per-iteration",
+      paramLabel = "X",
+      defaultValue = "3",
+      description =
+          "With --draft-model: mean of the tokens that an iteration gives, whatever the models say,"
+              + " from 1 to the drafts and one more; default: ${DEFAULT-VALUE}.")
+  private double tokensPerIteration;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the rows as JSON.")
   private Optional<Path> json = Optional.empty();
 
@@ -62,6 +87,7 @@ public final class BenchCommand implements Callable<Integer> {
   private boolean stateTraffic;
 
   private static final int MOST_THREADS = 1024;
+  private static final int MOST_DRAFTS = 16;
 
   private final PrintStream out;
   private final Path home;
@@ -97,7 +123,21 @@ public final class BenchCommand implements Callable<Integer> {
         });
     if (!stateTraffic) {
       ModelBench.requireModel(model.orElse(shipped()));
+      if (draftModel.isPresent()) {
+        requireSpeculation(draftModel.get());
+      }
       json.ifPresent(BenchCommand::requireWritable);
+    }
+  }
+
+  private void requireSpeculation(Path draft) {
+    ModelBench.requireModel(draft);
+    if (draftTokens < 1 || draftTokens > MOST_DRAFTS) {
+      throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MOST_DRAFTS);
+    }
+    if (!(tokensPerIteration >= 1 && tokensPerIteration <= draftTokens + 1)) {
+      throw EngineException.invalidArgument(
+          "tokens-per-iteration", tokensPerIteration, "1 to " + (draftTokens + 1));
     }
   }
 
@@ -130,8 +170,12 @@ public final class BenchCommand implements Callable<Integer> {
             "machine: read %.1f GB/s, fp32 multiply-adds %.1f GFLOP/s",
             rates.readBytesPerSecond() / 1e9,
             rates.flopsPerSecond() / 1e9));
-    List<BenchRow> rows = new ArrayList<>();
     out.println("backend: " + backend.describe());
+    if (draftModel.isPresent()) {
+      measureSpeculation(backend, rates, draftModel.get());
+      return;
+    }
+    List<BenchRow> rows = new ArrayList<>();
     out.println(BenchRow.heading());
     if (model.isPresent()) {
       Path folder = model.get().toAbsolutePath().normalize();
@@ -140,7 +184,8 @@ public final class BenchCommand implements Callable<Integer> {
       measureSynthetic(backend, rates, rows);
       measure("krait-tiny", shipped(), backend, rates, rows);
     }
-    json.ifPresent(file -> write(file, rates, backend.describe(), rows));
+    json.ifPresent(file ->
+        write(file, rates, backend.describe(), rows.stream().map(BenchRow::toMap).toList()));
   }
 
   private void measure(
@@ -170,7 +215,24 @@ public final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private static void write(Path file, MachineRates rates, String backend, List<BenchRow> rows) {
+  private void measureSpeculation(Backend backend, MachineRates rates, Path draft) {
+    Path target = model.orElse(shipped());
+    out.println(
+        String.format(
+            Locale.ROOT, "%d drafts, %.2f tokens an iteration", draftTokens, tokensPerIteration));
+    out.println(SpeculationRow.heading());
+    try (SpeculationBench bench =
+        new SpeculationBench(target, draft, backend, draftTokens, tokensPerIteration)) {
+      List<SpeculationRow> rows = bench.run();
+      rows.forEach(row -> out.println(row.line()));
+      json.ifPresent(file ->
+          write(
+              file, rates, backend.describe(), rows.stream().map(SpeculationRow::toMap).toList()));
+    }
+  }
+
+  private static void write(
+      Path file, MachineRates rates, String backend, List<Map<String, Object>> rows) {
     Map<String, Object> root = new LinkedHashMap<>();
     root.put("time", Instant.now().toString());
     root.put("backend", backend);
@@ -178,7 +240,7 @@ public final class BenchCommand implements Callable<Integer> {
     root.put("processors", Runtime.getRuntime().availableProcessors());
     root.put("read_bytes_per_second", rates.readBytesPerSecond());
     root.put("fma_flops_per_second", rates.flopsPerSecond());
-    root.put("rows", rows.stream().map(BenchRow::toMap).toList());
+    root.put("rows", rows);
     try {
       Files.writeString(
           file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root));

@@ -74,7 +74,7 @@ final class ModelBench implements AutoCloseable {
   }
 
   /// Opens a folder whose model is long enough to be measured.
-  private static ModelLoader open(Path folder) {
+  static ModelLoader open(Path folder) {
     ModelLoader loader = ModelLoader.open(folder);
     int longest = loader.spec().maxTokens();
     if (longest < LEAST_TOKENS) {

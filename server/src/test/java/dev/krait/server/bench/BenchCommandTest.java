@@ -1,6 +1,7 @@
 package dev.krait.server.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.krait.server.ServerMain;
 import dev.krait.testing.DamagedModel;
@@ -87,6 +88,73 @@ class BenchCommandTest {
             assertThat(row.get(key).doubleValue()).as(key).isPositive().isFinite();
           }
         });
+  }
+
+  @Test
+  void measuresSpeculationWithAsManyAcceptedDraftsAsAskedFor() throws IOException {
+    DamagedModel model =
+        DamagedModel.copy(FIXTURE, Files.createDirectory(temporary.resolve("small")))
+            .with("config.json", "max_position_embeddings", "64");
+    Path json = temporary.resolve("rows.json");
+
+    int code =
+        bench(
+            "--model",
+            model.folder(),
+            "--draft-model",
+            model.folder(),
+            "--draft-tokens",
+            2,
+            "--tokens-per-iteration",
+            1.5,
+            "--json",
+            json,
+            "--threads",
+            1);
+
+    assertThat(code).as(written() + errors).isZero();
+    assertThat(written()).contains("2 drafts, 1.50 tokens an iteration", "over plain");
+    List<JsonNode> rows =
+        JsonMapper.shared().readTree(json.toFile()).get("rows").valueStream().toList();
+    assertThat(rows)
+        .extracting(row -> row.get("what").asString() + " " + row.get("batch").asInt())
+        .containsExactly(
+            "plain 1",
+            "verify 1",
+            "verify 1",
+            "verify 1",
+            "verify 1",
+            "verify 1",
+            "verify 1",
+            "verify 1",
+            "draft 1",
+            "loop 1",
+            "plain 4",
+            "loop 4",
+            "plain 16",
+            "loop 16");
+    for (JsonNode row : rows) {
+      double perStep = row.get("tokens_per_second").asDouble() * row.get("micros").asDouble() / 1e6;
+      boolean loops = row.get("what").asString().equals("loop");
+      assertThat(perStep / row.get("batch").asInt()).isCloseTo(loops ? 1.5 : 1, within(1e-6));
+      assertThat(row.get("over_plain").asDouble()).isPositive();
+      assertThat(row.get("draft_micros").asDouble() > 0).isEqualTo(loops);
+    }
+  }
+
+  @Test
+  void failsAtOnceForMoreTokensThanAnIterationCanGive() {
+    assertRefused(
+        bench("--model", FIXTURE, "--draft-model", FIXTURE, "--tokens-per-iteration", "5.5"),
+        "tokens-per-iteration: 5.5 (expected: 1 to 5)");
+    written.reset();
+    assertRefused(
+        bench("--model", FIXTURE, "--draft-model", FIXTURE, "--draft-tokens", "0"),
+        "draft-tokens: 0 (expected: 1 to 16)");
+    written.reset();
+    assertRefused(
+        bench("--model", FIXTURE, "--draft-model", temporary.resolve("nope")),
+        temporary.resolve("nope/config.json") + ": no such file");
   }
 
   @Test
