@@ -49,10 +49,12 @@ class DraftLengthRegretTest {
         }
         double best = Arrays.stream(fixed).min().orElseThrow();
         String where = "batch " + batch + ", acceptance " + acceptance;
-        assertThat(fixed[0] / measured).as("over plain, " + where).isGreaterThan(0.95);
+        assertThat(fixed[0] / measured)
+            .as("over plain, " + where)
+            .isGreaterThan(batch == 1 ? 0.955 : 0.965);
         assertThat(best / measured)
             .as("over the best, " + where)
-            .isGreaterThan(batch == 1 ? 0.9 : 0.8);
+            .isGreaterThan(batch == 1 ? 0.9 : 0.81);
       }
     }
   }

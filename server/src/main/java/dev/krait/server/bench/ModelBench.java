@@ -172,7 +172,7 @@ final class ModelBench implements AutoCloseable {
     pass.begin();
     for (int i = 0; i < memories.size(); i++) {
       SequenceMemory memory = memories.get(i);
-      reserve(memory, 1);
+      reserve(memory, 1, 0);
       int row = pass.add(memory, memory.committedTokens(), 1, 1, 0, 0);
       pass.setToken(row, last[i]);
       pass.want(row);
@@ -189,7 +189,7 @@ final class ModelBench implements AutoCloseable {
     double[] seconds = new double[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
       try (SequenceMemory memory = pools.open().orElseThrow()) {
-        reserve(memory, tokens);
+        reserve(memory, tokens, 0);
         long start = System.nanoTime();
         pass.begin();
         int row = pass.add(memory, 0, tokens, tokens, 0, 0);
@@ -209,9 +209,11 @@ final class ModelBench implements AutoCloseable {
     return row("prefill", 1, tokens, median(seconds), bytes, multiplyAdds);
   }
 
-  private static void reserve(SequenceMemory memory, int tokens) {
-    if (!memory.reserve(tokens, 0)) {
-      throw new IllegalStateException("bench: no room for " + tokens + " tokens");
+  /// As [SequenceMemory#reserve], where caches are as large as the bench needs.
+  static void reserve(SequenceMemory memory, int directTokens, int windowedTokens) {
+    if (!memory.reserve(directTokens, windowedTokens)) {
+      throw new IllegalStateException(
+          "bench: no room for " + (directTokens + windowedTokens) + " tokens");
     }
   }
 
@@ -248,7 +250,7 @@ final class ModelBench implements AutoCloseable {
     return bytes;
   }
 
-  private static double median(double[] values) {
+  static double median(double[] values) {
     double[] sorted = Arrays.stream(values).filter(v -> !Double.isNaN(v)).sorted().toArray();
     return sorted[sorted.length / 2];
   }

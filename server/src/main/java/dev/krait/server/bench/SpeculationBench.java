@@ -15,7 +15,6 @@ import dev.krait.scheduler.StepPlan;
 import dev.krait.speculation.ModelDrafter;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /// Times speculative decoding of a target and a draft model, without scheduler, sampling or
@@ -45,7 +44,7 @@ final class SpeculationBench implements AutoCloseable {
   private final StepPlan plan = new StepPlan(MAX_BATCH);
   private final Drafts drafts;
   private double accepted;
-  private long draftNanos;
+  private double draftNanos;
   private long nextId;
 
   /// One step, or one iteration, of all sequences.
@@ -109,7 +108,6 @@ final class SpeculationBench implements AutoCloseable {
       if (batch > 1) {
         rows.add(row("plain", batch, 1, step, batch, 1));
       }
-      draftNanos = 0;
       double iteration = seconds(batch, draftTokens + 1, this::iterate);
       double tokens = batch * tokensPerIteration;
       rows.add(
@@ -139,15 +137,13 @@ final class SpeculationBench implements AutoCloseable {
       round(batch, most, step);
     } while (System.nanoTime() < warm);
     double[] seconds = new double[ROUNDS];
-    long[] drafting = new long[ROUNDS];
+    double[] drafting = new double[ROUNDS];
     for (int i = 0; i < ROUNDS; i++) {
       seconds[i] = round(batch, most, step);
       drafting[i] = draftNanos;
     }
-    Arrays.sort(seconds);
-    Arrays.sort(drafting);
-    draftNanos = drafting[ROUNDS / 2];
-    return seconds[ROUNDS / 2];
+    draftNanos = ModelBench.median(drafting);
+    return ModelBench.median(seconds);
   }
 
   /// Fresh sequences with a short prompt, then steps until the time is up or a sequence is full;
@@ -186,7 +182,7 @@ final class SpeculationBench implements AutoCloseable {
     drafts.clear();
     target.begin();
     for (BenchSequence sequence : sequences) {
-      reserve(sequence, PROMPT_TOKENS, 0);
+      ModelBench.reserve(sequence.memory(), PROMPT_TOKENS, 0);
       plan.add(sequence, PROMPT_TOKENS, 0);
       addRows(sequence, PROMPT_TOKENS, PROMPT_TOKENS);
     }
@@ -198,7 +194,7 @@ final class SpeculationBench implements AutoCloseable {
   private void plainStep(List<BenchSequence> sequences, ModelDrafter drafter) {
     target.begin();
     for (BenchSequence sequence : sequences) {
-      reserve(sequence, 1, 0);
+      ModelBench.reserve(sequence.memory(), 1, 0);
       addRows(sequence, 1, 1);
     }
     target.execute();
@@ -209,7 +205,7 @@ final class SpeculationBench implements AutoCloseable {
   private void verifyStep(List<BenchSequence> sequences, int count) {
     target.begin();
     for (BenchSequence sequence : sequences) {
-      reserve(sequence, 0, count);
+      ModelBench.reserve(sequence.memory(), 0, count);
       int row = addRows(sequence, count, 0);
       for (int j = 1; j < count; j++) {
         target.setToken(row + j, j);
@@ -223,7 +219,7 @@ final class SpeculationBench implements AutoCloseable {
   private void draftStep(List<BenchSequence> sequences, ModelDrafter drafter) {
     draft.begin();
     for (BenchSequence sequence : sequences) {
-      reserve(sequence, 1, 0);
+      ModelBench.reserve(sequence.memory(), 1, 0);
       int row = draft.add(sequence.memory(), sequence.computedTokens(), 1, 1, 0, 0);
       draft.setToken(row, sequence.tokenAt(sequence.computedTokens()));
       draft.want(row);
@@ -240,11 +236,11 @@ final class SpeculationBench implements AutoCloseable {
     plan.clear();
     drafts.clear();
     for (BenchSequence sequence : sequences) {
-      reserve(sequence, 0, 1 + draftTokens);
+      ModelBench.reserve(sequence.memory(), 0, 1 + draftTokens);
       plan.add(sequence, 1, draftTokens);
     }
     drafter.propose(plan, drafts, false);
-    draftNanos += System.nanoTime() - start;
+    draftNanos += (double) (System.nanoTime() - start);
     target.begin();
     for (int i = 0; i < sequences.size(); i++) {
       int row = addRows(sequences.get(i), 1 + draftTokens, 0);
@@ -288,12 +284,6 @@ final class SpeculationBench implements AutoCloseable {
       }
       sequences.get(i).memory().commit(committed);
       sequences.get(i).append(Math.max(0, next) % vocabSize);
-    }
-  }
-
-  private static void reserve(BenchSequence sequence, int direct, int windowed) {
-    if (!sequence.memory().reserve(direct, windowed)) {
-      throw new IllegalStateException("bench: no room for " + (direct + windowed) + " tokens");
     }
   }
 
