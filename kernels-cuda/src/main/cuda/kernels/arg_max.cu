@@ -1,7 +1,11 @@
 // dst[t] = index of the largest of logits[t, 0..columns), the smallest index of equals; -1 when
-// that is not a finite number. NaN counts as smaller than everything. Shapes: logits [tokens, at
-// least columns], dst [tokens]. A block computes one row, a thread every 1024th element. fp32; any
-// number of columns. Precision: none lost. Determinism: the result does not depend on an order.
+// that is not a finite number. NaN counts as smaller than everything. Where `probabilities` is not
+// null, probabilities[t] = 1 / sum_k exp(logits[t, k] - largest), the softmax of that logit, not
+// defined beside a dst of -1. Shapes: logits [tokens, at least columns], dst and probabilities
+// [tokens]. A block computes one row, a thread every 1024th element. fp32; any number of columns.
+// Precision: none lost in dst; the sum has columns / 1024 + 10 roundings. Determinism: dst does not
+// depend on an order, that of the sum follows from the number of columns.
+#include "math.cuh"
 #include "step.cuh"
 
 namespace krait {
@@ -9,8 +13,9 @@ namespace krait {
 constexpr int kArgMaxThreads = 1024;
 
 struct ArgMaxParams {
-  Rows logits;  // [tokens, columns]
-  int* dst;     // [tokens]
+  Rows logits;           // [tokens, columns]
+  int* dst;              // [tokens]
+  float* probabilities;  // [tokens] or null
   int columns;
 };
 
@@ -60,7 +65,22 @@ extern "C" __global__ void __launch_bounds__(krait::kArgMaxThreads)
     best.take_of_warp();
     if (tid == 0) {
       p.dst[blockIdx.x] = isinf(best.value) ? -1 : best.index;
+      values[0] = best.value;
     }
+  }
+  if (p.probabilities == nullptr) {
+    return;
+  }
+  __syncthreads();
+  const float largest = values[0];
+  float sum = 0.0f;
+#pragma unroll 8
+  for (int i = tid; i < p.columns; i += krait::kArgMaxThreads) {
+    sum += expf(logits[i] - largest);
+  }
+  sum = krait::block_sum<krait::kArgMaxThreads>(sum, values);
+  if (tid == 0) {
+    p.probabilities[blockIdx.x] = 1.0f / sum;
   }
 }
 KRAIT_PARAMS(arg_max, krait::ArgMaxParams);

@@ -12,6 +12,7 @@ import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
+import org.jspecify.annotations.Nullable;
 
 /// The operations that models are made of, on whole ragged batches; destination first.
 ///
@@ -56,7 +57,10 @@ public interface Ops {
 
   /// `dst[i]` = index of the largest of the first `columns` logits of row `i`, the smallest of
   /// equals; -1 when the largest is not a finite number. NaN counts as smaller than everything.
-  void argMax(int[] dst, Rows logits, int columns, int rows);
+  ///
+  /// @param probabilities null, or where to put each token's softmax over those columns; not
+  ///   defined where there is no token, or beside NaN
+  void argMax(int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows);
 
   /// `cos` and `sin` `[tokens, headDim / 2]` of every row's position.
   void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step);

@@ -10,6 +10,7 @@ public final class Drafts {
   private final int[] counts;
   private final int[] ids;
   private final Distribution[] distributions;
+  private final double[] confidences;
 
   /// Room for `maxDraftTokens` drafts of each of `capacity` entries.
   public Drafts(int capacity, int maxDraftTokens, int vocabSize) {
@@ -18,16 +19,24 @@ public final class Drafts {
     counts = new int[capacity];
     ids = new int[capacity * stride];
     distributions = new Distribution[capacity * stride];
+    confidences = new double[capacity];
   }
 
   /// Forgets all drafts.
   public void clear() {
     Arrays.fill(counts, 0);
+    Arrays.fill(confidences, 1);
   }
 
   /// Drafts of an entry.
   public int count(int entry) {
     return counts[entry];
+  }
+
+  /// How sure the drafter is of all of an entry's drafts together: the product of the probabilities
+  /// it gave them.
+  public double confidence(int entry) {
+    return confidences[entry];
   }
 
   /// One drafted token.
@@ -50,7 +59,10 @@ public final class Drafts {
   }
 
   /// Appends a draft that was drawn from [#next].
-  public void add(int entry, int tokenId) {
+  ///
+  /// @param probability how sure the drafter is of it; 1 when it cannot tell
+  public void add(int entry, int tokenId, double probability) {
     ids[entry * stride + counts[entry]++] = tokenId;
+    confidences[entry] *= probability;
   }
 }

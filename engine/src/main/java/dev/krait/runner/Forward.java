@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The interpreter of a [ModelSpec]: residual branches in order, then norm and head for the rows
 /// that are asked for.
@@ -243,9 +244,10 @@ public final class Forward {
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);
   }
 
-  /// Index of the largest of the vocabulary's logits in each row of the last [#head].
-  void argMax(int[] dst, int count) {
-    ops.argMax(dst, activations.logits(), spec.vocabSize(), count);
+  /// Index of the largest of the vocabulary's logits in each row of the last [#head], see
+  /// [Ops#argMax].
+  void argMax(int[] dst, float @Nullable [] probabilities, int count) {
+    ops.argMax(dst, probabilities, activations.logits(), spec.vocabSize(), count);
   }
 
   private void mix(BoundMixer bound, StepInputs step) {

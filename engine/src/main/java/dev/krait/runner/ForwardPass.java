@@ -33,6 +33,8 @@ public final class ForwardPass {
   private int blockFirst;
   private int blockCount;
   private boolean largestKnown;
+  private final float[] probabilities;
+  private boolean probabilitiesKnown;
 
   /// Allocates caches and scratch memory.
   ///
@@ -53,6 +55,7 @@ public final class ForwardPass {
     row = new float[headRows];
     block = new int[outputRows];
     largest = new int[outputRows];
+    probabilities = new float[outputRows];
   }
 
   /// The model that runs.
@@ -152,10 +155,21 @@ public final class ForwardPass {
   public int argMax(int output) {
     require(output);
     if (!largestKnown) {
-      forward.argMax(largest, blockCount);
+      forward.argMax(largest, null, blockCount);
       largestKnown = true;
     }
     return largest[output - blockFirst];
+  }
+
+  /// The probability of [#argMax], softmax over the vocabulary; not defined where that is -1.
+  public float probabilityOfLargest(int output) {
+    require(output);
+    if (!probabilitiesKnown) {
+      forward.argMax(largest, probabilities, blockCount);
+      largestKnown = true;
+      probabilitiesKnown = true;
+    }
+    return probabilities[output - blockFirst];
   }
 
   /// Computes the block of logits that an output lies in.
@@ -166,6 +180,7 @@ public final class ForwardPass {
       System.arraycopy(wanted, blockFirst, block, 0, blockCount);
       forward.head(block, blockCount);
       largestKnown = false;
+      probabilitiesKnown = false;
     }
   }
 

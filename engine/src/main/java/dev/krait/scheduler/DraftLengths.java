@@ -13,9 +13,10 @@ public interface DraftLengths {
 
   /// Outcome of a step for a sequence that was offered drafts.
   ///
+  /// @param allowed how many the step allowed
   /// @param drafted tokens that were really proposed, 0 or more
   /// @param accepted how many of them were accepted
-  void observe(Sequence sequence, int drafted, int accepted);
+  void observe(Sequence sequence, int allowed, int drafted, int accepted);
 
   /// Always the same length; 0 never drafts.
   static DraftLengths fixed(int draftTokens) {
@@ -26,7 +27,7 @@ public interface DraftLengths {
       }
 
       @Override
-      public void observe(Sequence sequence, int drafted, int accepted) {
+      public void observe(Sequence sequence, int allowed, int drafted, int accepted) {
         // A fixed length learns nothing.
       }
     };

@@ -40,7 +40,7 @@ final class StepUpdate {
     tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
     sequence.commit(drafts > 0 ? newTokens : known);
     if (drafts > 0) {
-      observeDrafts(sequence, output.draftedTokens(entry), output.acceptedTokens(entry));
+      observeDrafts(sequence, drafts, output.draftedTokens(entry), output.acceptedTokens(entry));
     }
     sequence.stream().appendPromptLogprobs(firstPosition + 1, output.promptLogprobs(entry));
     Outcome outcome = chooses ? append(output, entry, sequence, now) : Outcome.CONTINUES;
@@ -67,11 +67,11 @@ final class StepUpdate {
     return sequence.leftOutput() == 0 ? Outcome.COMPLETE : Outcome.CONTINUES;
   }
 
-  private void observeDrafts(ActiveSequence sequence, int drafted, int accepted) {
+  private void observeDrafts(ActiveSequence sequence, int allowed, int drafted, int accepted) {
     check(sequence, accepted, 0, drafted);
     sequence.addDrafts(drafted, accepted);
     tally.addDrafts(drafted, accepted);
-    draftLengths.observe(sequence, drafted, accepted);
+    draftLengths.observe(sequence, allowed, drafted, accepted);
   }
 
   private static void check(ActiveSequence sequence, int tokens, int least, int most) {

@@ -15,6 +15,10 @@ public interface DraftLengthPolicy extends DraftLengths {
   /// @param targetNanos time of the target's step, choice of tokens included
   void observeStep(StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos);
 
+  /// How sure of all its drafts a drafter must be to make another one, see [Drafter#propose]; asked
+  /// after the step's lengths.
+  double leastConfidence();
+
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
   /// computed.
   boolean expectsToDraft();

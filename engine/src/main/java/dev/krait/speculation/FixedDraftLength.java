@@ -30,12 +30,17 @@ public final class FixedDraftLength implements DraftLengthPolicy {
   }
 
   @Override
+  public double leastConfidence() {
+    return 0;
+  }
+
+  @Override
   public boolean expectsToDraft() {
     return draftTokens > 0;
   }
 
   @Override
-  public void observe(Sequence sequence, int drafted, int acceptedTokens) {
+  public void observe(Sequence sequence, int allowed, int drafted, int acceptedTokens) {
     if (drafted > 0) {
       counts.observe(drafted, acceptedTokens);
       accepted += acceptedTokens;

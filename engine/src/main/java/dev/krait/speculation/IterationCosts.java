@@ -16,10 +16,10 @@ final class IterationCosts {
   private final StepCosts target;
   private final StepCosts draft;
 
-  /// By draft length for [#costsFor] running sequences; filled once a step.
-  private final double[] costs;
+  /// By draft length for [#targetsFor] running sequences; filled once a step.
+  private final double[] targets;
 
-  private int costsFor = -1;
+  private int targetsFor = -1;
   private double catchUpNanos;
 
   /// Nothing measured yet.
@@ -29,7 +29,7 @@ final class IterationCosts {
     this.maxDraftTokens = maxDraftTokens;
     target = new StepCosts(maxStepTokens);
     draft = new StepCosts(maxStepTokens);
-    costs = new double[maxDraftTokens + 1];
+    targets = new double[maxDraftTokens + 1];
   }
 
   /// True when no step of the target has been timed.
@@ -37,9 +37,19 @@ final class IterationCosts {
     return target.isEmpty();
   }
 
-  /// How often a target step of so many tokens has been timed, as far as it matters.
-  int samples(int tokens) {
-    return target.samples(tokens);
+  /// Of the longest, the shortest and no draft, in this order, the first whose target step has been
+  /// timed less than `enough` times; -1 when all are known. One after the other, since the first
+  /// step of each kind counts for nothing.
+  int leastMeasured(int running, int enough) {
+    if (target.samples(running * (1 + maxDraftTokens)) < enough) {
+      return maxDraftTokens;
+    }
+    for (int k = 1; k >= 0; k--) {
+      if (target.samples(running * (1 + k)) < enough) {
+        return k;
+      }
+    }
+    return -1;
   }
 
   /// Steps of the target since one with that draft length was measured.
@@ -49,7 +59,7 @@ final class IterationCosts {
 
   /// Adds a target step.
   void observeTarget(int tokens, double nanos) {
-    costsFor = -1;
+    targetsFor = -1;
     target.observe(tokens, nanos);
   }
 
@@ -59,7 +69,7 @@ final class IterationCosts {
   /// @param depth longest draft
   /// @param caughtUp what [Drafter#propose] returned
   void observeDrafts(int sequences, int depth, int caughtUp, double nanos) {
-    costsFor = -1;
+    targetsFor = -1;
     if (caughtUp == 0) {
       draft.observe(sequences, nanos / depth);
     } else if (caughtUp >= CATCH_UP_TOKENS) {
@@ -70,19 +80,52 @@ final class IterationCosts {
   }
 
   /// Nanoseconds of an iteration in which every running sequence has so many drafts.
-  ///
-  /// Steps together never cost more than one after the other, whatever was measured in a bad
-  /// moment: a length that looks worse than that is still worth a check.
   double of(int draftTokens, int running) {
-    if (costsFor != running) {
-      double plain = target.estimate(running);
-      double draftStep = Math.min(draft.estimate(running), plain);
-      for (int k = 0; k <= maxDraftTokens; k++) {
-        costs[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k)) + k * draftStep;
-      }
-      costsFor = running;
+    return target(draftTokens, running) + draftTokens * draftStep(running);
+  }
+
+  /// Nanoseconds of an iteration that allows so many drafts of which a drafter makes what `reach`
+  /// says; it takes a step while any of the sequences goes on.
+  double of(int allowed, int running, DraftReach reach) {
+    double sum = target(0, running);
+    for (int k = 1; k <= allowed; k++) {
+      double share = reach.share(k);
+      sum += share * (target(k, running) - target(k - 1, running));
+      sum += (1 - Math.pow(1 - share, running)) * draftStep(running);
     }
-    return costs[draftTokens];
+    return sum;
+  }
+
+  /// Nanoseconds of a step of the drafter.
+  double draftStep(int running) {
+    return Math.min(draft.estimate(running), target.estimate(running));
+  }
+
+  /// Nanoseconds of the target's step in such an iteration.
+  ///
+  /// Steps together never cost more than one after the other, nor fewer tokens more than many,
+  /// whatever was measured in a bad moment: the later measurement counts.
+  double target(int draftTokens, int running) {
+    if (targetsFor != running) {
+      fillTargets(running);
+      targetsFor = running;
+    }
+    return targets[draftTokens];
+  }
+
+  private void fillTargets(int running) {
+    double plain = target.estimate(running);
+    for (int k = 0; k <= maxDraftTokens; k++) {
+      targets[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k));
+    }
+    for (int k = maxDraftTokens - 1; k >= 0; k--) {
+      if (targets[k] > targets[k + 1] && age(k, running) > age(k + 1, running)) {
+        targets[k] = targets[k + 1];
+      }
+    }
+    for (int k = 1; k <= maxDraftTokens; k++) {
+      targets[k] = Math.max(targets[k], targets[k - 1]);
+    }
   }
 
   /// Nanoseconds for a token that the drafter has missed; many are caught up with at a time, so at

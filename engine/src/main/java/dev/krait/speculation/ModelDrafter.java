@@ -63,7 +63,7 @@ public final class ModelDrafter implements Drafter {
   }
 
   @Override
-  public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
     int caughtUp = 0;
     begin();
     for (int i = 0; i < plan.size(); i++) {
@@ -77,7 +77,7 @@ public final class ModelDrafter implements Drafter {
     finish(plan, drafts);
     boolean more = true;
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
-      more = extend(plan, depth, drafts);
+      more = extend(plan, depth, drafts, leastConfidence);
     }
     return caughtUp;
   }
@@ -160,10 +160,11 @@ public final class ModelDrafter implements Drafter {
     int generated = sequence.tokens() - sequence.promptTokens() + drafted;
     boolean adjusts = LogitsAdjuster.isNeeded(sequence.request(), generated);
     if (!adjusts && sequence.request().sampling().isGreedy()) {
+      double probability = pass.probabilityOfLargest(output);
       int token = pass.argMax(output);
       if (token >= 0) {
         drafts.next(entry).setCertain(token);
-        drafts.add(entry, token);
+        drafts.add(entry, token, probability);
       }
       return;
     }
@@ -181,7 +182,8 @@ public final class ModelDrafter implements Drafter {
     var sampling = sequence.request().sampling();
     Distribution proposal = drafts.next(entry);
     if (sampler.distribution(logits, sampling, proposal)) {
-      drafts.add(entry, draw(proposal, sampling, sequence.tokens() + drafted));
+      int token = draw(proposal, sampling, sequence.tokens() + drafted);
+      drafts.add(entry, token, proposal.of(token));
     }
   }
 
@@ -196,10 +198,12 @@ public final class ModelDrafter implements Drafter {
   }
 
   /// Feeds the latest draft of every entry that may have more; false when there is none.
-  private boolean extend(StepPlan plan, int depth, Drafts drafts) {
+  private boolean extend(StepPlan plan, int depth, Drafts drafts, double leastConfidence) {
     begin();
     for (int i = 0; i < plan.size(); i++) {
-      if (plan.draftTokens(i) <= depth || drafts.count(i) < depth) {
+      if (plan.draftTokens(i) <= depth
+          || drafts.count(i) < depth
+          || drafts.confidence(i) < leastConfidence) {
         continue;
       }
       Sequence sequence = plan.sequence(i);

@@ -17,7 +17,7 @@ public final class NgramDrafter implements Drafter {
   }
 
   @Override
-  public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
         propose(plan.sequence(i), i, plan.draftTokens(i), drafts);
@@ -34,7 +34,7 @@ public final class NgramDrafter implements Drafter {
         for (int j = 0; j < most && match + j < tokens; j++) {
           int id = sequence.tokenAt(match + j);
           drafts.next(entry).setCertain(id);
-          drafts.add(entry, id);
+          drafts.add(entry, id, 1);
         }
         return;
       }

@@ -36,7 +36,7 @@ public final class SpeculativeRunner implements ModelRunner {
   public PendingStep submit(StepPlan plan) {
     long start = nanoClock.getAsLong();
     drafts.clear();
-    int caughtUp = drafter.propose(plan, drafts, policy.expectsToDraft());
+    int caughtUp = drafter.propose(plan, drafts, policy.leastConfidence(), policy.expectsToDraft());
     long proposed = nanoClock.getAsLong();
     PendingStep done = target.execute(plan, drafts);
     policy.observeStep(plan, drafts, caughtUp, proposed - start, nanoClock.getAsLong() - proposed);

@@ -13,6 +13,9 @@ final class StepCosts {
   private static final double MOST_UP = 0.5;
   private static final int FIRST_SAMPLES = 6;
 
+  /// Measurements within which a size is being measured.
+  private static final int FRESH = 8;
+
   private final double[] nanos;
   private final int[] samples;
   private final long[] seen;
@@ -38,11 +41,36 @@ final class StepCosts {
     } else if (samples[tokens] <= FIRST_SAMPLES) {
       nanos[tokens] = Math.min(nanos[tokens], stepNanos);
     } else {
+      long age = observations - seen[tokens];
       double change = Math.min(stepNanos - nanos[tokens], nanos[tokens]);
-      double up = Math.min(MOST_UP, WEIGHT_UP * (double) (observations - seen[tokens]));
+      double up = Math.min(MOST_UP, WEIGHT_UP * (double) age);
+      double before = nanos[tokens];
       nanos[tokens] += change * (change < 0 ? WEIGHT_DOWN : up);
+      if (age <= FRESH) {
+        follow(nanos[tokens] / before);
+      }
     }
     seen[tokens] = observations;
+  }
+
+  /// The machine has changed its speed: sizes that are not being measured now change with it, by
+  /// the mean of those that are. What a size shows after a long time is not followed, since that
+  /// may as well be what was wrong about it.
+  private void follow(double factor) {
+    int fresh = 0;
+    for (int t = 0; t <= largest; t++) {
+      fresh += isFresh(t) ? 1 : 0;
+    }
+    double part = Math.pow(factor, 1.0 / Math.max(1, fresh));
+    for (int t = 0; t <= largest; t++) {
+      if (samples[t] > 0 && !isFresh(t)) {
+        nanos[t] *= part;
+      }
+    }
+  }
+
+  private boolean isFresh(int tokens) {
+    return samples[tokens] > 0 && observations - seen[tokens] <= FRESH;
   }
 
   /// How often a size has been measured, as far as it matters.

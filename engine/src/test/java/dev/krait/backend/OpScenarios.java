@@ -57,6 +57,7 @@ final class OpScenarios {
     matmuls(all);
     gatedMatmuls(all);
     largest(all);
+    largestProbabilities(all);
     embeddings(all);
     elements(all);
     norms(all);
@@ -136,10 +137,32 @@ final class OpScenarios {
                 values[3 * (columns + 5) - 6] = Float.POSITIVE_INFINITY;
                 Rows logits = Rows.of(bench.bufferOf(values), columns + 5);
                 int[] largest = new int[9];
-                bench.ops().argMax(largest, logits, columns, 9);
+                bench.ops().argMax(largest, null, logits, columns, 9);
                 float[] result = new float[9];
                 for (int i = 0; i < 9; i++) {
                   result[i] = largest[i];
+                }
+                bench.collect(bench.bufferOf(result));
+              }));
+    }
+  }
+
+  /// The largest and its softmax.
+  private static void largestProbabilities(List<Scenario> all) {
+    for (int columns : new int[] {1, 2, 31, 1000, 4096, 50_000}) {
+      all.add(
+          new Scenario(
+              "argMax with probability of " + columns,
+              ATTENTION,
+              bench -> {
+                Rows logits = bench.rows(5, columns, 8);
+                int[] largest = new int[5];
+                float[] probabilities = new float[5];
+                bench.ops().argMax(largest, probabilities, logits, columns, 5);
+                float[] result = new float[10];
+                for (int i = 0; i < 5; i++) {
+                  result[i] = largest[i];
+                  result[5 + i] = probabilities[i] * columns;
                 }
                 bench.collect(bench.bufferOf(result));
               }));

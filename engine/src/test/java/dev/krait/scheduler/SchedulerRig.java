@@ -56,7 +56,7 @@ final class SchedulerRig {
           }
 
           @Override
-          public void observe(Sequence sequence, int drafted, int accepted) {
+          public void observe(Sequence sequence, int allowed, int drafted, int accepted) {
             observed.add(sequence.id() + ": " + accepted + " of " + drafted);
           }
         };

@@ -28,11 +28,11 @@ class MeasuredDraftLengthTest {
       drafts.clear();
       for (int j = 0; j < length; j++) {
         drafts.next(0).setCertain(1);
-        drafts.add(0, 1);
+        drafts.add(0, 1, 1);
       }
       policy.observeStep(
           plan, drafts, 0, length * DRAFT_NANOS, targetNanos.applyAsLong(1 + length));
-      policy.observe(sequence, length, Math.min(length, accepted));
+      policy.observe(sequence, length, length, Math.min(length, accepted));
       drafted += i >= steps - 100 ? length : 0;
     }
     return drafted;

@@ -26,7 +26,7 @@ final class SimulatedServer {
     },
     /// 256-bit vectors: products take four, or six, tokens at a time.
     NARROW(150, 50) {
-      private static final int[] FEW = {0, 1500, 2000, 2800, 2900, 3200, 3300, 4700, 4800};
+      private static final int[] FEW = {0, 1500, 1850, 2200, 2850, 3000, 3200, 4700, 4800};
 
       @Override
       double targetMicros(int tokens) {
@@ -71,10 +71,26 @@ final class SimulatedServer {
     }
   }
 
+  /// How good the drafter is.
+  ///
+  /// @param acceptance share of drafts that are right
+  /// @param tells whether it knows which ones: some of its drafts are nearly always right then, the
+  ///   others rarely
+  record Quality(double acceptance, boolean tells) {
+    private double draw(SplittableRandom random) {
+      if (!tells) {
+        return acceptance;
+      }
+      double unsure = acceptance / 3;
+      double sure = 1 - (1 - acceptance) * 0.3;
+      return random.nextDouble() < (acceptance - unsure) / (sure - unsure) ? sure : unsure;
+    }
+  }
+
   private final Machine machine;
   private final DraftLengthPolicy policy;
   private final int batch;
-  private final double acceptance;
+  private final Quality quality;
   private final Disturbance disturbance;
   private final long seed;
   private final SplittableRandom random;
@@ -83,19 +99,23 @@ final class SimulatedServer {
   private final OneToken[] sequences;
   private final int[] left;
   private final int[] behind;
+
+  /// By entry and draft, how likely it is right.
+  private final double[][] rightness;
+
   private double now;
 
   SimulatedServer(
       Machine machine,
       DraftLengthPolicy policy,
       int batch,
-      double acceptance,
+      Quality quality,
       Disturbance disturbance,
       long seed) {
     this.machine = machine;
     this.policy = policy;
     this.batch = batch;
-    this.acceptance = acceptance;
+    this.quality = quality;
     this.disturbance = disturbance;
     this.seed = seed;
     random = new SplittableRandom(seed);
@@ -104,6 +124,7 @@ final class SimulatedServer {
     sequences = new OneToken[batch];
     left = new int[batch];
     behind = new int[batch];
+    rightness = new double[batch][MAX_DRAFTS];
   }
 
   /// Microseconds until every request of every round has its tokens.
@@ -131,8 +152,8 @@ final class SimulatedServer {
     int caughtUp = 0;
     for (int i = 0; i < batch; i++) {
       if (left[i] > 0) {
-        int length = Math.min(policy.draftTokens(sequences[i], running), left[i] - 1);
-        add(sequences[i], length);
+        int allowed = Math.min(policy.draftTokens(sequences[i], running), left[i] - 1);
+        int length = add(sequences[i], allowed);
         tokens += 1 + length;
         drafting += length > 0 ? 1 : 0;
         deepest = Math.max(deepest, length);
@@ -150,24 +171,28 @@ final class SimulatedServer {
     accept();
   }
 
-  private void add(Sequence sequence, int length) {
+  private int add(Sequence sequence, int allowed) {
     int entry = plan.size();
-    plan.add(sequence, 1, length);
-    for (int j = 0; j < length; j++) {
+    plan.add(sequence, 1, allowed);
+    double least = policy.leastConfidence();
+    while (drafts.count(entry) < allowed && drafts.confidence(entry) >= least) {
+      double right = quality.draw(random);
+      rightness[entry][drafts.count(entry)] = right;
       drafts.next(entry).setCertain(0);
-      drafts.add(entry, 0);
+      drafts.add(entry, 0, quality.tells() ? right : 1);
     }
+    return drafts.count(entry);
   }
 
   private void accept() {
     for (int entry = 0; entry < plan.size(); entry++) {
-      int drafted = plan.draftTokens(entry);
+      int drafted = drafts.count(entry);
       int accepted = 0;
-      while (accepted < drafted && random.nextDouble() < acceptance) {
+      while (accepted < drafted && random.nextDouble() < rightness[entry][accepted]) {
         accepted++;
       }
       Sequence sequence = plan.sequence(entry);
-      policy.observe(sequence, drafted, accepted);
+      policy.observe(sequence, plan.draftTokens(entry), drafted, accepted);
       int i = (int) (sequence.id() % batch);
       left[i] -= accepted + 1;
       sequences[i].generate(accepted + 1);

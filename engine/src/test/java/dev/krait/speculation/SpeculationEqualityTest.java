@@ -186,7 +186,8 @@ class SpeculationEqualityTest {
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)
       implements Drafter {
     @Override
-    public int propose(StepPlan plan, Drafts drafts, boolean followsPrompts) {
+    public int propose(
+        StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
         List<Integer> text = texts.getOrDefault(sequence.request().promptIds(), List.of());
@@ -197,7 +198,7 @@ class SpeculationEqualityTest {
           int id =
               random.nextDouble() < rightness ? right : (right + 1 + random.nextInt(9)) % vocab;
           drafts.next(i).setCertain(id);
-          drafts.add(i, id);
+          drafts.add(i, id, 1);
         }
       }
       return 0;

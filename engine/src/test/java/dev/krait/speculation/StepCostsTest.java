@@ -51,6 +51,35 @@ class StepCostsTest {
   }
 
   @Test
+  void aMachineThatSlowsDownSlowsSizesThatAreNotMeasuredNow() {
+    StepCosts costs = new StepCosts(8);
+    for (int i = 0; i < 20; i++) {
+      costs.observe(1, 100);
+    }
+    for (int i = 0; i < 20; i++) {
+      costs.observe(4, 250);
+    }
+    for (int i = 0; i < 300; i++) {
+      costs.observe(4, 500);
+    }
+    assertThat(costs.estimate(1)).isCloseTo(200, within(4.0));
+  }
+
+  @Test
+  void whatASizeShowsAfterALongTimeCorrectsItAlone() {
+    StepCosts costs = new StepCosts(8);
+    for (int i = 0; i < 20; i++) {
+      costs.observe(1, 100);
+    }
+    for (int i = 0; i < 60; i++) {
+      costs.observe(4, 250);
+    }
+    costs.observe(1, 50);
+    assertThat(costs.estimate(1)).isLessThan(90);
+    assertThat(costs.estimate(4)).isEqualTo(250);
+  }
+
+  @Test
   void sizesBeyondTheLimitAreLeftOut() {
     StepCosts costs = new StepCosts(4);
     costs.observe(9, 100);

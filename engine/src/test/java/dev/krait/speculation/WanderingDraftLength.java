@@ -29,12 +29,17 @@ final class WanderingDraftLength implements DraftLengthPolicy {
   }
 
   @Override
+  public double leastConfidence() {
+    return random.nextDouble();
+  }
+
+  @Override
   public boolean expectsToDraft() {
     return random.nextBoolean();
   }
 
   @Override
-  public void observe(Sequence sequence, int drafted, int accepted) {}
+  public void observe(Sequence sequence, int allowed, int drafted, int accepted) {}
 
   @Override
   public void observeStep(

@@ -18,6 +18,7 @@ import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Operations of a backend that keep the residual stream after the embedding and after every
 /// branch, and the last norm.
@@ -128,8 +129,9 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void argMax(int[] dst, Rows logits, int columns, int rows) {
-    ops.argMax(dst, logits, columns, rows);
+  public void argMax(
+      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
+    ops.argMax(dst, probabilities, logits, columns, rows);
   }
 
   @Override

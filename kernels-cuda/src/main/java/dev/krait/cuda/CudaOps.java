@@ -18,6 +18,7 @@ import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
+import java.nio.IntBuffer;
 import java.util.IdentityHashMap;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -212,15 +213,26 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void argMax(int[] dst, Rows logits, int columns, int rows) {
-    if (rows > largest.capacity()) {
-      largest = new DeviceInts(device, 2 * rows);
+  public void argMax(
+      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
+    int results = probabilities == null ? rows : 2 * rows;
+    if (results > largest.capacity()) {
+      largest = new DeviceInts(device, 2 * results);
     }
+    long address = largest.address();
     KernelParams params = argMax.params();
     Arguments.put(params, logits);
-    params.pointer(largest.address()).integer(columns).align();
+    params
+        .pointer(address)
+        .pointer(probabilities == null ? 0 : address + (long) Float.BYTES * rows)
+        .integer(columns)
+        .align();
     argMax.launch(rows, 1, 1, ARG_MAX_THREADS, 0);
-    largest.download(dst, rows);
+    IntBuffer result = largest.download(results);
+    result.get(0, dst, 0, rows);
+    for (int i = 0; probabilities != null && i < rows; i++) {
+      probabilities[i] = Float.intBitsToFloat(result.get(rows + i));
+    }
   }
 
   @Override

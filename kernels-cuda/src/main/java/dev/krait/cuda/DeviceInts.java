@@ -37,10 +37,10 @@ final class DeviceInts {
     return host;
   }
 
-  /// Copies the first `count` to the host, after everything that was launched before.
-  void download(int[] target, int count) {
+  /// The first `count` as they are after everything that was launched before.
+  IntBuffer download(int count) {
     device.readPinned(bytes, address, (long) Integer.BYTES * count);
-    host.get(0, target, 0, count);
+    return host;
   }
 
   /// Copies the first `count`, before everything that is launched later.

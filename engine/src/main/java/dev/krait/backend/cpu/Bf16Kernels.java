@@ -34,10 +34,11 @@ final class Bf16Kernels {
 
   private Bf16Kernels() {}
 
-  /// 2 tokens by two tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
+  /// 2 tokens by 3 tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
   static void tokens2(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
+    int from2 = from[2];
     FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
     FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
     FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
@@ -46,43 +47,42 @@ final class Bf16Kernels {
     FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
     FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
     FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
-    int even = count - count % 2;
-    for (int k = 0; k < even; k += 2) {
+    FloatVector a20 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
+    FloatVector b20 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
+    FloatVector a21 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
+    FloatVector b21 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
+    for (int k = 0; k < count; k++) {
       int at = xFrom + k * 2;
       int w0 = from0 + k * Lanes.BYTES;
       int w1 = from1 + k * Lanes.BYTES;
+      int w2 = from2 + k * Lanes.BYTES;
       IntVector pair00 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
       FloatVector first00 = pair00.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second00 = pair00.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x000 = FloatVector.broadcast(FLOATS, x[at]);
+      a00 = first00.fma(x000, a00);
+      b00 = second00.fma(x000, b00);
+      FloatVector x001 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a01 = first00.fma(x001, a01);
+      b01 = second00.fma(x001, b01);
       IntVector pair01 = IntVector.fromMemorySegment(INTS, w, w1, ORDER);
       FloatVector first01 = pair01.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second01 = pair01.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x00 = FloatVector.broadcast(FLOATS, x[at]);
-      a00 = first00.fma(x00, a00);
-      b00 = second00.fma(x00, b00);
-      a10 = first01.fma(x00, a10);
-      b10 = second01.fma(x00, b10);
-      FloatVector x01 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a01 = first00.fma(x01, a01);
-      b01 = second00.fma(x01, b01);
-      a11 = first01.fma(x01, a11);
-      b11 = second01.fma(x01, b11);
-      IntVector pair10 = IntVector.fromMemorySegment(INTS, w, w0 + 1 * Lanes.BYTES, ORDER);
-      FloatVector first10 = pair10.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second10 = pair10.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      IntVector pair11 = IntVector.fromMemorySegment(INTS, w, w1 + 1 * Lanes.BYTES, ORDER);
-      FloatVector first11 = pair11.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second11 = pair11.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x10 = FloatVector.broadcast(FLOATS, x[at + 2]);
-      a00 = first10.fma(x10, a00);
-      b00 = second10.fma(x10, b00);
-      a10 = first11.fma(x10, a10);
-      b10 = second11.fma(x10, b10);
-      FloatVector x11 = FloatVector.broadcast(FLOATS, x[at + 3]);
-      a01 = first10.fma(x11, a01);
-      b01 = second10.fma(x11, b01);
-      a11 = first11.fma(x11, a11);
-      b11 = second11.fma(x11, b11);
+      FloatVector x010 = FloatVector.broadcast(FLOATS, x[at]);
+      a10 = first01.fma(x010, a10);
+      b10 = second01.fma(x010, b10);
+      FloatVector x011 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a11 = first01.fma(x011, a11);
+      b11 = second01.fma(x011, b11);
+      IntVector pair02 = IntVector.fromMemorySegment(INTS, w, w2, ORDER);
+      FloatVector first02 = pair02.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second02 = pair02.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x020 = FloatVector.broadcast(FLOATS, x[at]);
+      a20 = first02.fma(x020, a20);
+      b20 = second02.fma(x020, b20);
+      FloatVector x021 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a21 = first02.fma(x021, a21);
+      b21 = second02.fma(x021, b21);
     }
     a00.intoArray(acc, 0 * LANES);
     b00.intoArray(acc, 1 * LANES);
@@ -92,8 +92,96 @@ final class Bf16Kernels {
     b10.intoArray(acc, 5 * LANES);
     a11.intoArray(acc, 6 * LANES);
     b11.intoArray(acc, 7 * LANES);
-    addRest(w, from0, 2, x, xFrom, even, count, acc, 0);
-    addRest(w, from1, 2, x, xFrom, even, count, acc, 4 * LANES);
+    a20.intoArray(acc, 8 * LANES);
+    b20.intoArray(acc, 9 * LANES);
+    a21.intoArray(acc, 10 * LANES);
+    b21.intoArray(acc, 11 * LANES);
+  }
+
+  /// 3 tokens by 2 tiles: adds `count` columns to `acc[tile, 3, tile rows]`.
+  static void tokens3(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
+    int from0 = from[0];
+    int from1 = from[1];
+    FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
+    FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
+    FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
+    FloatVector b01 = FloatVector.fromArray(FLOATS, acc, 3 * LANES);
+    FloatVector a02 = FloatVector.fromArray(FLOATS, acc, 4 * LANES);
+    FloatVector b02 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
+    FloatVector a10 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
+    FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
+    FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
+    FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
+    FloatVector a12 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
+    FloatVector b12 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
+    int even = count - count % 2;
+    for (int k = 0; k < even; k += 2) {
+      int at = xFrom + k * 3;
+      int w0 = from0 + k * Lanes.BYTES;
+      int w1 = from1 + k * Lanes.BYTES;
+      IntVector pair00 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
+      FloatVector first00 = pair00.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second00 = pair00.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x000 = FloatVector.broadcast(FLOATS, x[at]);
+      a00 = first00.fma(x000, a00);
+      b00 = second00.fma(x000, b00);
+      FloatVector x001 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a01 = first00.fma(x001, a01);
+      b01 = second00.fma(x001, b01);
+      FloatVector x002 = FloatVector.broadcast(FLOATS, x[at + 2]);
+      a02 = first00.fma(x002, a02);
+      b02 = second00.fma(x002, b02);
+      IntVector pair01 = IntVector.fromMemorySegment(INTS, w, w1, ORDER);
+      FloatVector first01 = pair01.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second01 = pair01.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x010 = FloatVector.broadcast(FLOATS, x[at]);
+      a10 = first01.fma(x010, a10);
+      b10 = second01.fma(x010, b10);
+      FloatVector x011 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a11 = first01.fma(x011, a11);
+      b11 = second01.fma(x011, b11);
+      FloatVector x012 = FloatVector.broadcast(FLOATS, x[at + 2]);
+      a12 = first01.fma(x012, a12);
+      b12 = second01.fma(x012, b12);
+      IntVector pair10 = IntVector.fromMemorySegment(INTS, w, w0 + 1 * Lanes.BYTES, ORDER);
+      FloatVector first10 = pair10.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second10 = pair10.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x100 = FloatVector.broadcast(FLOATS, x[at + 3]);
+      a00 = first10.fma(x100, a00);
+      b00 = second10.fma(x100, b00);
+      FloatVector x101 = FloatVector.broadcast(FLOATS, x[at + 4]);
+      a01 = first10.fma(x101, a01);
+      b01 = second10.fma(x101, b01);
+      FloatVector x102 = FloatVector.broadcast(FLOATS, x[at + 5]);
+      a02 = first10.fma(x102, a02);
+      b02 = second10.fma(x102, b02);
+      IntVector pair11 = IntVector.fromMemorySegment(INTS, w, w1 + 1 * Lanes.BYTES, ORDER);
+      FloatVector first11 = pair11.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second11 = pair11.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x110 = FloatVector.broadcast(FLOATS, x[at + 3]);
+      a10 = first11.fma(x110, a10);
+      b10 = second11.fma(x110, b10);
+      FloatVector x111 = FloatVector.broadcast(FLOATS, x[at + 4]);
+      a11 = first11.fma(x111, a11);
+      b11 = second11.fma(x111, b11);
+      FloatVector x112 = FloatVector.broadcast(FLOATS, x[at + 5]);
+      a12 = first11.fma(x112, a12);
+      b12 = second11.fma(x112, b12);
+    }
+    a00.intoArray(acc, 0 * LANES);
+    b00.intoArray(acc, 1 * LANES);
+    a01.intoArray(acc, 2 * LANES);
+    b01.intoArray(acc, 3 * LANES);
+    a02.intoArray(acc, 4 * LANES);
+    b02.intoArray(acc, 5 * LANES);
+    a10.intoArray(acc, 6 * LANES);
+    b10.intoArray(acc, 7 * LANES);
+    a11.intoArray(acc, 8 * LANES);
+    b11.intoArray(acc, 9 * LANES);
+    a12.intoArray(acc, 10 * LANES);
+    b12.intoArray(acc, 11 * LANES);
+    addRest(w, from0, 3, x, xFrom, even, count, acc, 0 * LANES);
+    addRest(w, from1, 3, x, xFrom, even, count, acc, 6 * LANES);
   }
 
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.

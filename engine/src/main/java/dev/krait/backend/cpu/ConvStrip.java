@@ -14,9 +14,6 @@ final class ConvStrip {
   private int channel;
   private int count;
 
-  /// The strip's taps `[width, WIDTH]`.
-  private float[] taps = new float[0];
-
   /// For each tap, the memory that its input lies in and where; the first float is the row's.
   private float[][] sources = new float[0][];
 
@@ -29,26 +26,14 @@ final class ConvStrip {
   void convolve(int channel) {
     this.channel = channel;
     count = Math.min(WIDTH, task.dst.columns() - channel);
-    loadTaps();
+    if (sources.length != task.width) {
+      sources = new float[task.width][];
+      sourceFrom = new int[task.width];
+    }
     StepInputs step = task.step;
     for (int s = 0; s < step.sequences; s++) {
       for (int j = 0; j < step.tokenCount[s]; j++) {
         token(s, j);
-      }
-    }
-  }
-
-  private void loadTaps() {
-    int width = task.width;
-    if (sources.length != width) {
-      taps = new float[width * WIDTH];
-      sources = new float[width][];
-      sourceFrom = new int[width];
-    }
-    for (int c = 0; c < count; c++) {
-      int from = (channel + c) * width;
-      for (int k = 0; k < width; k++) {
-        taps[k * WIDTH + c] = task.taps[from + k];
       }
     }
   }
@@ -83,13 +68,15 @@ final class ConvStrip {
   /// Channels `[first, end)` of the strip; taps before `skipped` are before the sequence.
   private void convolve(int first, int end, int source, int to, int skipped) {
     float[] out = HostRows.floats(task.dst);
+    int channels = task.dst.columns();
     int whole = first + Lanes.whole(end - first);
     for (int c = first; c < whole; c += Lanes.COUNT) {
       FloatVector sum = FloatVector.fromArray(Lanes.FLOATS, task.bias, channel + c);
       for (int k = skipped; k < task.width; k++) {
         FloatVector in =
             FloatVector.fromArray(Lanes.FLOATS, sources[k], sourceFrom[k] + source + c);
-        sum = in.fma(FloatVector.fromArray(Lanes.FLOATS, taps, k * WIDTH + c), sum);
+        sum =
+            in.fma(FloatVector.fromArray(Lanes.FLOATS, task.taps, k * channels + channel + c), sum);
       }
       sum.intoArray(out, to + c);
     }
@@ -97,7 +84,7 @@ final class ConvStrip {
       float sum = task.bias[channel + c];
       for (int k = skipped; k < task.width; k++) {
         float in = sources[k][sourceFrom[k] + source + c];
-        sum = Math.fma(in, taps[k * WIDTH + c], sum);
+        sum = Math.fma(in, task.taps[k * channels + channel + c], sum);
       }
       out[to + c] = sum;
     }

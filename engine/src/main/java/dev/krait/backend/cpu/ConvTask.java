@@ -5,6 +5,8 @@ import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.StepInputs;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
+import java.util.Map;
+import java.util.WeakHashMap;
 
 /// The causal convolution: workers take strips of channels over all tokens, then the caller writes
 /// the rings, which every strip may have read.
@@ -18,12 +20,19 @@ final class ConvTask {
 
   Rows dst;
   Rows x;
+
+  /// `[width, channels]`.
   float[] taps;
+
   float[] bias;
   int width;
   int groupWidth;
   int repeat;
   private StateCache cache;
+
+  /// [#taps] by the buffer that has them channel by channel.
+  private final Map<Buffer, float[]> transposed = new WeakHashMap<>();
+
   float[] ring;
   StepInputs step;
 
@@ -47,7 +56,12 @@ final class ConvTask {
       StepInputs step) {
     this.dst = dst;
     this.x = x;
-    this.taps = HostBuffer.floats(taps);
+    float[] known = transposed.get(taps);
+    if (known == null) {
+      known = transpose(taps, width);
+      transposed.put(taps, known);
+    }
+    this.taps = known;
     this.bias = HostBuffer.floats(bias);
     this.width = width;
     this.groupWidth = repeat == 1 ? dst.columns() : groupWidth;
@@ -60,6 +74,18 @@ final class ConvTask {
     for (int s = 0; s < step.sequences; s++) {
       keepInputs(s);
     }
+  }
+
+  private static float[] transpose(Buffer taps, int width) {
+    float[] from = HostBuffer.floats(taps);
+    float[] to = new float[from.length];
+    int channels = from.length / width;
+    for (int c = 0; c < channels; c++) {
+      for (int k = 0; k < width; k++) {
+        to[k * channels + c] = from[c * width + k];
+      }
+    }
+    return to;
   }
 
   /// First float of the ring's row for a position.

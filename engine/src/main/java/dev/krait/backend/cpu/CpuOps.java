@@ -17,6 +17,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
 
 /// The operations on the Vector API, each spread over the pool where it is worth it.
 ///
@@ -24,6 +25,7 @@ import java.lang.foreign.Arena;
 /// After the first steps of the largest size nothing is allocated.
 final class CpuOps implements Ops {
   private final MatmulTask matmul;
+  private final float[] stripes = new float[RowNorm.STRIPES];
   private final NormTask norm;
   private final ElementTask elements;
   private final RopeTask rope;
@@ -90,10 +92,15 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void argMax(int[] dst, Rows logits, int columns, int rows) {
+  public void argMax(
+      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
     float[] values = HostBuffer.floats(logits.buffer());
     for (int t = 0; t < rows; t++) {
-      dst[t] = ArgMax.of(values, logits.offset() + t * logits.stride(), columns);
+      int from = logits.offset() + t * logits.stride();
+      dst[t] = ArgMax.of(values, from, columns);
+      if (probabilities != null && dst[t] >= 0) {
+        probabilities[t] = Softmax.ofLargest(values, from, columns, values[from + dst[t]], stripes);
+      }
     }
   }
 

@@ -14,9 +14,9 @@ import jdk.incubator.vector.FloatVector;
 /// long keep the memory's prefetchers ahead, which turns between groups at every tile do not.
 ///
 /// With 32 registers a group takes several tiles at a time and reads its tokens where they lie.
-/// With 16 there is only one tile, or two for two tokens, and addresses for every token cost more
-/// than laying the activations of a group side by side first. One tile is one stream, for which the
-/// memory is slow: the first group reads the next panel ahead.
+/// With 16 there is only one tile, two for three tokens or three for two, and addresses for every
+/// token cost more than laying the activations of a group side by side first. One tile is one
+/// stream, for which the memory is slow: the first group of four tokens reads the next panel ahead.
 @SuppressWarnings("NullAway.Init")
 final class MatmulTask {
   static final int TILES_IN_FLIGHT = 4;
@@ -178,11 +178,14 @@ final class MatmulTask {
     return WIDE || matrix.dtype() == DType.BF16 ? MOST_TOKENS : 4;
   }
 
-  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none has two
-  /// where that kernel takes more tiles at a time than the others.
+  /// Tokens of the kernel that takes `count`: 2, 3, 4, or the most. Of several groups, none has
+  /// fewer than 4 where those kernels take more tiles at a time than the others.
   private int kernelTokens(int count) {
     if (count <= 2 && (groups == 1 || matrix.dtype() != DType.BF16)) {
       return 2;
+    }
+    if (count == 3 && groups == 1 && matrix.dtype() == DType.BF16 && !WIDE) {
+      return 3;
     }
     return count <= 4 ? 4 : mostTokens();
   }
@@ -242,8 +245,10 @@ final class MatmulTask {
     if (matrix.dtype() != DType.BF16) {
       return 1;
     }
-    int streams = WIDE ? 2 : 1;
-    return groupTokens == 2 ? 2 * streams : streams;
+    if (WIDE) {
+      return groupTokens == 2 ? 4 : 2;
+    }
+    return groupTokens >= 4 ? 1 : groupTokens == 3 ? 2 : 3;
   }
 
   /// As for one token: streams that each run through their part of the panel; parts that are
@@ -310,6 +315,7 @@ final class MatmulTask {
     int[] from = own.tileFrom;
     switch (size) {
       case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, columns(), sums);
+      case 3 -> Bf16Kernels.tokens3(w, from, packed, xFrom, columns(), sums);
       case 4 ->
           own.touched ^= Bf16Kernels.tokens4(w, from, own.ahead, packed, xFrom, columns(), sums);
       default -> Bf16Kernels.tokens6(w, from, packed, xFrom, columns(), sums);

@@ -51,6 +51,11 @@ final class RowNorm {
       float v = in[from + i];
       partials[i - whole] = Math.fma(v, v, partials[i - whole]);
     }
+    return total(partials);
+  }
+
+  /// The stripes' sum, as a binary tree; overwrites them.
+  static float total(float[] partials) {
     for (int half = STRIPES / 2; half > 0; half /= 2) {
       for (int i = 0; i < half; i++) {
         partials[i] += partials[i + half];

@@ -94,48 +94,82 @@ final class SsdHead {
       float[] window = HostBuffer.floats(task.cache.window());
       window[task.windowFrom(sequence, position) + task.xAndBElements() + head] = dt;
     }
-    advance(dt, xbc, from + xAt(), from + bAt());
     int cFrom = from + task.xAndBElements() + task.mixer.cGroup(head) * states;
-    output(row, xbc, from + xAt(), cFrom);
+    int to = HostRows.at(task.dst, row) + head * headDim;
+    advanceAndOutput(dt, xbc, from + xAt(), from + bAt(), cFrom, to);
   }
 
   private void advance(float dt, float[] in, int xFrom, int bFrom) {
-    float[] h = this.h;
     float decay = VectorMath.decay(dt * task.a[head]);
-    FloatVector decays = FloatVector.broadcast(Lanes.FLOATS, decay);
     int whole = Lanes.whole(headDim);
-    for (int n = 0; n < states; n++) {
-      float scaled = dt * in[bFrom + n];
-      int at = hFrom + n * headDim;
-      for (int p = 0; p < whole; p += LANES) {
-        FloatVector grown = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p).mul(scaled);
-        decays.fma(FloatVector.fromArray(Lanes.FLOATS, h, at + p), grown).intoArray(h, at + p);
-      }
-      for (int p = whole; p < headDim; p++) {
-        h[at + p] = Math.fma(decay, h[at + p], scaled * in[xFrom + p]);
+    for (int p = 0; p < whole; p += VECTORS * LANES) {
+      advanceVectors(decay, dt, in, xFrom, bFrom, p);
+    }
+    for (int p = whole; p < headDim; p++) {
+      for (int n = 0; n < states; n++) {
+        int at = hFrom + n * headDim + p;
+        h[at] = Math.fma(decay, h[at], dt * in[bFrom + n] * in[xFrom + p]);
       }
     }
   }
 
-  private void output(int row, float[] xbc, int xFrom, int cFrom) {
+  private void advanceAndOutput(float dt, float[] in, int xFrom, int bFrom, int cFrom, int to) {
     float[] out = HostRows.floats(task.dst);
-    int to = HostRows.at(task.dst, row) + head * headDim;
-    float skip = task.d[head];
+    float decay = VectorMath.decay(dt * task.a[head]);
     int whole = Lanes.whole(headDim);
     for (int p = 0; p < whole; p += VECTORS * LANES) {
-      outputVectors(out, to, xbc, xFrom, cFrom, p);
+      advanceAndOutputVectors(decay, dt, in, xFrom, bFrom, cFrom, out, to, p);
     }
     for (int p = whole; p < headDim; p++) {
-      float sum = skip * xbc[xFrom + p];
+      float sum = task.d[head] * in[xFrom + p];
       for (int n = 0; n < states; n++) {
-        sum = Math.fma(xbc[cFrom + n], h[hFrom + n * headDim + p], sum);
+        int at = hFrom + n * headDim + p;
+        h[at] = Math.fma(decay, h[at], dt * in[bFrom + n] * in[xFrom + p]);
+        sum = Math.fma(in[cFrom + n], h[at], sum);
       }
       out[to + p] = sum;
     }
   }
 
-  /// Elements from `p` on, at most four vectors.
-  private void outputVectors(float[] out, int to, float[] xbc, int xFrom, int cFrom, int p) {
+  /// Elements from `p` on, at most four vectors; where there are fewer, the last counts again.
+  private void advanceVectors(float decay, float dt, float[] in, int xFrom, int bFrom, int p) {
+    float[] h = this.h;
+    int headDim = this.headDim;
+    int lastVector = Lanes.whole(headDim) - LANES;
+    int p1 = Math.min(p + LANES, lastVector);
+    int p2 = Math.min(p + 2 * LANES, lastVector);
+    int p3 = Math.min(p + 3 * LANES, lastVector);
+    FloatVector x0 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p);
+    FloatVector x1 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p1);
+    FloatVector x2 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p2);
+    FloatVector x3 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p3);
+    FloatVector decays = FloatVector.broadcast(Lanes.FLOATS, decay);
+    int from = hFrom;
+    for (int n = 0; n < states; n++) {
+      FloatVector b = FloatVector.broadcast(Lanes.FLOATS, dt * in[bFrom + n]);
+      FloatVector h0 = FloatVector.fromArray(Lanes.FLOATS, h, from + p);
+      FloatVector h1 = FloatVector.fromArray(Lanes.FLOATS, h, from + p1);
+      FloatVector h2 = FloatVector.fromArray(Lanes.FLOATS, h, from + p2);
+      FloatVector h3 = FloatVector.fromArray(Lanes.FLOATS, h, from + p3);
+      decays.fma(h0, x0.mul(b)).intoArray(h, from + p);
+      decays.fma(h1, x1.mul(b)).intoArray(h, from + p1);
+      decays.fma(h2, x2.mul(b)).intoArray(h, from + p2);
+      decays.fma(h3, x3.mul(b)).intoArray(h, from + p3);
+      from += headDim;
+    }
+  }
+
+  /// The same with the outputs.
+  private void advanceAndOutputVectors(
+      float decay,
+      float dt,
+      float[] in,
+      int xFrom,
+      int bFrom,
+      int cFrom,
+      float[] out,
+      int to,
+      int p) {
     float[] h = this.h;
     int headDim = this.headDim;
     int lastVector = Lanes.whole(headDim) - LANES;
@@ -143,17 +177,35 @@ final class SsdHead {
     int p2 = Math.min(p + 2 * LANES, lastVector);
     int p3 = Math.min(p + 3 * LANES, lastVector);
     float skip = task.d[head];
-    FloatVector s0 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p).mul(skip);
-    FloatVector s1 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p1).mul(skip);
-    FloatVector s2 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p2).mul(skip);
-    FloatVector s3 = FloatVector.fromArray(Lanes.FLOATS, xbc, xFrom + p3).mul(skip);
+    FloatVector x0 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p);
+    FloatVector x1 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p1);
+    FloatVector x2 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p2);
+    FloatVector x3 = FloatVector.fromArray(Lanes.FLOATS, in, xFrom + p3);
+    FloatVector s0 = x0.mul(skip);
+    FloatVector s1 = x1.mul(skip);
+    FloatVector s2 = x2.mul(skip);
+    FloatVector s3 = x3.mul(skip);
+    FloatVector decays = FloatVector.broadcast(Lanes.FLOATS, decay);
     int from = hFrom;
     for (int n = 0; n < states; n++) {
-      FloatVector c = FloatVector.broadcast(Lanes.FLOATS, xbc[cFrom + n]);
-      s0 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p), s0);
-      s1 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p1), s1);
-      s2 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p2), s2);
-      s3 = c.fma(FloatVector.fromArray(Lanes.FLOATS, h, from + p3), s3);
+      FloatVector b = FloatVector.broadcast(Lanes.FLOATS, dt * in[bFrom + n]);
+      FloatVector c = FloatVector.broadcast(Lanes.FLOATS, in[cFrom + n]);
+      FloatVector h0 = FloatVector.fromArray(Lanes.FLOATS, h, from + p);
+      FloatVector h1 = FloatVector.fromArray(Lanes.FLOATS, h, from + p1);
+      FloatVector h2 = FloatVector.fromArray(Lanes.FLOATS, h, from + p2);
+      FloatVector h3 = FloatVector.fromArray(Lanes.FLOATS, h, from + p3);
+      h0 = decays.fma(h0, x0.mul(b));
+      h1 = decays.fma(h1, x1.mul(b));
+      h2 = decays.fma(h2, x2.mul(b));
+      h3 = decays.fma(h3, x3.mul(b));
+      h0.intoArray(h, from + p);
+      h1.intoArray(h, from + p1);
+      h2.intoArray(h, from + p2);
+      h3.intoArray(h, from + p3);
+      s0 = c.fma(h0, s0);
+      s1 = c.fma(h1, s1);
+      s2 = c.fma(h2, s2);
+      s3 = c.fma(h3, s3);
       from += headDim;
     }
     s0.intoArray(out, to + p);

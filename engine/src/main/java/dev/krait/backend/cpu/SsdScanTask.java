@@ -11,7 +11,8 @@ import dev.krait.tensor.Rows;
 /// of windowed tokens, which heads share.
 @SuppressWarnings("NullAway.Init")
 final class SsdScanTask {
-  private static final int GRAIN_STATES = 32 * 1024;
+  /// State elements times tokens worth waking a thread for; a state comes from memory.
+  private static final int GRAIN_STATES = 8 * 1024;
 
   private final WorkerPool pool;
   private final SsdHead[] heads;
@@ -52,7 +53,11 @@ final class SsdScanTask {
     bias = HostBuffer.floats(weights.timeStepBias());
     this.cache = cache;
     this.step = step;
-    int tokens = Math.max(1, step.tokens / Math.max(1, step.sequences));
+    int tokens = step.tokens;
+    for (int s = 0; s < step.sequences; s++) {
+      tokens += step.foldTokens[s] + step.heldTokens[s];
+    }
+    tokens = Math.max(1, tokens / Math.max(1, step.sequences));
     int itemWork = mixer.headDim() * mixer.stateDim() * tokens;
     pool.parallelFor(task, step.sequences * mixer.heads(), GRAIN_STATES / itemWork + 1);
     for (int s = 0; s < step.sequences; s++) {

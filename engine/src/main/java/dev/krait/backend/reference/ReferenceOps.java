@@ -16,6 +16,7 @@ import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
+import org.jspecify.annotations.Nullable;
 
 /// Scalar meaning of every operation.
 public final class ReferenceOps implements Ops {
@@ -120,9 +121,18 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void argMax(int[] dst, Rows logits, int columns, int rows) {
+  public void argMax(
+      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
     for (int t = 0; t < rows; t++) {
       dst[t] = ArgMax.of(floats(logits), at(logits, t), columns);
+      if (probabilities != null && dst[t] >= 0) {
+        float most = floats(logits)[at(logits, t) + dst[t]];
+        double sum = 0;
+        for (int i = 0; i < columns; i++) {
+          sum += Math.exp(floats(logits)[at(logits, t) + i] - most);
+        }
+        probabilities[t] = (float) (1 / sum);
+      }
     }
   }
 

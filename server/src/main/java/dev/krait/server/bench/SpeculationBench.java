@@ -186,7 +186,7 @@ final class SpeculationBench implements AutoCloseable {
       plan.add(sequence, PROMPT_TOKENS, 0);
       addRows(sequence, PROMPT_TOKENS, PROMPT_TOKENS);
     }
-    drafter.propose(plan, drafts, true);
+    drafter.propose(plan, drafts, 0, true);
     target.execute();
     settle(sequences, PROMPT_TOKENS, 1);
   }
@@ -239,7 +239,7 @@ final class SpeculationBench implements AutoCloseable {
       ModelBench.reserve(sequence.memory(), 0, 1 + draftTokens);
       plan.add(sequence, 1, draftTokens);
     }
-    drafter.propose(plan, drafts, false);
+    drafter.propose(plan, drafts, 0, false);
     draftNanos += (double) (System.nanoTime() - start);
     target.begin();
     for (int i = 0; i < sequences.size(); i++) {
