@@ -12,14 +12,24 @@ final class IterationCosts {
   private static final double CATCH_UP_WEIGHT_DOWN = 0.5;
   private static final double CATCH_UP_WEIGHT_UP = 0.1;
 
+  /// Most running sequences whose costs are kept by themselves.
+  static final int MOST_OWN = 8;
+
   private final int maxDraftTokens;
-  private final StepCosts target;
+
+  /// The target's steps of few running sequences by their number, since as many tokens of one
+  /// sequence cost less than of several; nothing at 0.
+  private final StepCosts[] targets;
+
+  /// Those of all batches, for larger ones and for those that have not run yet.
+  private final StepCosts allTargets;
+
   private final StepCosts draft;
 
-  /// By draft length for [#targetsFor] running sequences; filled once a step.
-  private final double[] targets;
+  /// By draft length for [#costsFor] running sequences; filled once a step.
+  private final double[] costs;
 
-  private int targetsFor = -1;
+  private int costsFor = -1;
   private double catchUpNanos;
 
   /// Nothing measured yet.
@@ -27,20 +37,25 @@ final class IterationCosts {
   /// @param maxStepTokens most tokens of a step
   IterationCosts(int maxDraftTokens, int maxStepTokens) {
     this.maxDraftTokens = maxDraftTokens;
-    target = new StepCosts(maxStepTokens);
+    targets = new StepCosts[MOST_OWN + 1];
+    for (int running = 1; running <= MOST_OWN; running++) {
+      targets[running] = new StepCosts(Math.min(maxStepTokens, running * (1 + maxDraftTokens)));
+    }
+    allTargets = new StepCosts(maxStepTokens);
     draft = new StepCosts(maxStepTokens);
-    targets = new double[maxDraftTokens + 1];
+    costs = new double[maxDraftTokens + 1];
   }
 
   /// True when no step of the target has been timed.
   boolean isEmpty() {
-    return target.isEmpty();
+    return allTargets.isEmpty();
   }
 
   /// Of the longest, the shortest and no draft, in this order, the first whose target step has been
   /// timed less than `enough` times; -1 when all are known. One after the other, since the first
   /// step of each kind counts for nothing.
   int leastMeasured(int running, int enough) {
+    StepCosts target = running <= MOST_OWN ? targets[running] : allTargets;
     if (target.samples(running * (1 + maxDraftTokens)) < enough) {
       return maxDraftTokens;
     }
@@ -54,13 +69,20 @@ final class IterationCosts {
 
   /// Steps of the target since one with that draft length was measured.
   long age(int draftTokens, int running) {
-    return target.age(running * (1 + draftTokens));
+    return of(running).age(running * (1 + draftTokens));
+  }
+
+  private StepCosts of(int running) {
+    return running <= MOST_OWN && !targets[running].isEmpty() ? targets[running] : allTargets;
   }
 
   /// Adds a target step.
-  void observeTarget(int tokens, double nanos) {
-    targetsFor = -1;
-    target.observe(tokens, nanos);
+  void observeTarget(int running, int tokens, double nanos) {
+    costsFor = -1;
+    allTargets.observe(tokens, nanos);
+    if (running <= MOST_OWN) {
+      targets[running].observe(tokens, nanos);
+    }
   }
 
   /// Adds a round of the drafter.
@@ -69,7 +91,7 @@ final class IterationCosts {
   /// @param depth longest draft
   /// @param caughtUp what [Drafter#propose] returned
   void observeDrafts(int sequences, int depth, int caughtUp, double nanos) {
-    targetsFor = -1;
+    costsFor = -1;
     if (caughtUp == 0) {
       draft.observe(sequences, nanos / depth);
     } else if (caughtUp >= CATCH_UP_TOKENS) {
@@ -98,7 +120,7 @@ final class IterationCosts {
 
   /// Nanoseconds of a step of the drafter.
   double draftStep(int running) {
-    return Math.min(draft.estimate(running), target.estimate(running));
+    return Math.min(draft.estimate(running), of(running).estimate(running));
   }
 
   /// Nanoseconds of the target's step in such an iteration.
@@ -106,25 +128,26 @@ final class IterationCosts {
   /// Steps together never cost more than one after the other, nor fewer tokens more than many,
   /// whatever was measured in a bad moment: the later measurement counts.
   double target(int draftTokens, int running) {
-    if (targetsFor != running) {
-      fillTargets(running);
-      targetsFor = running;
+    if (costsFor != running) {
+      fillCosts(running);
+      costsFor = running;
     }
-    return targets[draftTokens];
+    return costs[draftTokens];
   }
 
-  private void fillTargets(int running) {
+  private void fillCosts(int running) {
+    StepCosts target = of(running);
     double plain = target.estimate(running);
     for (int k = 0; k <= maxDraftTokens; k++) {
-      targets[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k));
+      costs[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k));
     }
     for (int k = maxDraftTokens - 1; k >= 0; k--) {
-      if (targets[k] > targets[k + 1] && age(k, running) > age(k + 1, running)) {
-        targets[k] = targets[k + 1];
+      if (costs[k] > costs[k + 1] && age(k, running) > age(k + 1, running)) {
+        costs[k] = costs[k + 1];
       }
     }
     for (int k = 1; k <= maxDraftTokens; k++) {
-      targets[k] = Math.max(targets[k], targets[k - 1]);
+      costs[k] = Math.max(costs[k], costs[k - 1]);
     }
   }
 

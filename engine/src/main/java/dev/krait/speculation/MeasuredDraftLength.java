@@ -38,7 +38,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// machines where six tokens cost 1.4 times one and where they cost twice as much.
   private static final double LEAST_CONFIDENCE = 0.4;
 
-  private static final int MEASURED_BATCH = 8;
+  private static final int MEASURED_BATCH = IterationCosts.MOST_OWN;
   private static final int SAMPLES_ALONE = 4;
   private static final int SAMPLES_TOGETHER = 1;
 
@@ -330,7 +330,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     }
     drafted = deepest > 0;
     if (drafted == draftedBefore) {
-      costs.observeTarget(tokens, (double) targetNanos);
+      costs.observeTarget(plan.size(), tokens, (double) targetNanos);
     }
     if (deepest > 0) {
       costs.observeDrafts(drafting, deepest, caughtUp, (double) draftNanos);

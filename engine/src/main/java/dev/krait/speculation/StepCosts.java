@@ -13,6 +13,9 @@ final class StepCosts {
   private static final double MOST_UP = 0.5;
   private static final int FIRST_SAMPLES = 6;
 
+  /// Measurements after which what is known of a size counts for nothing once it is measured again.
+  private static final int STALE = 512;
+
   /// Measurements within which a size is being measured.
   private static final int FRESH = 8;
 
@@ -34,6 +37,9 @@ final class StepCosts {
       return;
     }
     observations++;
+    if (observations - seen[tokens] > STALE) {
+      samples[tokens] = 0;
+    }
     samples[tokens] = Math.min(samples[tokens] + 1, FIRST_SAMPLES + 1);
     largest = Math.max(largest, tokens);
     if (samples[tokens] == 1) {
