@@ -25,25 +25,34 @@ final class IterationCosts {
   private final StepCosts allTargets;
 
   private final StepCosts draft;
+  private final DraftReach reach;
 
-  /// By draft length for [#costsFor] running sequences; filled once a step.
-  private final double[] costs;
+  /// The target's step by draft length for [#filledFor] running sequences; filled once a step, as
+  /// are those below.
+  private final double[] steps;
 
-  private int costsFor = -1;
+  /// Whole iterations by allowed length.
+  private final double[] iterations;
+
+  private double draftStep;
+  private int filledFor = -1;
   private double catchUpNanos;
 
   /// Nothing measured yet.
   ///
   /// @param maxStepTokens most tokens of a step
-  IterationCosts(int maxDraftTokens, int maxStepTokens) {
+  /// @param reach how far drafts go; who changes it calls [#reachChanged]
+  IterationCosts(int maxDraftTokens, int maxStepTokens, DraftReach reach) {
     this.maxDraftTokens = maxDraftTokens;
+    this.reach = reach;
     targets = new StepCosts[MOST_OWN + 1];
     for (int running = 1; running <= MOST_OWN; running++) {
       targets[running] = new StepCosts(Math.min(maxStepTokens, running * (1 + maxDraftTokens)));
     }
     allTargets = new StepCosts(maxStepTokens);
     draft = new StepCosts(maxStepTokens);
-    costs = new double[maxDraftTokens + 1];
+    steps = new double[maxDraftTokens + 1];
+    iterations = new double[maxDraftTokens + 1];
   }
 
   /// True when no step of the target has been timed.
@@ -69,16 +78,21 @@ final class IterationCosts {
 
   /// Steps of the target since one with that draft length was measured.
   long age(int draftTokens, int running) {
-    return of(running).age(running * (1 + draftTokens));
+    return target(running).age(running * (1 + draftTokens));
   }
 
-  private StepCosts of(int running) {
+  private StepCosts target(int running) {
     return running <= MOST_OWN && !targets[running].isEmpty() ? targets[running] : allTargets;
+  }
+
+  /// Drafts go another way than when costs were asked for last.
+  void reachChanged() {
+    filledFor = -1;
   }
 
   /// Adds a target step.
   void observeTarget(int running, int tokens, double nanos) {
-    costsFor = -1;
+    filledFor = -1;
     allTargets.observe(tokens, nanos);
     if (running <= MOST_OWN) {
       targets[running].observe(tokens, nanos);
@@ -91,7 +105,7 @@ final class IterationCosts {
   /// @param depth longest draft
   /// @param caughtUp what [Drafter#propose] returned
   void observeDrafts(int sequences, int depth, int caughtUp, double nanos) {
-    costsFor = -1;
+    filledFor = -1;
     if (caughtUp == 0) {
       draft.observe(sequences, nanos / depth);
     } else if (caughtUp >= CATCH_UP_TOKENS) {
@@ -103,51 +117,50 @@ final class IterationCosts {
 
   /// Nanoseconds of an iteration in which every running sequence has so many drafts.
   double of(int draftTokens, int running) {
-    return target(draftTokens, running) + draftTokens * draftStep(running);
+    fill(running);
+    return steps[draftTokens] + draftTokens * draftStep;
   }
 
-  /// Nanoseconds of an iteration that allows so many drafts of which a drafter makes what `reach`
-  /// says; it takes a step while any of the sequences goes on.
-  double of(int allowed, int running, DraftReach reach) {
-    double sum = target(0, running);
-    for (int k = 1; k <= allowed; k++) {
-      double share = reach.share(k);
-      sum += share * (target(k, running) - target(k - 1, running));
-      sum += (1 - Math.pow(1 - share, running)) * draftStep(running);
+  /// Nanoseconds of an iteration that allows so many drafts, of which a drafter makes what its
+  /// reach says; it takes a step while any of the sequences goes on.
+  double allowing(int draftTokens, int running) {
+    fill(running);
+    return iterations[draftTokens];
+  }
+
+  private void fill(int running) {
+    if (filledFor != running) {
+      filledFor = running;
+      fillSteps(running);
+      fillIterations(running);
     }
-    return sum;
   }
 
-  /// Nanoseconds of a step of the drafter.
-  double draftStep(int running) {
-    return Math.min(draft.estimate(running), of(running).estimate(running));
-  }
-
-  /// Nanoseconds of the target's step in such an iteration.
-  ///
   /// Steps together never cost more than one after the other, nor fewer tokens more than many,
   /// whatever was measured in a bad moment: the later measurement counts.
-  double target(int draftTokens, int running) {
-    if (costsFor != running) {
-      fillCosts(running);
-      costsFor = running;
-    }
-    return costs[draftTokens];
-  }
-
-  private void fillCosts(int running) {
-    StepCosts target = of(running);
+  private void fillSteps(int running) {
+    StepCosts target = target(running);
     double plain = target.estimate(running);
     for (int k = 0; k <= maxDraftTokens; k++) {
-      costs[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k));
+      steps[k] = Math.min(target.estimate(running * (1 + k)), plain * (1 + k));
     }
     for (int k = maxDraftTokens - 1; k >= 0; k--) {
-      if (costs[k] > costs[k + 1] && age(k, running) > age(k + 1, running)) {
-        costs[k] = costs[k + 1];
+      if (steps[k] > steps[k + 1] && age(k, running) > age(k + 1, running)) {
+        steps[k] = steps[k + 1];
       }
     }
     for (int k = 1; k <= maxDraftTokens; k++) {
-      costs[k] = Math.max(costs[k], costs[k - 1]);
+      steps[k] = Math.max(steps[k], steps[k - 1]);
+    }
+    draftStep = Math.min(draft.estimate(running), plain);
+  }
+
+  private void fillIterations(int running) {
+    iterations[0] = steps[0];
+    for (int k = 1; k <= maxDraftTokens; k++) {
+      double share = reach.share(k);
+      double any = 1 - Math.pow(1 - share, running);
+      iterations[k] = iterations[k - 1] + share * (steps[k] - steps[k - 1]) + any * draftStep;
     }
   }
 

@@ -112,7 +112,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     this.drafter = drafter;
     this.maxDraftTokens = maxDraftTokens;
     this.maxStepTokens = maxStepTokens;
-    costs = new IterationCosts(maxDraftTokens, maxStepTokens);
+    costs = new IterationCosts(maxDraftTokens, maxStepTokens, reach);
     counts = new AcceptanceCounts(maxDraftTokens);
     report = buildReport();
   }
@@ -163,7 +163,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
         sequence.request().stop().maxTokens() - (sequence.tokens() - sequence.promptTokens());
     double perToken =
         costs.of(0, running)
-            - costs.of(draftTokens, running, reach)
+            - costs.allowing(draftTokens, running)
                 / reach.expectedTokens(draftTokens, acceptance(sequence));
     return EXPECTED_SHARE * left * perToken / running;
   }
@@ -274,7 +274,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   private double rate(int draftTokens, double acceptance, int running) {
-    return reach.expectedTokens(draftTokens, acceptance) / costs.of(draftTokens, running, reach);
+    return reach.expectedTokens(draftTokens, acceptance) / costs.allowing(draftTokens, running);
   }
 
   /// True when the step measures a length: then it drafts as many, sure or not.
@@ -298,6 +298,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     overall.observe(accepted, tried);
     if (!isProbing()) {
       reach.observe(allowed, drafted, accepted);
+      costs.reachChanged();
     }
     counts.observe(drafted, accepted);
   }
@@ -364,7 +365,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// What was measured while code was being compiled is measured again.
   private void forgetCosts() {
-    costs = new IterationCosts(maxDraftTokens, maxStepTokens);
+    costs = new IterationCosts(maxDraftTokens, maxStepTokens, reach);
     Arrays.fill(measuring, 0);
     checks.stop();
   }
@@ -379,7 +380,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
             new Choice(
                 k,
                 reach.expectedTokens(k, acceptance),
-                costs.of(k, lastRunning, reach) / 1000,
+                costs.allowing(k, lastRunning) / 1000,
                 rate(k, acceptance, lastRunning) / plain));
       }
     }
