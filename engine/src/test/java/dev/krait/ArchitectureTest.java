@@ -133,10 +133,10 @@ class ArchitectureTest {
           .resideInAnyPackage("ai.djl..", "com.hubspot..", "jinjava..");
 
   @ArchTest
-  static final ArchRule onlyPagedMemoryCallsForeignFunctions =
+  static final ArchRule onlySystemCallsAndKernelsCallForeignFunctions =
       noClasses()
           .that()
-          .haveNameNotMatching("dev\\.krait\\.backend\\.cpu\\.PagedMemory.*")
+          .haveNameNotMatching("dev\\.krait\\.backend\\.cpu\\.(SystemCalls|TileKernels).*")
           .should()
           .dependOnClassesThat()
           .haveFullyQualifiedName("java.lang.foreign.Linker");

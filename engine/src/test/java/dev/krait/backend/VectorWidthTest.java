@@ -3,6 +3,7 @@ package dev.krait.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,6 +37,20 @@ class VectorWidthTest {
     assertSame(actual);
   }
 
+  /// Without native access products run on the Vector API, with it in machine code if the machine
+  /// has AVX2.
+  @Test
+  void machineCodeGivesTheSameBits() throws IOException, InterruptedException {
+    List<String> actual = digest("-Dkrait.vector-bits=256", "--enable-native-access=ALL-UNNAMED");
+    assertThat(actual.getFirst().contains("machine code")).isEqualTo(hasAvx2());
+    assertSame(actual);
+  }
+
+  private static boolean hasAvx2() throws IOException {
+    Path processors = Path.of("/proc/cpuinfo");
+    return Files.exists(processors) && Files.readString(processors).contains(" avx2 ");
+  }
+
   @Test
   void theFirstCompilerAloneGivesTheSameBits() throws IOException, InterruptedException {
     assertSame(digest("-XX:TieredStopAtLevel=1"));
@@ -50,10 +65,11 @@ class VectorWidthTest {
     assertThat(actual.subList(1, actual.size())).isEqualTo(expected.subList(1, expected.size()));
   }
 
-  private static List<String> digest(String option) throws IOException, InterruptedException {
+  private static List<String> digest(String... options) throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("--add-modules", "jdk.incubator.vector", "-Xmx512m", option));
+    command.addAll(List.of("--add-modules", "jdk.incubator.vector", "-Xmx512m"));
+    command.addAll(List.of(options));
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.addAll(List.of(ScenarioDigest.class.getName(), EVERY));
     Process process =

@@ -1,7 +1,6 @@
 package dev.krait.backend.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -21,24 +20,15 @@ final class Bf16Kernels {
   private static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
   private static final VectorSpecies<Integer> INTS = Lanes.INTS;
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-  private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED;
   private static final int HALF_BITS = 16;
   private static final int HIGH_HALF = 0xffff0000;
 
-  /// Streams that [#tokens4] reads ahead.
-  static final int STREAMS_AHEAD = 4;
-
-  /// Bytes that each of them goes on by in eight columns, together those of the columns: with
-  /// vectors of 256 bits a line, which comes from the memory at a time.
-  private static final int LINE_BYTES = 8 * Lanes.BYTES / STREAMS_AHEAD;
-
   private Bf16Kernels() {}
 
-  /// 2 tokens by 3 tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
+  /// 2 tokens by 2 tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
   static void tokens2(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
-    int from2 = from[2];
     FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
     FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
     FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
@@ -47,15 +37,11 @@ final class Bf16Kernels {
     FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
     FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
     FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
-    FloatVector a20 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
-    FloatVector b20 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
-    FloatVector a21 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
-    FloatVector b21 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
-    for (int k = 0; k < count; k++) {
+    int even = count - count % 2;
+    for (int k = 0; k < even; k += 2) {
       int at = xFrom + k * 2;
       int w0 = from0 + k * Lanes.BYTES;
       int w1 = from1 + k * Lanes.BYTES;
-      int w2 = from2 + k * Lanes.BYTES;
       IntVector pair00 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
       FloatVector first00 = pair00.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second00 = pair00.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
@@ -74,15 +60,24 @@ final class Bf16Kernels {
       FloatVector x011 = FloatVector.broadcast(FLOATS, x[at + 1]);
       a11 = first01.fma(x011, a11);
       b11 = second01.fma(x011, b11);
-      IntVector pair02 = IntVector.fromMemorySegment(INTS, w, w2, ORDER);
-      FloatVector first02 = pair02.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second02 = pair02.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x020 = FloatVector.broadcast(FLOATS, x[at]);
-      a20 = first02.fma(x020, a20);
-      b20 = second02.fma(x020, b20);
-      FloatVector x021 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a21 = first02.fma(x021, a21);
-      b21 = second02.fma(x021, b21);
+      IntVector pair10 = IntVector.fromMemorySegment(INTS, w, w0 + 1 * Lanes.BYTES, ORDER);
+      FloatVector first10 = pair10.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second10 = pair10.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x100 = FloatVector.broadcast(FLOATS, x[at + 2]);
+      a00 = first10.fma(x100, a00);
+      b00 = second10.fma(x100, b00);
+      FloatVector x101 = FloatVector.broadcast(FLOATS, x[at + 3]);
+      a01 = first10.fma(x101, a01);
+      b01 = second10.fma(x101, b01);
+      IntVector pair11 = IntVector.fromMemorySegment(INTS, w, w1 + 1 * Lanes.BYTES, ORDER);
+      FloatVector first11 = pair11.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
+      FloatVector second11 = pair11.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
+      FloatVector x110 = FloatVector.broadcast(FLOATS, x[at + 2]);
+      a10 = first11.fma(x110, a10);
+      b10 = second11.fma(x110, b10);
+      FloatVector x111 = FloatVector.broadcast(FLOATS, x[at + 3]);
+      a11 = first11.fma(x111, a11);
+      b11 = second11.fma(x111, b11);
     }
     a00.intoArray(acc, 0 * LANES);
     b00.intoArray(acc, 1 * LANES);
@@ -92,114 +87,13 @@ final class Bf16Kernels {
     b10.intoArray(acc, 5 * LANES);
     a11.intoArray(acc, 6 * LANES);
     b11.intoArray(acc, 7 * LANES);
-    a20.intoArray(acc, 8 * LANES);
-    b20.intoArray(acc, 9 * LANES);
-    a21.intoArray(acc, 10 * LANES);
-    b21.intoArray(acc, 11 * LANES);
-  }
-
-  /// 3 tokens by 2 tiles: adds `count` columns to `acc[tile, 3, tile rows]`.
-  static void tokens3(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
-    int from0 = from[0];
-    int from1 = from[1];
-    FloatVector a00 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
-    FloatVector b00 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
-    FloatVector a01 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
-    FloatVector b01 = FloatVector.fromArray(FLOATS, acc, 3 * LANES);
-    FloatVector a02 = FloatVector.fromArray(FLOATS, acc, 4 * LANES);
-    FloatVector b02 = FloatVector.fromArray(FLOATS, acc, 5 * LANES);
-    FloatVector a10 = FloatVector.fromArray(FLOATS, acc, 6 * LANES);
-    FloatVector b10 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
-    FloatVector a11 = FloatVector.fromArray(FLOATS, acc, 8 * LANES);
-    FloatVector b11 = FloatVector.fromArray(FLOATS, acc, 9 * LANES);
-    FloatVector a12 = FloatVector.fromArray(FLOATS, acc, 10 * LANES);
-    FloatVector b12 = FloatVector.fromArray(FLOATS, acc, 11 * LANES);
-    int even = count - count % 2;
-    for (int k = 0; k < even; k += 2) {
-      int at = xFrom + k * 3;
-      int w0 = from0 + k * Lanes.BYTES;
-      int w1 = from1 + k * Lanes.BYTES;
-      IntVector pair00 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
-      FloatVector first00 = pair00.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second00 = pair00.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x000 = FloatVector.broadcast(FLOATS, x[at]);
-      a00 = first00.fma(x000, a00);
-      b00 = second00.fma(x000, b00);
-      FloatVector x001 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a01 = first00.fma(x001, a01);
-      b01 = second00.fma(x001, b01);
-      FloatVector x002 = FloatVector.broadcast(FLOATS, x[at + 2]);
-      a02 = first00.fma(x002, a02);
-      b02 = second00.fma(x002, b02);
-      IntVector pair01 = IntVector.fromMemorySegment(INTS, w, w1, ORDER);
-      FloatVector first01 = pair01.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second01 = pair01.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x010 = FloatVector.broadcast(FLOATS, x[at]);
-      a10 = first01.fma(x010, a10);
-      b10 = second01.fma(x010, b10);
-      FloatVector x011 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a11 = first01.fma(x011, a11);
-      b11 = second01.fma(x011, b11);
-      FloatVector x012 = FloatVector.broadcast(FLOATS, x[at + 2]);
-      a12 = first01.fma(x012, a12);
-      b12 = second01.fma(x012, b12);
-      IntVector pair10 = IntVector.fromMemorySegment(INTS, w, w0 + 1 * Lanes.BYTES, ORDER);
-      FloatVector first10 = pair10.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second10 = pair10.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x100 = FloatVector.broadcast(FLOATS, x[at + 3]);
-      a00 = first10.fma(x100, a00);
-      b00 = second10.fma(x100, b00);
-      FloatVector x101 = FloatVector.broadcast(FLOATS, x[at + 4]);
-      a01 = first10.fma(x101, a01);
-      b01 = second10.fma(x101, b01);
-      FloatVector x102 = FloatVector.broadcast(FLOATS, x[at + 5]);
-      a02 = first10.fma(x102, a02);
-      b02 = second10.fma(x102, b02);
-      IntVector pair11 = IntVector.fromMemorySegment(INTS, w, w1 + 1 * Lanes.BYTES, ORDER);
-      FloatVector first11 = pair11.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
-      FloatVector second11 = pair11.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x110 = FloatVector.broadcast(FLOATS, x[at + 3]);
-      a10 = first11.fma(x110, a10);
-      b10 = second11.fma(x110, b10);
-      FloatVector x111 = FloatVector.broadcast(FLOATS, x[at + 4]);
-      a11 = first11.fma(x111, a11);
-      b11 = second11.fma(x111, b11);
-      FloatVector x112 = FloatVector.broadcast(FLOATS, x[at + 5]);
-      a12 = first11.fma(x112, a12);
-      b12 = second11.fma(x112, b12);
-    }
-    a00.intoArray(acc, 0 * LANES);
-    b00.intoArray(acc, 1 * LANES);
-    a01.intoArray(acc, 2 * LANES);
-    b01.intoArray(acc, 3 * LANES);
-    a02.intoArray(acc, 4 * LANES);
-    b02.intoArray(acc, 5 * LANES);
-    a10.intoArray(acc, 6 * LANES);
-    b10.intoArray(acc, 7 * LANES);
-    a11.intoArray(acc, 8 * LANES);
-    b11.intoArray(acc, 9 * LANES);
-    a12.intoArray(acc, 10 * LANES);
-    b12.intoArray(acc, 11 * LANES);
-    addRest(w, from0, 3, x, xFrom, even, count, acc, 0 * LANES);
-    addRest(w, from1, 3, x, xFrom, even, count, acc, 6 * LANES);
+    addRest(w, from0, 2, x, xFrom, even, count, acc, 0);
+    addRest(w, from1, 2, x, xFrom, even, count, acc, 4 * LANES);
   }
 
   /// 4 tokens by one tile: adds `count` columns to `acc[4, tile rows]`.
-  ///
-  /// Besides reads a word of every line of as many bytes elsewhere, in four streams, so that the
-  /// memory brings them while this tile is multiplied. There is no instruction for that in Java; a
-  /// single stream would wait for every line.
-  ///
-  /// @param ahead where the first two streams start, and how far behind them the other two; each
-  ///   goes on by a line in a turn of theirs
-  /// @return what was read, to be kept from being optimised away
-  static int tokens4(
-      MemorySegment w, int[] from, int[] ahead, float[] x, int xFrom, int count, float[] acc) {
+  static void tokens4(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
-    int ahead0 = ahead[0];
-    int ahead1 = ahead[1];
-    int others = ahead[2];
-    int touched = 0;
     FloatVector a0 = FloatVector.fromArray(FLOATS, acc, 0 * LANES);
     FloatVector b0 = FloatVector.fromArray(FLOATS, acc, 1 * LANES);
     FloatVector a1 = FloatVector.fromArray(FLOATS, acc, 2 * LANES);
@@ -210,8 +104,6 @@ final class Bf16Kernels {
     FloatVector b3 = FloatVector.fromArray(FLOATS, acc, 7 * LANES);
     int even = count - count % 4;
     for (int k = 0; k < even; k += 4) {
-      int line = (k >> 3) * LINE_BYTES + (k >> 2 & 1) * others;
-      touched ^= w.get(WORD, ahead0 + line) ^ w.get(WORD, ahead1 + line);
       int at = xFrom + k * 4;
       int w0 = from0 + k * Lanes.BYTES;
       IntVector pair0 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
@@ -284,7 +176,6 @@ final class Bf16Kernels {
     a3.intoArray(acc, 6 * LANES);
     b3.intoArray(acc, 7 * LANES);
     addRest(w, from0, 4, x, xFrom, even, count, acc, 0);
-    return touched;
   }
 
   /// 6 tokens by one tile: adds `count` columns to `acc[6, tile rows]`.

@@ -50,14 +50,16 @@ public final class CpuBackend implements Backend {
     return pool.threads();
   }
 
-  /// Threads and vector width, such as `cpu: 2 threads, 256-bit vectors`.
+  /// Threads, vector width and kernels, such as `cpu: 2 threads, 256-bit vectors, bf16 products in
+  /// machine code`.
   @Override
   public String describe() {
     return "cpu: "
         + threads()
         + (threads() == 1 ? " thread, " : " threads, ")
         + Lanes.FLOATS.vectorBitSize()
-        + "-bit vectors";
+        + "-bit vectors"
+        + (ops.usesMachineCode() ? ", bf16 products in machine code" : "");
   }
 
   @Override

@@ -14,17 +14,23 @@ import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.model.Norm;
 import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
-/// The operations on the Vector API, each spread over the pool where it is worth it.
+/// The operations on the Vector API, products with bf16 weights in machine code where the machine
+/// has a kernel, each spread over the pool where it is worth it.
 ///
 /// Results do not depend on the vector width, the number of threads, or what else is in the step.
 /// After the first steps of the largest size nothing is allocated.
 final class CpuOps implements Ops {
   private final MatmulTask matmul;
+
+  /// Null where there is no machine code for this machine.
+  private final @Nullable TileMatmulTask tileMatmul;
+
   private final float[] stripes = new float[RowNorm.STRIPES];
   private final NormTask norm;
   private final ElementTask elements;
@@ -40,6 +46,8 @@ final class CpuOps implements Ops {
       scratch[i] = new Scratch(arena);
     }
     matmul = new MatmulTask(pool, scratch);
+    TileKernels kernels = TileKernels.open(arena);
+    tileMatmul = kernels == null ? null : new TileMatmulTask(pool, kernels, arena);
     norm = new NormTask(pool, scratch);
     elements = new ElementTask(pool);
     rope = new RopeTask(pool);
@@ -47,6 +55,11 @@ final class CpuOps implements Ops {
     conv = new ConvTask(pool);
     selectiveScan = new SelectiveScanTask(pool, elements);
     ssdScan = new SsdScanTask(pool);
+  }
+
+  /// True where products with bf16 weights run in machine code of ours.
+  boolean usesMachineCode() {
+    return tileMatmul != null;
   }
 
   @Override
@@ -59,7 +72,12 @@ final class CpuOps implements Ops {
 
   @Override
   public void matmul(Rows dst, Rows x, WeightMatrix weight, int rows) {
-    matmul.run(dst, x, (CpuMatrix) weight, rows);
+    CpuMatrix matrix = (CpuMatrix) weight;
+    if (tileMatmul != null && matrix.dtype() == DType.BF16) {
+      tileMatmul.run(dst, x, matrix, rows);
+    } else {
+      matmul.run(dst, x, matrix, rows);
+    }
   }
 
   @Override

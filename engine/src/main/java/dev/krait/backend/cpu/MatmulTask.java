@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
-/// The matrix product: workers take tiles of weights.
+/// The matrix product on the Vector API: workers take tiles of weights.
 ///
 /// One token streams four tiles at a time, which hides the latency of the multiply-adds. Several
 /// tokens go in groups that fit the registers beside a tile's rows. Every group runs over all
@@ -14,9 +14,8 @@ import jdk.incubator.vector.FloatVector;
 /// long keep the memory's prefetchers ahead, which turns between groups at every tile do not.
 ///
 /// With 32 registers a group takes several tiles at a time and reads its tokens where they lie.
-/// With 16 there is only one tile, two for three tokens or three for two, and addresses for every
-/// token cost more than laying the activations of a group side by side first. One tile is one
-/// stream, for which the memory is slow: the first group of four tokens reads the next panel ahead.
+/// With 16 there is only one tile, two for two tokens, and addresses for every token cost more than
+/// laying the activations of a group side by side first.
 @SuppressWarnings("NullAway.Init")
 final class MatmulTask {
   static final int TILES_IN_FLIGHT = 4;
@@ -169,23 +168,15 @@ final class MatmulTask {
     return WIDE && matrix.dtype() == DType.BF16;
   }
 
-  /// True where the kernel of four tokens reads the next panel ahead.
-  private boolean readsAhead() {
-    return !WIDE && matrix.dtype() == DType.BF16 && groupTokens == 4;
-  }
-
   private int mostTokens() {
     return WIDE || matrix.dtype() == DType.BF16 ? MOST_TOKENS : 4;
   }
 
-  /// Tokens of the kernel that takes `count`: 2, 3, 4, or the most. Of several groups, none has
-  /// fewer than 4 where those kernels take more tiles at a time than the others.
+  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none has fewer
+  /// than 4 where those kernels take more tiles at a time than the others.
   private int kernelTokens(int count) {
     if (count <= 2 && (groups == 1 || matrix.dtype() != DType.BF16)) {
       return 2;
-    }
-    if (count == 3 && groups == 1 && matrix.dtype() == DType.BF16 && !WIDE) {
-      return 3;
     }
     return count <= 4 ? 4 : mostTokens();
   }
@@ -227,15 +218,13 @@ final class MatmulTask {
   private void multiplyMany(Scratch own, int first, int end) {
     int streams = streams();
     int panel =
-        groups == 1 && !readsAhead()
+        groups == 1
             ? end - first
             : Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
-      own.tilesAhead = Math.min(end, endOfPanel + panel) - endOfPanel;
       for (int group = 0; group < groups; group++) {
         multiplyPanel(own, tile, endOfPanel, group);
-        own.tilesAhead = 0;
       }
     }
   }
@@ -248,7 +237,7 @@ final class MatmulTask {
     if (WIDE) {
       return groupTokens == 2 ? 4 : 2;
     }
-    return groupTokens >= 4 ? 1 : groupTokens == 3 ? 2 : 3;
+    return groupTokens == 2 ? 2 : 1;
   }
 
   /// As for one token: streams that each run through their part of the panel; parts that are
@@ -271,11 +260,6 @@ final class MatmulTask {
       if (streamsTiles()) {
         addTiles(own, matrix.piece(first), size, sums);
       } else {
-        if (i < own.tilesAhead) {
-          aimAhead(own, matrix.tileFrom(end), own.tilesAhead, i);
-        } else {
-          aimAhead(own, own.tileFrom[0], 1, 0);
-        }
         addTile(own, matrix.piece(first), size, firstToken * columns(), sums);
       }
       for (int stream = 0; stream < streams; stream++) {
@@ -283,15 +267,6 @@ final class MatmulTask {
         store(sums, stream * size * TILE_ROWS, tile, firstToken, endToken);
       }
     }
-  }
-
-  /// One stream for each quarter of `tiles` tiles; the `index`-th tile of the panel before them
-  /// takes the `index`-th part of each. What has nothing to read ahead reads itself.
-  private void aimAhead(Scratch own, int from, int tiles, int index) {
-    int part = matrix.tileBytes() / Bf16Kernels.STREAMS_AHEAD;
-    own.ahead[0] = from + index * part;
-    own.ahead[1] = from + (tiles + index) * part;
-    own.ahead[2] = 2 * tiles * part;
   }
 
   private void addTiles(Scratch own, MemorySegment w, int size, float[] sums) {
@@ -315,9 +290,7 @@ final class MatmulTask {
     int[] from = own.tileFrom;
     switch (size) {
       case 2 -> Bf16Kernels.tokens2(w, from, packed, xFrom, columns(), sums);
-      case 3 -> Bf16Kernels.tokens3(w, from, packed, xFrom, columns(), sums);
-      case 4 ->
-          own.touched ^= Bf16Kernels.tokens4(w, from, own.ahead, packed, xFrom, columns(), sums);
+      case 4 -> Bf16Kernels.tokens4(w, from, packed, xFrom, columns(), sums);
       default -> Bf16Kernels.tokens6(w, from, packed, xFrom, columns(), sums);
     }
   }

@@ -20,15 +20,6 @@ final class Scratch {
   /// Places of a group's tokens in the activations.
   final int[] tokenFrom = new int[MatmulTask.MOST_TOKENS];
 
-  /// Where tiles to come are read ahead, as [Bf16Kernels#tokens4] wants it.
-  final int[] ahead = new int[3];
-
-  /// Tiles after the present panel that its first group reads ahead.
-  int tilesAhead;
-
-  /// What was read ahead, kept so that the compiler does not leave it out.
-  int touched;
-
   /// A part of a tile, widened to floats.
   final MemorySegment widened;
 

@@ -1,0 +1,117 @@
+package dev.krait.backend.cpu;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Inner loops of the matrix product with bf16 weights in machine code, for x86-64 with AVX2 on
+/// Linux.
+///
+/// Java has no instruction that asks for memory without waiting for it. A load that waits stops the
+/// core a few hundred instructions later, so that a loop with much arithmetic for every byte reads
+/// and computes in turns. These loops prefetch (ADR-0011). Sums are those of the loops in Java, bit
+/// for bit: one chain of fused multiply-adds over the columns for every output.
+final class TileKernels {
+  /// Most tokens of a kernel.
+  static final int MOST_TOKENS = 6;
+
+  /// Bytes of the sums of any kernel.
+  static final int MOST_SUMS_BYTES = TileKernelCode.MOST_SUMS * TileKernelCode.VECTOR_BYTES;
+
+  private static final int ALIGNMENT_BYTES = 64;
+  private static final int PAGE_BYTES = 4096;
+
+  /// The kernel of each number of tokens from one on. Plain addresses: a call would count the users
+  /// of a segment that belongs to an arena, which two threads do at the price of a tile.
+  private final MemorySegment[] kernels;
+
+  private TileKernels(MemorySegment[] kernels) {
+    this.kernels = kernels;
+  }
+
+  /// The kernels, to be used while the arena lives; null on other machines, without native access,
+  /// and where the system forbids a program to write code.
+  static @Nullable TileKernels open(Arena arena) {
+    SystemCalls system = SystemCalls.FOUND;
+    if (system == null || Lanes.BYTES != TileKernelCode.VECTOR_BYTES || !hasInstructions()) {
+      return null;
+    }
+    byte[][] codes = new byte[MOST_TOKENS][];
+    long bytes = 0;
+    for (int i = 0; i < MOST_TOKENS; i++) {
+      codes[i] = TileKernelCode.of(i + 1);
+      bytes += aligned(codes[i].length);
+    }
+    MemorySegment pages = system.map(bytes, PAGE_BYTES, arena);
+    if (pages == null) {
+      return null;
+    }
+    MemorySegment[] kernels = new MemorySegment[MOST_TOKENS];
+    long at = 0;
+    for (int i = 0; i < MOST_TOKENS; i++) {
+      MemorySegment.copy(codes[i], 0, pages, ValueLayout.JAVA_BYTE, at, codes[i].length);
+      kernels[i] = MemorySegment.ofAddress(pages.address() + at);
+      at += aligned(codes[i].length);
+    }
+    return system.makeExecutable(pages) ? new TileKernels(kernels) : null;
+  }
+
+  private static long aligned(int bytes) {
+    return Math.ceilDiv(bytes, ALIGNMENT_BYTES) * (long) ALIGNMENT_BYTES;
+  }
+
+  /// Asks the processor, since 256 bits can be set where it has fewer.
+  private static boolean hasInstructions() {
+    if (!System.getProperty("os.arch").equals("amd64")) {
+      return false;
+    }
+    try {
+      List<String> words = List.of(Files.readString(Path.of("/proc/cpuinfo")).split("\\s+"));
+      return words.contains("avx2") && words.contains("fma");
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /// Tiles that the kernel of so many tokens takes at a time.
+  static int tiles(int tokens) {
+    return TileKernelCode.tiles(tokens);
+  }
+
+  /// Multiplies [#tiles] tiles by up to [#MOST_TOKENS] tokens. Arguments are addresses and bytes.
+  ///
+  /// @param stride from tile to tile; of one tile, from stream to stream of what comes later
+  /// @param x `[tokens, columns + TileKernelCode.ROW_PADDING]` floats
+  /// @param sums receives `[tiles, tokens, tile rows]` floats
+  /// @param ahead where the first of [TileKernelCode#STREAMS_AHEAD] streams of what comes later
+  ///   starts, each of which goes on by as much less than a tile; not read for several tiles
+  void multiply(
+      int tokens, long weights, long stride, long x, long columns, long sums, long ahead) {
+    try {
+      Call.HANDLE.invokeExact(kernels[tokens - 1], weights, stride, x, columns, sums, ahead);
+    } catch (Throwable e) {
+      throw new IllegalStateException("kernel of " + tokens + " tokens", e);
+    }
+  }
+
+  /// A call of code at an address, a constant so that it is compiled into its callers. It does not
+  /// tell the JVM, so that collections of garbage wait for it: a tile takes microseconds.
+  private static final class Call {
+    private static final ValueLayout WORD = ValueLayout.JAVA_LONG;
+
+    @SuppressWarnings("restricted") // Machine code is native.
+    static final MethodHandle HANDLE =
+        Linker.nativeLinker()
+            .downcallHandle(
+                FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD),
+                Linker.Option.critical(false));
+  }
+}

@@ -1,0 +1,212 @@
+package dev.krait.backend.cpu;
+
+import dev.krait.tensor.Rows;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+
+/// The matrix product with bf16 weights by [TileKernels]: workers take tiles of weights.
+///
+/// Tokens are copied off-heap first, where the kernels find them. Several tokens go in groups of
+/// nearly equal size, which pass by a panel of tiles one after the other; the first asks for the
+/// next panel meanwhile, the others find theirs in the second cache.
+@SuppressWarnings("NullAway.Init")
+final class TileMatmulTask {
+  private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
+  private static final int TOKEN_SUMS_BYTES = TILE_ROWS * Float.BYTES;
+  private static final int ALIGNMENT_BYTES = 64;
+
+  /// Weights that stay in the second cache beside the activations.
+  private static final int PANEL_BYTES = 128 << 10;
+
+  /// Panels of a range at least, if one group takes all tokens: nobody asks for the first one.
+  private static final int LEAST_PANELS = 6;
+
+  /// Groups up to which reading the weights takes longer than the sums.
+  private static final int FEW_GROUPS = 2;
+
+  /// A range that is long enough for its streams to run at full speed.
+  private static final int STREAMED_BYTES = 2 << 20;
+
+  /// Multiply-adds worth waking a thread for, one token and several, and floats to be copied.
+  private static final int GRAIN_ONE = 32 * 1024;
+
+  private static final int GRAIN_MANY = 128 * 1024;
+  private static final int GRAIN_COPY = 128 * 1024;
+
+  private final WorkerPool pool;
+  private final TileKernels kernels;
+  private final Arena arena;
+  private final WorkerPool.Task copy = this::copyTokens;
+  private final WorkerPool.Task multiply = this::multiply;
+
+  /// What a kernel leaves, for each worker.
+  private final MemorySegment[] sums;
+
+  /// `[tokens, columns + padding]`.
+  private MemorySegment x = MemorySegment.NULL;
+
+  private long tokenBytes;
+  private CpuMatrix matrix;
+  private long tileBytes;
+  private float[] out;
+  private int outFrom;
+  private int outStride;
+  private float[] in;
+  private int inFrom;
+  private int inStride;
+  private int tokens;
+  private int groups;
+
+  /// Tiles that a kernel takes.
+  private int tiles;
+
+  TileMatmulTask(WorkerPool pool, TileKernels kernels, Arena arena) {
+    this.pool = pool;
+    this.kernels = kernels;
+    this.arena = arena;
+    sums = new MemorySegment[pool.threads()];
+    for (int i = 0; i < sums.length; i++) {
+      sums[i] = arena.allocate(TileKernels.MOST_SUMS_BYTES, ALIGNMENT_BYTES);
+    }
+  }
+
+  void run(Rows dst, Rows input, CpuMatrix weight, int rows) {
+    if (rows == 0) {
+      return;
+    }
+    matrix = weight;
+    tileBytes = weight.tileBytes();
+    out = HostRows.floats(dst);
+    outFrom = dst.offset();
+    outStride = dst.stride();
+    in = HostRows.floats(input);
+    inFrom = input.offset();
+    inStride = input.stride();
+    tokens = rows;
+    groups = Math.ceilDiv(rows, TileKernels.MOST_TOKENS);
+    tiles = TileKernels.tiles(rows);
+    int columns = Math.max(1, weight.columns());
+    tokenBytes = (long) (columns + TileKernelCode.ROW_PADDING) * Float.BYTES;
+    if (x.byteSize() < rows * tokenBytes) {
+      x = arena.allocate(Math.max(rows * tokenBytes, 2 * x.byteSize()), ALIGNMENT_BYTES);
+    }
+    pool.parallelFor(copy, rows, Math.ceilDiv(GRAIN_COPY, columns));
+    pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), grain(columns) / tiles);
+  }
+
+  /// Tiles of a range at least. Reading few tokens' weights takes longer than the sums, so that
+  /// their ranges are long enough to stream, but leave every thread its share.
+  private int grain(int columns) {
+    long tileWork = (long) columns * TILE_ROWS * tokens;
+    int least = (int) Math.ceilDiv(tokens == 1 ? GRAIN_ONE : GRAIN_MANY, tileWork);
+    if (groups > FEW_GROUPS) {
+      return least;
+    }
+    int streamed = (int) (STREAMED_BYTES / Math.max(1, tileBytes));
+    return Math.max(least, Math.min(streamed, matrix.tiles() / pool.threads()));
+  }
+
+  private void copyTokens(int worker, int first, int end) {
+    for (int token = first; token < end; token++) {
+      int from = inFrom + token * inStride;
+      MemorySegment.copy(in, from, x, ValueLayout.JAVA_FLOAT, token * tokenBytes, matrix.columns());
+    }
+  }
+
+  private void multiply(int worker, int first, int end) {
+    int pieceTiles = matrix.pieceTiles();
+    int endTile = Math.min(end * tiles, matrix.tiles());
+    for (int tile = first * tiles; tile < endTile; ) {
+      int endOfPiece = Math.min(endTile, (tile / pieceTiles + 1) * pieceTiles);
+      if (tiles == 1) {
+        multiplyPanels(sums[worker], tile, endOfPiece);
+      } else {
+        multiplyStreams(sums[worker], tile, endOfPiece);
+      }
+      tile = endOfPiece;
+    }
+  }
+
+  /// Each of a kernel's tiles runs through its part of the range; tiles left over go alone, in
+  /// every place of the kernel.
+  private void multiplyStreams(MemorySegment own, int first, int end) {
+    int part = (end - first) / tiles;
+    long from = address(first);
+    for (int tile = first; tile < first + part; tile++) {
+      long weights = from + (tile - first) * tileBytes;
+      multiplyTiles(own, tokens, weights, part * tileBytes, 0, 0);
+      for (int stream = 0; stream < tiles; stream++) {
+        store(own, stream * tokens, tile + stream * part, 0, tokens);
+      }
+    }
+    for (int tile = first + part * tiles; tile < end; tile++) {
+      multiplyTiles(own, tokens, from + (tile - first) * tileBytes, 0, 0, 0);
+      store(own, 0, tile, 0, tokens);
+    }
+  }
+
+  private void multiplyPanels(MemorySegment own, int first, int end) {
+    int most = (int) Math.max(1, PANEL_BYTES / tileBytes);
+    int panel = groups > 1 ? most : Math.clamp((end - first) / LEAST_PANELS, 1, most);
+    for (int tile = first; tile < end; tile += panel) {
+      int endOfPanel = Math.min(end, tile + panel);
+      int tilesAhead = Math.min(end - endOfPanel, panel);
+      int token = 0;
+      for (int group = 0; group < groups; group++) {
+        int endToken = token + Math.ceilDiv(tokens - token, groups - group);
+        multiplyPanel(own, tile, endOfPanel, token, endToken, group == 0 ? tilesAhead : 0);
+        token = endToken;
+      }
+    }
+  }
+
+  /// The i-th tile asks for the i-th part of each quarter of the tiles ahead, which follow the
+  /// panel. A tile that has nothing to ask for asks for itself.
+  private void multiplyPanel(
+      MemorySegment own, int first, int end, int token, int endToken, int tilesAhead) {
+    long from = address(first);
+    long ahead = from + (end - first) * tileBytes;
+    long part = tileBytes / TileKernelCode.STREAMS_AHEAD;
+    for (int i = 0; i < end - first; i++) {
+      long weights = from + i * tileBytes;
+      if (i < tilesAhead) {
+        multiplyTiles(own, endToken - token, weights, tilesAhead * part, token, ahead + i * part);
+      } else {
+        multiplyTiles(own, endToken - token, weights, part, token, weights);
+      }
+      store(own, 0, first + i, token, endToken);
+    }
+  }
+
+  private void multiplyTiles(
+      MemorySegment own, int count, long weights, long stride, int token, long ahead) {
+    long from = x.address() + token * tokenBytes;
+    kernels.multiply(count, weights, stride, from, matrix.columns(), own.address(), ahead);
+  }
+
+  private long address(int tile) {
+    return matrix.piece(tile).address() + matrix.tileFrom(tile);
+  }
+
+  private void store(MemorySegment own, int ownRow, int tile, int firstToken, int endToken) {
+    int row = tile * TILE_ROWS;
+    int rows = Math.min(TILE_ROWS, matrix.rows() - row);
+    long from = (long) ownRow * TOKEN_SUMS_BYTES;
+    for (int token = firstToken; token < endToken; token++) {
+      int to = outFrom + token * outStride + row;
+      if (rows == TILE_ROWS) {
+        FloatVector.fromMemorySegment(Lanes.FLOATS, own, from, ByteOrder.nativeOrder())
+            .intoArray(out, to);
+        FloatVector.fromMemorySegment(
+                Lanes.FLOATS, own, from + Lanes.BYTES, ByteOrder.nativeOrder())
+            .intoArray(out, to + Lanes.COUNT);
+      } else {
+        MemorySegment.copy(own, ValueLayout.JAVA_FLOAT, from, out, to, rows);
+      }
+      from += TOKEN_SUMS_BYTES;
+    }
+  }
+}
