@@ -43,8 +43,9 @@ final class TileKernelCode {
 
   private static final int LINE_BYTES = 64;
 
-  /// How far ahead several tiles are asked for.
-  private static final int DISTANCE_BYTES = 2048;
+  /// How far ahead several tiles are asked for. From 256 to 768 bytes are alike; 2,048 take a tenth
+  /// longer.
+  private static final int DISTANCE_BYTES = 512;
 
   // Arguments as System V passes them, and registers that need no saving.
   private static final int WEIGHTS = RDI;
