@@ -34,11 +34,12 @@ final class Assembler {
   private byte[] code = new byte[1024];
   private int size;
 
-  /// What was written, and where the next instruction starts.
+  /// What was written.
   byte[] code() {
     return Arrays.copyOf(code, size);
   }
 
+  /// Where the next instruction starts.
   int position() {
     return size;
   }

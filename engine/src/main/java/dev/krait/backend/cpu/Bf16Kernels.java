@@ -25,7 +25,7 @@ final class Bf16Kernels {
 
   private Bf16Kernels() {}
 
-  /// 2 tokens by 2 tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
+  /// 2 tokens by two tiles: adds `count` columns to `acc[tile, 2, tile rows]`.
   static void tokens2(MemorySegment w, int[] from, float[] x, int xFrom, int count, float[] acc) {
     int from0 = from[0];
     int from1 = from[1];
@@ -45,39 +45,35 @@ final class Bf16Kernels {
       IntVector pair00 = IntVector.fromMemorySegment(INTS, w, w0, ORDER);
       FloatVector first00 = pair00.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second00 = pair00.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x000 = FloatVector.broadcast(FLOATS, x[at]);
-      a00 = first00.fma(x000, a00);
-      b00 = second00.fma(x000, b00);
-      FloatVector x001 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a01 = first00.fma(x001, a01);
-      b01 = second00.fma(x001, b01);
       IntVector pair01 = IntVector.fromMemorySegment(INTS, w, w1, ORDER);
       FloatVector first01 = pair01.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second01 = pair01.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x010 = FloatVector.broadcast(FLOATS, x[at]);
-      a10 = first01.fma(x010, a10);
-      b10 = second01.fma(x010, b10);
-      FloatVector x011 = FloatVector.broadcast(FLOATS, x[at + 1]);
-      a11 = first01.fma(x011, a11);
-      b11 = second01.fma(x011, b11);
+      FloatVector x00 = FloatVector.broadcast(FLOATS, x[at]);
+      a00 = first00.fma(x00, a00);
+      b00 = second00.fma(x00, b00);
+      a10 = first01.fma(x00, a10);
+      b10 = second01.fma(x00, b10);
+      FloatVector x01 = FloatVector.broadcast(FLOATS, x[at + 1]);
+      a01 = first00.fma(x01, a01);
+      b01 = second00.fma(x01, b01);
+      a11 = first01.fma(x01, a11);
+      b11 = second01.fma(x01, b11);
       IntVector pair10 = IntVector.fromMemorySegment(INTS, w, w0 + 1 * Lanes.BYTES, ORDER);
       FloatVector first10 = pair10.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second10 = pair10.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x100 = FloatVector.broadcast(FLOATS, x[at + 2]);
-      a00 = first10.fma(x100, a00);
-      b00 = second10.fma(x100, b00);
-      FloatVector x101 = FloatVector.broadcast(FLOATS, x[at + 3]);
-      a01 = first10.fma(x101, a01);
-      b01 = second10.fma(x101, b01);
       IntVector pair11 = IntVector.fromMemorySegment(INTS, w, w1 + 1 * Lanes.BYTES, ORDER);
       FloatVector first11 = pair11.lanewise(VectorOperators.LSHL, HALF_BITS).reinterpretAsFloats();
       FloatVector second11 = pair11.lanewise(VectorOperators.AND, HIGH_HALF).reinterpretAsFloats();
-      FloatVector x110 = FloatVector.broadcast(FLOATS, x[at + 2]);
-      a10 = first11.fma(x110, a10);
-      b10 = second11.fma(x110, b10);
-      FloatVector x111 = FloatVector.broadcast(FLOATS, x[at + 3]);
-      a11 = first11.fma(x111, a11);
-      b11 = second11.fma(x111, b11);
+      FloatVector x10 = FloatVector.broadcast(FLOATS, x[at + 2]);
+      a00 = first10.fma(x10, a00);
+      b00 = second10.fma(x10, b00);
+      a10 = first11.fma(x10, a10);
+      b10 = second11.fma(x10, b10);
+      FloatVector x11 = FloatVector.broadcast(FLOATS, x[at + 3]);
+      a01 = first10.fma(x11, a01);
+      b01 = second10.fma(x11, b01);
+      a11 = first11.fma(x11, a11);
+      b11 = second11.fma(x11, b11);
     }
     a00.intoArray(acc, 0 * LANES);
     b00.intoArray(acc, 1 * LANES);

@@ -26,22 +26,10 @@ final class MatmulTask {
   /// A 512-bit machine has 32 registers, others 16.
   private static final boolean WIDE = Lanes.BYTES == 64;
 
-  /// Weights that stay in the second cache beside the activations.
-  private static final int PANEL_BYTES = 128 << 10;
-
-  /// Groups up to which reading the weights takes longer than the sums.
-  private static final int FEW_GROUPS = 2;
-
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int LANES = Lanes.COUNT;
 
-  /// Multiply-adds worth waking a thread for, one token and several.
-  private static final int GRAIN_ONE = 32 * 1024;
-
-  /// A range that is long enough for its streams to run at full speed.
-  private static final int STREAMED_BYTES = 2 << 20;
-
-  private static final int GRAIN_MANY = 128 * 1024;
+  /// Floats worth waking a thread for to lay them side by side.
   private static final int GRAIN_PACK = 32 * 1024;
 
   private final WorkerPool pool;
@@ -79,32 +67,21 @@ final class MatmulTask {
     inFrom = x.offset();
     inStride = x.stride();
     tokens = rows;
-    long tileWork = Math.max(1L, (long) weight.columns() * TILE_ROWS);
-    int tiles = weight.tiles();
     if (rows == 1) {
-      pool.parallelFor(oneToken, tiles, streamedTiles(weight, grain(GRAIN_ONE, tileWork)));
+      pool.parallelFor(
+          oneToken, weight.tiles(), TileRanges.leastTiles(weight, 1, 1, pool.threads()));
     } else if (rows > 1) {
       formGroups();
       if (!streamsTiles()) {
         growPacked(
             Math.multiplyExact((groups - 1) * groupTokens + groupSize(groups - 1), columns()));
-        pool.parallelFor(pack, groups, grain(GRAIN_PACK, (long) groupTokens * columns()));
+        pool.parallelFor(
+            pack, groups, Math.ceilDiv(GRAIN_PACK, Math.max(1, groupTokens * columns())));
       }
       int streams = streams();
-      int least = grain(GRAIN_MANY, tileWork * rows);
-      int most = groups <= FEW_GROUPS ? streamedTiles(weight, least) : least;
-      pool.parallelFor(manyTokens, Math.ceilDiv(tiles, streams), most / streams);
+      int least = TileRanges.leastTiles(weight, rows, groups, pool.threads());
+      pool.parallelFor(manyTokens, Math.ceilDiv(weight.tiles(), streams), least / streams);
     }
-  }
-
-  /// Tiles of a range that is long enough to stream, but leaves every thread its share.
-  private int streamedTiles(CpuMatrix weight, int least) {
-    int most = STREAMED_BYTES / Math.max(1, weight.tileBytes());
-    return Math.max(least, Math.min(most, weight.tiles() / pool.threads()));
-  }
-
-  private static int grain(int work, long itemWork) {
-    return (int) ((work + itemWork - 1) / Math.max(1, itemWork));
   }
 
   private void runOneToken(int worker, int first, int end) {
@@ -172,8 +149,8 @@ final class MatmulTask {
     return WIDE || matrix.dtype() == DType.BF16 ? MOST_TOKENS : 4;
   }
 
-  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none has fewer
-  /// than 4 where those kernels take more tiles at a time than the others.
+  /// Tokens of the kernel that takes `count`: 2, 4, or the most. Of several groups, none has two
+  /// where that kernel takes more tiles at a time than the others.
   private int kernelTokens(int count) {
     if (count <= 2 && (groups == 1 || matrix.dtype() != DType.BF16)) {
       return 2;
@@ -220,7 +197,7 @@ final class MatmulTask {
     int panel =
         groups == 1
             ? end - first
-            : Math.max(1, PANEL_BYTES / matrix.tileBytes() / streams) * streams;
+            : Math.max(1, TileRanges.PANEL_BYTES / matrix.tileBytes() / streams) * streams;
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
       for (int group = 0; group < groups; group++) {
@@ -234,10 +211,8 @@ final class MatmulTask {
     if (matrix.dtype() != DType.BF16) {
       return 1;
     }
-    if (WIDE) {
-      return groupTokens == 2 ? 4 : 2;
-    }
-    return groupTokens == 2 ? 2 : 1;
+    int streams = WIDE ? 2 : 1;
+    return groupTokens == 2 ? 2 * streams : streams;
   }
 
   /// As for one token: streams that each run through their part of the panel; parts that are

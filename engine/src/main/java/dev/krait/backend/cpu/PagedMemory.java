@@ -37,10 +37,11 @@ final class PagedMemory implements SegmentAllocator {
   private MemorySegment map(long bytes, long alignment) {
     SystemCalls system = SystemCalls.FOUND;
     if (system != null && alignment <= PAGE_BYTES) {
-      MemorySegment pages = system.map(bytes, PAGE_BYTES, arena);
+      long whole = Math.ceilDiv(bytes, PAGE_BYTES) * PAGE_BYTES;
+      MemorySegment pages = system.map(whole, PAGE_BYTES, arena);
       if (pages != null) {
         system.preferLargePages(pages);
-        return pages;
+        return pages.asSlice(0, bytes);
       }
     }
     return arena.allocate(bytes, alignment);

@@ -59,7 +59,8 @@ record SystemCalls(
     }
   }
 
-  /// Advises large pages; a system without them gives small ones.
+  /// Advises large pages for all of the memory, which ends with one; a system without them gives
+  /// small ones.
   void preferLargePages(MemorySegment memory) {
     try {
       int ignored = (int) madvise.invokeExact(memory.address(), memory.byteSize(), HUGE_PAGE);

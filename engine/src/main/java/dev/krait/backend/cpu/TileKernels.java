@@ -81,12 +81,8 @@ final class TileKernels {
     }
   }
 
-  /// Tiles that the kernel of so many tokens takes at a time.
-  static int tiles(int tokens) {
-    return TileKernelCode.tiles(tokens);
-  }
-
-  /// Multiplies [#tiles] tiles by up to [#MOST_TOKENS] tokens. Arguments are addresses and bytes.
+  /// Multiplies [TileKernelCode#tiles] tiles by up to [#MOST_TOKENS] tokens. Arguments are
+  /// addresses and bytes.
   ///
   /// @param stride from tile to tile; of one tile, from stream to stream of what comes later
   /// @param x `[tokens, columns + TileKernelCode.ROW_PADDING]` floats

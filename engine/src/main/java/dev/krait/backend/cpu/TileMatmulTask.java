@@ -18,22 +18,10 @@ final class TileMatmulTask {
   private static final int TOKEN_SUMS_BYTES = TILE_ROWS * Float.BYTES;
   private static final int ALIGNMENT_BYTES = 64;
 
-  /// Weights that stay in the second cache beside the activations.
-  private static final int PANEL_BYTES = 128 << 10;
-
   /// Panels of a range at least, if one group takes all tokens: nobody asks for the first one.
   private static final int LEAST_PANELS = 6;
 
-  /// Groups up to which reading the weights takes longer than the sums.
-  private static final int FEW_GROUPS = 2;
-
-  /// A range that is long enough for its streams to run at full speed.
-  private static final int STREAMED_BYTES = 2 << 20;
-
-  /// Multiply-adds worth waking a thread for, one token and several, and floats to be copied.
-  private static final int GRAIN_ONE = 32 * 1024;
-
-  private static final int GRAIN_MANY = 128 * 1024;
+  /// Floats worth waking a thread for to copy them.
   private static final int GRAIN_COPY = 128 * 1024;
 
   private final WorkerPool pool;
@@ -87,26 +75,15 @@ final class TileMatmulTask {
     inStride = input.stride();
     tokens = rows;
     groups = Math.ceilDiv(rows, TileKernels.MOST_TOKENS);
-    tiles = TileKernels.tiles(rows);
+    tiles = TileKernelCode.tiles(rows);
     int columns = Math.max(1, weight.columns());
     tokenBytes = (long) (columns + TileKernelCode.ROW_PADDING) * Float.BYTES;
     if (x.byteSize() < rows * tokenBytes) {
       x = arena.allocate(Math.max(rows * tokenBytes, 2 * x.byteSize()), ALIGNMENT_BYTES);
     }
     pool.parallelFor(copy, rows, Math.ceilDiv(GRAIN_COPY, columns));
-    pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), grain(columns) / tiles);
-  }
-
-  /// Tiles of a range at least. Reading few tokens' weights takes longer than the sums, so that
-  /// their ranges are long enough to stream, but leave every thread its share.
-  private int grain(int columns) {
-    long tileWork = (long) columns * TILE_ROWS * tokens;
-    int least = (int) Math.ceilDiv(tokens == 1 ? GRAIN_ONE : GRAIN_MANY, tileWork);
-    if (groups > FEW_GROUPS) {
-      return least;
-    }
-    int streamed = (int) (STREAMED_BYTES / Math.max(1, tileBytes));
-    return Math.max(least, Math.min(streamed, matrix.tiles() / pool.threads()));
+    int least = TileRanges.leastTiles(weight, rows, groups, pool.threads());
+    pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), least / tiles);
   }
 
   private void copyTokens(int worker, int first, int end) {
@@ -149,7 +126,7 @@ final class TileMatmulTask {
   }
 
   private void multiplyPanels(MemorySegment own, int first, int end) {
-    int most = (int) Math.max(1, PANEL_BYTES / tileBytes);
+    int most = (int) Math.max(1, TileRanges.PANEL_BYTES / tileBytes);
     int panel = groups > 1 ? most : Math.clamp((end - first) / LEAST_PANELS, 1, most);
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);

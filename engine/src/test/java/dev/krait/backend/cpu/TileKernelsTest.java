@@ -31,7 +31,7 @@ class TileKernelsTest {
 
   private static void check(TileKernels kernels, int tokens, int columns, Arena arena) {
     Random random = new Random(tokens * 1000L + columns);
-    int tiles = TileKernels.tiles(tokens);
+    int tiles = TileKernelCode.tiles(tokens);
     long tileBytes = (long) columns * TileKernelCode.VECTOR_BYTES;
     MemorySegment weights = arena.allocate(tiles * tileBytes, 64);
     for (long i = 0; i < weights.byteSize() / Short.BYTES; i++) {
