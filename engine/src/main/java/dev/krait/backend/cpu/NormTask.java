@@ -9,6 +9,7 @@ import dev.krait.tensor.Rows;
 @SuppressWarnings("NullAway.Init")
 final class NormTask {
   private static final int GRAIN_ELEMENTS = 8 * 1024;
+  private static final int GRAIN_GATED = 1024;
 
   private final WorkerPool pool;
   private final Scratch[] scratch;
@@ -42,7 +43,7 @@ final class NormTask {
   void gated(Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
     prepare(dst, y, z, weight, y.columns() / groups, epsilon);
     this.groups = groups;
-    pool.parallelFor(gatedGroups, rows * groups, GRAIN_ELEMENTS / 4 / width + 1);
+    pool.parallelFor(gatedGroups, rows * groups, GRAIN_GATED / width + 1);
   }
 
   private void prepare(Rows dst, Rows x, Rows other, Buffer weight, int width, float epsilon) {

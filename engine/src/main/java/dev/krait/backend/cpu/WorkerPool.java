@@ -1,20 +1,29 @@
 package dev.krait.backend.cpu;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /// A fixed set of threads that share the chunks of one range at a time with the calling thread.
 ///
-/// Chunks are claimed from one counter, so a worker that the system has put aside delays nobody. A
-/// worker without work spins for some microseconds, so that the next operation of a step finds it
-/// awake, then parks: an idle pool uses no CPU. Dispatching allocates nothing.
+/// Every thread has a share of neighboring chunks and takes them in order, so that it reads memory
+/// in one run and finds in its caches what it left there in the operation before. A thread that has
+/// none left takes the last ones of others, so a worker that the system has put aside delays
+/// nobody. A worker without work spins for some microseconds, so that the next operation of a step
+/// finds it awake, then parks: an idle pool uses no CPU. Dispatching allocates nothing.
 final class WorkerPool implements AutoCloseable {
   private static final long SPIN_NANOS = 250_000;
   private static final int SPINS_PER_CLOCK_READ = 64;
   private static final int CHUNKS_PER_THREAD = 8;
-  private static final long LEFT_MASK = 0xffffffffL;
+
+  // Fields of a share: number of the range, next chunk of the owner, end of the chunks left.
+  private static final int NUMBER_SHIFT = 32;
+  private static final int NEXT_SHIFT = 16;
+  private static final int CHUNK_MASK = 0xffff;
+
+  /// Longs from share to share: each in a line of its own.
+  private static final int SHARE_STRIDE = 16;
 
   /// Work over a range.
   interface Task {
@@ -26,16 +35,15 @@ final class WorkerPool implements AutoCloseable {
 
   private final Worker[] workers;
 
-  /// Number of the current range in the upper half, its unclaimed chunks in the lower.
-  private final AtomicLong ticket = new AtomicLong();
-
+  private final AtomicLongArray shares;
   private final AtomicInteger unfinished = new AtomicInteger();
 
-  // Written before the ticket is issued and read after a chunk is claimed; the range cannot end
+  // Written before the shares are issued and read after a chunk is claimed; the range cannot end
   // between the two.
   private Task task = (worker, first, end) -> {};
   private int items;
   private int chunks;
+  private int ranges;
 
   private volatile @Nullable Throwable failure;
   private volatile @Nullable Thread waiting;
@@ -43,6 +51,7 @@ final class WorkerPool implements AutoCloseable {
 
   /// Starts `threads - 1` workers; the caller is the last thread.
   WorkerPool(int threads) {
+    shares = new AtomicLongArray(threads * SHARE_STRIDE);
     workers = new Worker[threads - 1];
     for (int i = 0; i < workers.length; i++) {
       workers[i] = new Worker(i + 1);
@@ -58,7 +67,7 @@ final class WorkerPool implements AutoCloseable {
   /// Runs the task over `[0, items)` in chunks of at least `grain` items and returns when all are
   /// done; a range of one chunk runs on the caller alone.
   void parallelFor(Task task, int items, int grain) {
-    int wanted = Math.min(items / Math.max(1, grain), threads() * CHUNKS_PER_THREAD);
+    int wanted = chunksOf(items / Math.max(1, grain));
     if (wanted <= 1 || workers.length == 0) {
       if (items > 0) {
         task.run(0, 0, items);
@@ -69,7 +78,7 @@ final class WorkerPool implements AutoCloseable {
     this.items = items;
     chunks = wanted;
     unfinished.set(wanted);
-    ticket.set((ticket.get() | LEFT_MASK) + 1 + wanted);
+    issueShares();
     wakeWorkers();
     boolean more = true;
     while (more) {
@@ -81,6 +90,12 @@ final class WorkerPool implements AutoCloseable {
       failure = null;
       rethrow(thrown);
     }
+  }
+
+  /// Chunks of a range that allows at most so many: as many for each thread.
+  private int chunksOf(int most) {
+    int threads = threads();
+    return most < threads ? most : Math.min(most / threads, CHUNKS_PER_THREAD) * threads;
   }
 
   private static void rethrow(Throwable thrown) {
@@ -98,17 +113,25 @@ final class WorkerPool implements AutoCloseable {
     }
   }
 
+  private void issueShares() {
+    long number = (long) ++ranges << NUMBER_SHIFT;
+    int threads = threads();
+    for (int i = 0; i < threads; i++) {
+      int next = Math.ceilDiv(chunks * i, threads);
+      int end = Math.ceilDiv(chunks * (i + 1), threads);
+      shares.set(i * SHARE_STRIDE, number | (long) next << NEXT_SHIFT | end);
+    }
+  }
+
   /// Claims and runs a chunk; false when none was left.
   private boolean runChunk(int worker) {
-    long current = ticket.get();
-    int left = (int) current;
-    if (left == 0) {
+    int chunk = claim(worker, true);
+    for (int other = 0; chunk < 0 && other < threads(); other++) {
+      chunk = claim(other, false);
+    }
+    if (chunk < 0) {
       return false;
     }
-    if (!ticket.compareAndSet(current, current - 1)) {
-      return true;
-    }
-    int chunk = chunks - left;
     int first = (int) ((long) items * chunk / chunks);
     int end = (int) ((long) items * (chunk + 1) / chunks);
     try {
@@ -120,6 +143,32 @@ final class WorkerPool implements AutoCloseable {
       LockSupport.unpark(waiting);
     }
     return true;
+  }
+
+  /// A chunk of a share, its first or its last; -1 when none is left.
+  private int claim(int owner, boolean first) {
+    int at = owner * SHARE_STRIDE;
+    while (true) {
+      long share = shares.get(at);
+      if (isEmpty(share)) {
+        return -1;
+      }
+      if (shares.compareAndSet(at, share, first ? share + (1 << NEXT_SHIFT) : share - 1)) {
+        return first ? next(share) : end(share) - 1;
+      }
+    }
+  }
+
+  private static int next(long share) {
+    return (int) (share >>> NEXT_SHIFT) & CHUNK_MASK;
+  }
+
+  private static int end(long share) {
+    return (int) share & CHUNK_MASK;
+  }
+
+  private static boolean isEmpty(long share) {
+    return next(share) == end(share);
   }
 
   private void awaitOthers() {
@@ -182,7 +231,7 @@ final class WorkerPool implements AutoCloseable {
       while (!closed) {
         if (!runChunk(index) && !spin()) {
           parked = true;
-          if ((int) ticket.get() == 0 && !closed) {
+          if (hasNoShare() && !closed) {
             LockSupport.park(WorkerPool.this);
           }
           parked = false;
@@ -190,10 +239,14 @@ final class WorkerPool implements AutoCloseable {
       }
     }
 
-    /// Waits a little for chunks; true when there are some.
+    private boolean hasNoShare() {
+      return isEmpty(shares.get(index * SHARE_STRIDE));
+    }
+
+    /// Waits a little for a share; true when there is one.
     private boolean spin() {
       long deadline = System.nanoTime() + SPIN_NANOS;
-      for (int spins = 1; (int) ticket.get() == 0; spins++) {
+      for (int spins = 1; hasNoShare(); spins++) {
         Thread.onSpinWait();
         if (spins % SPINS_PER_CLOCK_READ == 0 && System.nanoTime() > deadline) {
           return false;

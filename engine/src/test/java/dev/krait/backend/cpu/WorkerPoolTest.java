@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.error.EngineException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
@@ -65,6 +67,27 @@ class WorkerPoolTest {
           2,
           1);
       assertThat(ran).containsExactly(true, true);
+    }
+  }
+
+  @Test
+  void everyThreadBeginsWithItsShareAndTakesWhatAnotherLeaves() {
+    try (WorkerPool pool = new WorkerPool(2)) {
+      CountDownLatch others = new CountDownLatch(15);
+      List<Integer> byWorker = new CopyOnWriteArrayList<>();
+      pool.parallelFor(
+          (worker, first, end) -> {
+            if (worker == 0) {
+              assertThat(first).isZero();
+              await(others);
+            } else {
+              byWorker.add(first);
+              others.countDown();
+            }
+          },
+          16,
+          1);
+      assertThat(byWorker).containsExactly(8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 4, 3, 2, 1);
     }
   }
 
