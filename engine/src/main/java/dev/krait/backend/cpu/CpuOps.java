@@ -1,6 +1,5 @@
 package dev.krait.backend.cpu;
 
-import dev.krait.backend.ArgMax;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
@@ -115,7 +114,7 @@ final class CpuOps implements Ops {
     float[] values = HostBuffer.floats(logits.buffer());
     for (int t = 0; t < rows; t++) {
       int from = logits.offset() + t * logits.stride();
-      dst[t] = ArgMax.of(values, from, columns);
+      dst[t] = Softmax.largest(values, from, columns);
       if (probabilities != null && dst[t] >= 0) {
         probabilities[t] = Softmax.ofLargest(values, from, columns, values[from + dst[t]], stripes);
       }
