@@ -29,6 +29,9 @@ final class MatmulTask {
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int LANES = Lanes.COUNT;
 
+  /// Groups up to which reading the weights takes longer than the sums.
+  private static final int FEW_GROUPS = 2;
+
   /// Floats worth waking a thread for to lay them side by side.
   private static final int GRAIN_PACK = 32 * 1024;
 
@@ -69,7 +72,7 @@ final class MatmulTask {
     tokens = rows;
     if (rows == 1) {
       pool.parallelFor(
-          oneToken, weight.tiles(), TileRanges.leastTiles(weight, 1, 1, pool.threads()));
+          oneToken, weight.tiles(), TileRanges.leastStreamedTiles(weight, 1, pool.threads()));
     } else if (rows > 1) {
       formGroups();
       if (!streamsTiles()) {
@@ -79,7 +82,10 @@ final class MatmulTask {
             pack, groups, Math.ceilDiv(GRAIN_PACK, Math.max(1, groupTokens * columns())));
       }
       int streams = streams();
-      int least = TileRanges.leastTiles(weight, rows, groups, pool.threads());
+      int least =
+          groups > FEW_GROUPS
+              ? TileRanges.leastTiles(weight, rows)
+              : TileRanges.leastStreamedTiles(weight, rows, pool.threads());
       pool.parallelFor(manyTokens, Math.ceilDiv(weight.tiles(), streams), least / streams);
     }
   }

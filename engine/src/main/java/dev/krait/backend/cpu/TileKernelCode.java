@@ -3,7 +3,6 @@ package dev.krait.backend.cpu;
 import static dev.krait.backend.cpu.Assembler.R10;
 import static dev.krait.backend.cpu.Assembler.R11;
 import static dev.krait.backend.cpu.Assembler.R8;
-import static dev.krait.backend.cpu.Assembler.R9;
 import static dev.krait.backend.cpu.Assembler.RAX;
 import static dev.krait.backend.cpu.Assembler.RBX;
 import static dev.krait.backend.cpu.Assembler.RCX;
@@ -18,21 +17,17 @@ import java.util.Arrays;
 ///
 /// ```
 ///   sums = 0
-///   while a turn's columns are left: prefetch a line of each stream, multiply the turn's columns
+///   while a turn's columns are left: prefetch the lines of a later turn, multiply the columns
 ///   while columns are left: multiply one
 ///   store the sums
 /// ```
 ///
-/// One token takes four tiles at a time, two take three, more take one: as many sums as registers
-/// hold. Several tiles are as many streams of memory, each asked for some lines ahead. One tile is
-/// a single stream, for which the memory is slow, so that its kernel asks for weights that come
-/// later, in four streams.
+/// There are kernels of one tile, and for few tokens kernels of several, as many as there are
+/// registers for their sums. Several tiles are as many streams of memory, which the processor reads
+/// ahead itself once it has seen a few lines of each, but a single stream not far enough.
 final class TileKernelCode {
   /// Bytes of a column of a tile: 16 rows in bf16, row j beside row j + 8.
   static final int VECTOR_BYTES = 32;
-
-  /// Streams ahead of a kernel that takes one tile.
-  static final int STREAMS_AHEAD = 4;
 
   /// Rows of tokens lie `columns + ROW_PADDING` floats apart, so that rows of 1,024 columns do not
   /// share a few lines of the first cache.
@@ -43,19 +38,27 @@ final class TileKernelCode {
 
   private static final int LINE_BYTES = 64;
 
-  /// How far ahead several tiles are asked for. From 256 to 768 bytes are alike; 2,048 take a tenth
-  /// longer.
-  private static final int DISTANCE_BYTES = 512;
+  /// How far ahead three and four streams are asked for. From 256 to 768 bytes are alike; 2,048
+  /// take a tenth longer.
+  private static final int STREAMS_DISTANCE = 512;
+
+  /// How far ahead one and two streams are asked for, past the end of a tile in those that follow.
+  /// From 6,144 to 16,384 bytes are alike; 1,024 take a third longer for one stream.
+  private static final int DISTANCE = 8192;
+
+  /// Columns of tiles in a turn, and of one tile at least.
+  private static final int TURN = 8;
+
+  private static final int LEAST_TURN = 2;
 
   // Arguments as System V passes them, and registers that need no saving.
   private static final int WEIGHTS = RDI;
-  private static final int STREAM_STRIDE = RSI;
+  private static final int TILE_STRIDE = RSI;
   private static final int TOKENS = RDX;
   private static final int COLUMNS = RCX;
   private static final int SUMS = R8;
-  private static final int AHEAD = R9;
 
-  /// Bytes from token to token, once the streams are known.
+  /// Bytes from token to token, once the tiles are known.
   private static final int TOKEN_STRIDE = RSI;
 
   /// The fourth token, the last that has an address of its own; must be saved.
@@ -74,35 +77,32 @@ final class TileKernelCode {
   private final Assembler code = new Assembler();
   private final int tokens;
 
-  /// True where the streams are not the tiles themselves.
-  private final boolean readsAhead;
-
-  /// Where the tiles are, and where to prefetch.
+  /// Registers that hold where the tiles are.
   private final int[] tiles;
 
-  private final int[] streams;
   private final int distance;
-
-  /// Columns in which each stream goes on by a line.
   private final int turn;
 
-  private TileKernelCode(int tokens) {
+  private TileKernelCode(int tokens, int tiles) {
     this.tokens = tokens;
-    tiles = Arrays.copyOf(new int[] {WEIGHTS, R10, R11, RAX}, tiles(tokens));
-    readsAhead = tiles.length == 1;
-    streams = readsAhead ? new int[] {AHEAD, R10, R11, RAX} : tiles;
-    distance = readsAhead ? 0 : DISTANCE_BYTES;
-    turn = LINE_BYTES / VECTOR_BYTES * streams.length / tiles.length;
+    this.tiles = Arrays.copyOf(new int[] {WEIGHTS, R10, R11, RAX}, tiles);
+    distance = tiles > 2 ? STREAMS_DISTANCE : DISTANCE;
+    turn = Math.max(LEAST_TURN, TURN / tiles);
   }
 
-  /// Tiles that the kernel of so many tokens takes at a time.
-  static int tiles(int tokens) {
-    return tokens == 1 ? 4 : tokens == 2 ? 3 : 1;
+  /// Most tiles that a kernel of so many tokens takes at a time.
+  static int mostTiles(int tokens) {
+    return switch (tokens) {
+      case 1 -> 4;
+      case 2 -> 3;
+      case 3 -> 2;
+      default -> 1;
+    };
   }
 
   /// The kernel's machine code; its arguments are those of [TileKernels#multiply].
-  static byte[] of(int tokens) {
-    return new TileKernelCode(tokens).write();
+  static byte[] of(int tokens, int tiles) {
+    return new TileKernelCode(tokens, tiles).write();
   }
 
   private byte[] write() {
@@ -110,18 +110,11 @@ final class TileKernelCode {
     code.subtract(COLUMNS, turn);
     int lessThanATurn = code.jumpAhead(Condition.BELOW);
     int turns = code.position();
-    for (int stream : streams) {
-      code.prefetch(stream, distance);
-    }
     for (int k = 0; k < turn; k++) {
+      prefetchColumn(k);
       multiplyColumn(k);
     }
     advance(turn);
-    if (readsAhead) {
-      for (int stream : streams) {
-        code.add(stream, LINE_BYTES);
-      }
-    }
     code.subtract(COLUMNS, turn);
     code.jumpBack(Condition.NOT_BELOW, turns);
     code.land(lessThanATurn);
@@ -138,9 +131,9 @@ final class TileKernelCode {
   }
 
   private void enter() {
-    for (int i = 1; i < streams.length; i++) {
-      code.move(streams[i], streams[i - 1]);
-      code.addRegister(streams[i], STREAM_STRIDE);
+    for (int i = 1; i < tiles.length; i++) {
+      code.move(tiles[i], tiles[i - 1]);
+      code.addRegister(tiles[i], TILE_STRIDE);
     }
     code.move(TOKEN_STRIDE, COLUMNS);
     code.add(TOKEN_STRIDE, ROW_PADDING);
@@ -156,6 +149,16 @@ final class TileKernelCode {
     code.shiftLanesLeft(HIGH_HALF, HIGH_HALF, HALF_BITS);
     for (int i = 0; i < sums(); i++) {
       code.zero(i);
+    }
+  }
+
+  /// Asks for the lines that start in this column.
+  private void prefetchColumn(int column) {
+    int offset = column * VECTOR_BYTES;
+    if (offset % LINE_BYTES == 0) {
+      for (int tile : tiles) {
+        code.prefetch(tile, distance + offset);
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -29,12 +30,16 @@ final class TileKernels {
   private static final int ALIGNMENT_BYTES = 64;
   private static final int PAGE_BYTES = 4096;
 
-  /// The kernel of each number of tokens from one on. Plain addresses: a call would count the users
-  /// of a segment that belongs to an arena, which two threads do at the price of a tile.
-  private final MemorySegment[] kernels;
+  /// The kernels of each number of tokens from one on, of one tile and of most. Plain addresses: a
+  /// call would count the users of a segment that belongs to an arena, which two threads do at the
+  /// price of a tile.
+  private final MemorySegment[] oneTile;
 
-  private TileKernels(MemorySegment[] kernels) {
-    this.kernels = kernels;
+  private final MemorySegment[] mostTiles;
+
+  private TileKernels(MemorySegment[] oneTile, MemorySegment[] mostTiles) {
+    this.oneTile = oneTile;
+    this.mostTiles = mostTiles;
   }
 
   /// The kernels, to be used while the arena lives; null on other machines, without native access,
@@ -44,24 +49,30 @@ final class TileKernels {
     if (system == null || Lanes.BYTES != TileKernelCode.VECTOR_BYTES || !hasInstructions()) {
       return null;
     }
-    byte[][] codes = new byte[MOST_TOKENS][];
+    byte[][] codes = new byte[2 * MOST_TOKENS][];
     long bytes = 0;
-    for (int i = 0; i < MOST_TOKENS; i++) {
-      codes[i] = TileKernelCode.of(i + 1);
+    for (int i = 0; i < codes.length; i++) {
+      int tokens = i % MOST_TOKENS + 1;
+      codes[i] = TileKernelCode.of(tokens, i < MOST_TOKENS ? 1 : TileKernelCode.mostTiles(tokens));
       bytes += aligned(codes[i].length);
     }
     MemorySegment pages = system.map(bytes, PAGE_BYTES, arena);
     if (pages == null) {
       return null;
     }
-    MemorySegment[] kernels = new MemorySegment[MOST_TOKENS];
+    MemorySegment[] kernels = new MemorySegment[codes.length];
     long at = 0;
-    for (int i = 0; i < MOST_TOKENS; i++) {
+    for (int i = 0; i < codes.length; i++) {
       MemorySegment.copy(codes[i], 0, pages, ValueLayout.JAVA_BYTE, at, codes[i].length);
       kernels[i] = MemorySegment.ofAddress(pages.address() + at);
       at += aligned(codes[i].length);
     }
-    return system.makeExecutable(pages) ? new TileKernels(kernels) : null;
+    if (!system.makeExecutable(pages)) {
+      return null;
+    }
+    return new TileKernels(
+        Arrays.copyOf(kernels, MOST_TOKENS),
+        Arrays.copyOfRange(kernels, MOST_TOKENS, codes.length));
   }
 
   private static long aligned(int bytes) {
@@ -81,20 +92,27 @@ final class TileKernels {
     }
   }
 
-  /// Multiplies [TileKernelCode#tiles] tiles by up to [#MOST_TOKENS] tokens. Arguments are
-  /// addresses and bytes.
+  /// Multiplies a tile by up to [#MOST_TOKENS] tokens. Arguments are addresses and bytes.
   ///
-  /// @param stride from tile to tile; of one tile, from stream to stream of what comes later
   /// @param x `[tokens, columns + TileKernelCode.ROW_PADDING]` floats
+  /// @param sums receives `[tokens, tile rows]` floats
+  void multiply(int tokens, long weights, long x, long columns, long sums) {
+    call(oneTile[tokens - 1], weights, 0, x, columns, sums);
+  }
+
+  /// Multiplies [TileKernelCode#mostTiles] tiles, which lie `stride` apart.
+  ///
   /// @param sums receives `[tiles, tokens, tile rows]` floats
-  /// @param ahead where the first of [TileKernelCode#STREAMS_AHEAD] streams of what comes later
-  ///   starts, each of which goes on by as much less than a tile; not read for several tiles
-  void multiply(
-      int tokens, long weights, long stride, long x, long columns, long sums, long ahead) {
+  void multiplyMost(int tokens, long weights, long stride, long x, long columns, long sums) {
+    call(mostTiles[tokens - 1], weights, stride, x, columns, sums);
+  }
+
+  private static void call(
+      MemorySegment kernel, long weights, long stride, long x, long columns, long sums) {
     try {
-      Call.HANDLE.invokeExact(kernels[tokens - 1], weights, stride, x, columns, sums, ahead);
+      Call.HANDLE.invokeExact(kernel, weights, stride, x, columns, sums);
     } catch (Throwable e) {
-      throw new IllegalStateException("kernel of " + tokens + " tokens", e);
+      throw new IllegalStateException("matrix kernel", e);
     }
   }
 
@@ -107,7 +125,7 @@ final class TileKernels {
     static final MethodHandle HANDLE =
         Linker.nativeLinker()
             .downcallHandle(
-                FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD, WORD),
+                FunctionDescriptor.ofVoid(WORD, WORD, WORD, WORD, WORD),
                 Linker.Option.critical(false));
   }
 }

@@ -10,16 +10,13 @@ import jdk.incubator.vector.FloatVector;
 /// The matrix product with bf16 weights by [TileKernels]: workers take tiles of weights.
 ///
 /// Tokens are copied off-heap first, where the kernels find them. Several tokens go in groups of
-/// nearly equal size, which pass by a panel of tiles one after the other; the first asks for the
-/// next panel meanwhile, the others find theirs in the second cache.
+/// nearly equal size, which pass by a panel of tiles one after the other; all but the first find it
+/// in the second cache.
 @SuppressWarnings("NullAway.Init")
 final class TileMatmulTask {
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int TOKEN_SUMS_BYTES = TILE_ROWS * Float.BYTES;
   private static final int ALIGNMENT_BYTES = 64;
-
-  /// Panels of a range at least, if one group takes all tokens: nobody asks for the first one.
-  private static final int LEAST_PANELS = 6;
 
   /// Floats worth waking a thread for to copy them.
   private static final int GRAIN_COPY = 128 * 1024;
@@ -75,14 +72,17 @@ final class TileMatmulTask {
     inStride = input.stride();
     tokens = rows;
     groups = Math.ceilDiv(rows, TileKernels.MOST_TOKENS);
-    tiles = TileKernelCode.tiles(rows);
+    tiles = TileKernelCode.mostTiles(rows);
     int columns = Math.max(1, weight.columns());
     tokenBytes = (long) (columns + TileKernelCode.ROW_PADDING) * Float.BYTES;
     if (x.byteSize() < rows * tokenBytes) {
       x = arena.allocate(Math.max(rows * tokenBytes, 2 * x.byteSize()), ALIGNMENT_BYTES);
     }
     pool.parallelFor(copy, rows, Math.ceilDiv(GRAIN_COPY, columns));
-    int least = TileRanges.leastTiles(weight, rows, groups, pool.threads());
+    int least =
+        tiles == 1
+            ? TileRanges.leastTiles(weight, rows)
+            : TileRanges.leastStreamedTiles(weight, rows, pool.threads());
     pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), least / tiles);
   }
 
@@ -107,61 +107,45 @@ final class TileMatmulTask {
     }
   }
 
-  /// Each of a kernel's tiles runs through its part of the range; tiles left over go alone, in
-  /// every place of the kernel.
+  /// Each of a kernel's tiles runs through its part of the range; tiles left over go alone.
   private void multiplyStreams(MemorySegment own, int first, int end) {
     int part = (end - first) / tiles;
     long from = address(first);
     for (int tile = first; tile < first + part; tile++) {
       long weights = from + (tile - first) * tileBytes;
-      multiplyTiles(own, tokens, weights, part * tileBytes, 0, 0);
+      kernels.multiplyMost(
+          tokens, weights, part * tileBytes, x.address(), matrix.columns(), own.address());
       for (int stream = 0; stream < tiles; stream++) {
         store(own, stream * tokens, tile + stream * part, 0, tokens);
       }
     }
-    for (int tile = first + part * tiles; tile < end; tile++) {
-      multiplyTiles(own, tokens, from + (tile - first) * tileBytes, 0, 0, 0);
-      store(own, 0, tile, 0, tokens);
+    int alone = first + part * tiles;
+    if (alone < end) {
+      multiplyPanel(own, alone, end, 0, tokens);
     }
   }
 
   private void multiplyPanels(MemorySegment own, int first, int end) {
-    int most = (int) Math.max(1, TileRanges.PANEL_BYTES / tileBytes);
-    int panel = groups > 1 ? most : Math.clamp((end - first) / LEAST_PANELS, 1, most);
+    int panel = (int) Math.max(1, TileRanges.PANEL_BYTES / tileBytes);
     for (int tile = first; tile < end; tile += panel) {
       int endOfPanel = Math.min(end, tile + panel);
-      int tilesAhead = Math.min(end - endOfPanel, panel);
       int token = 0;
       for (int group = 0; group < groups; group++) {
         int endToken = token + Math.ceilDiv(tokens - token, groups - group);
-        multiplyPanel(own, tile, endOfPanel, token, endToken, group == 0 ? tilesAhead : 0);
+        multiplyPanel(own, tile, endOfPanel, token, endToken);
         token = endToken;
       }
     }
   }
 
-  /// The i-th tile asks for the i-th part of each quarter of the tiles ahead, which follow the
-  /// panel. A tile that has nothing to ask for asks for itself.
-  private void multiplyPanel(
-      MemorySegment own, int first, int end, int token, int endToken, int tilesAhead) {
-    long from = address(first);
-    long ahead = from + (end - first) * tileBytes;
-    long part = tileBytes / TileKernelCode.STREAMS_AHEAD;
-    for (int i = 0; i < end - first; i++) {
-      long weights = from + i * tileBytes;
-      if (i < tilesAhead) {
-        multiplyTiles(own, endToken - token, weights, tilesAhead * part, token, ahead + i * part);
-      } else {
-        multiplyTiles(own, endToken - token, weights, part, token, weights);
-      }
-      store(own, 0, first + i, token, endToken);
+  private void multiplyPanel(MemorySegment own, int first, int end, int token, int endToken) {
+    long weights = address(first);
+    long xFrom = x.address() + token * tokenBytes;
+    for (int tile = first; tile < end; tile++) {
+      kernels.multiply(endToken - token, weights, xFrom, matrix.columns(), own.address());
+      store(own, 0, tile, token, endToken);
+      weights += tileBytes;
     }
-  }
-
-  private void multiplyTiles(
-      MemorySegment own, int count, long weights, long stride, int token, long ahead) {
-    long from = x.address() + token * tokenBytes;
-    kernels.multiply(count, weights, stride, from, matrix.columns(), own.address(), ahead);
   }
 
   private long address(int tile) {

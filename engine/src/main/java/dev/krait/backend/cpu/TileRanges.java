@@ -6,9 +6,6 @@ final class TileRanges {
   /// Weights that stay in the second cache beside the activations.
   static final int PANEL_BYTES = 128 << 10;
 
-  /// Groups up to which reading the weights takes longer than the sums.
-  private static final int FEW_GROUPS = 2;
-
   /// Multiply-adds worth waking a thread for, one token and several.
   private static final int GRAIN_ONE = 32 * 1024;
 
@@ -19,15 +16,15 @@ final class TileRanges {
 
   private TileRanges() {}
 
-  /// Fewest tiles of a range. Those of few groups are long enough to stream, but leave every thread
-  /// its share.
-  static int leastTiles(CpuMatrix weight, int tokens, int groups, int threads) {
+  /// Fewest tiles of a range that is worth a thread.
+  static int leastTiles(CpuMatrix weight, int tokens) {
     long tileWork = Math.max(1L, (long) weight.columns() * CpuMatrix.TILE_ROWS) * tokens;
-    int least = (int) Math.ceilDiv(tokens == 1 ? GRAIN_ONE : GRAIN_MANY, tileWork);
-    if (groups > FEW_GROUPS) {
-      return least;
-    }
+    return (int) Math.ceilDiv(tokens == 1 ? GRAIN_ONE : GRAIN_MANY, tileWork);
+  }
+
+  /// Fewest tiles of a range that also is long enough to stream, but leaves every thread its share.
+  static int leastStreamedTiles(CpuMatrix weight, int tokens, int threads) {
     int streamed = STREAMED_BYTES / Math.max(1, weight.tileBytes());
-    return Math.max(least, Math.min(streamed, weight.tiles() / threads));
+    return Math.max(leastTiles(weight, tokens), Math.min(streamed, weight.tiles() / threads));
   }
 }
