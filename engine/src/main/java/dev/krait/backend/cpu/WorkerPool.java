@@ -35,7 +35,9 @@ final class WorkerPool implements AutoCloseable {
 
   private final Worker[] workers;
 
+  /// What is left of each thread's share. The number tells a share from one of an earlier range.
   private final AtomicLongArray shares;
+
   private final AtomicInteger unfinished = new AtomicInteger();
 
   // Written before the shares are issued and read after a chunk is claimed; the range cannot end
