@@ -6,7 +6,6 @@ import com.hubspot.jinjava.LegacyOverrides;
 import com.hubspot.jinjava.el.ExtendedSyntaxBuilder;
 import com.hubspot.jinjava.el.JinjavaProcessors;
 import com.hubspot.jinjava.el.TruthyTypeConverter;
-import com.hubspot.jinjava.interpret.Context;
 import com.hubspot.jinjava.interpret.OutputTooBigException;
 import com.hubspot.jinjava.tree.ExpressionNode;
 import com.hubspot.jinjava.tree.Node;
@@ -78,9 +77,7 @@ public final class PromptTemplate {
   }
 
   private PromptInterpreter interpreter(Map<String, Object> bindings) {
-    JinjavaConfig config = engine.getGlobalConfig();
-    Context context = new Context(engine.getGlobalContextCopy(), bindings, config.getDisabled());
-    return new PromptInterpreter(engine, context, clock);
+    return new PromptInterpreter(engine, new RenderContext(engine, bindings), clock);
   }
 
   /// Checks the tags and parses the expressions; the depth is bounded by the source's check.
