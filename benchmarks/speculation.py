@@ -70,7 +70,7 @@ def difference(before, after, name, position=None):
 
 def warm(servers):
     """Until most of the servers' code is compiled: a compiler takes its time from the same cores."""
-    for seed in range(32):
+    for seed in range(64):
         for server in servers:
             server.round(BATCHES[seed % 3], 0.7 * (seed % 2), seed)
 

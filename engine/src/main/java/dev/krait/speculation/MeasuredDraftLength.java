@@ -51,7 +51,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// Share of the time that may be lost to checks: one sequence has more to win.
   private static final double CHECK_SHARE_ALONE = 0.01;
 
-  private static final double CHECK_SHARE_TOGETHER = 0.005;
+  private static final double CHECK_SHARE_TOGETHER = 0.0025;
 
   /// What a check counts as lost at least, as a share of an iteration.
   private static final double LEAST_LOST = 0.1;
