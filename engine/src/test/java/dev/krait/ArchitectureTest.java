@@ -40,7 +40,7 @@ class ArchitectureTest {
           row("generation", "error"),
           row("tensor", "error"),
           row("text..", "error"),
-          row("cache", "error"),
+          row("cache", "generation error"),
           row("sampling", "generation error"),
           row("scheduler", "cache generation error"),
           row("checkpoint", "tensor error"),
@@ -51,7 +51,7 @@ class ArchitectureTest {
           row("backend.cpu", "backend model tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
           row("runner", "loading backend model scheduler cache sampling generation tensor error"),
-          row("speculation", "runner loading model scheduler sampling generation error"),
+          row("speculation", "runner loading model scheduler cache sampling generation error"),
           row(
               "engine",
               "speculation runner loading backend model.family model checkpoint scheduler cache"

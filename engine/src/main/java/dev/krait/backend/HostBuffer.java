@@ -63,4 +63,10 @@ public final class HostBuffer implements Buffer {
   public void write(long offset, float[] source) {
     System.arraycopy(source, 0, values, Math.toIntExact(offset), source.length);
   }
+
+  @Override
+  public void copy(long from, long to, long elements) {
+    System.arraycopy(
+        values, Math.toIntExact(from), values, Math.toIntExact(to), Math.toIntExact(elements));
+  }
 }

@@ -16,13 +16,16 @@ import java.util.List;
 /// @param maxSequences most sequences that run at once
 /// @param maxModelTokens longest sequence
 /// @param window most tokens of a step that may be rejected: drafts + 1, or 0 without speculation
+/// @param snapshots most state slots for snapshots of kept prefixes beside those of running
+///   sequences, which also serve while they are idle
 public record CacheDemand(
     List<CacheSpec> target,
     List<CacheSpec> draft,
     int blockTokens,
     int maxSequences,
     int maxModelTokens,
-    int window) {
+    int window,
+    int snapshots) {
 
   /// Tokens of a block unless there is a reason for another size.
   public static final int BLOCK_TOKENS = 16;
@@ -35,6 +38,7 @@ public record CacheDemand(
     check("max-sequences", maxSequences, 1);
     check("max-model-len", maxModelTokens, 1);
     check("window", window, 0);
+    check("snapshots", snapshots, 0);
   }
 
   private static void check(String name, int value, int least) {

@@ -10,7 +10,7 @@ import java.util.Locale;
 /// @param demand what was asked for
 /// @param budgetBytes what was granted; [#bytes] is what is taken of it
 /// @param blocks key/value blocks; 0 when no layer attends
-/// @param stateSlots state slots, one for each running sequence; 0 when no layer is recurrent
+/// @param stateSlots state slots, of running sequences and snapshots; 0 when no layer is recurrent
 public record CacheLayout(CacheDemand demand, long budgetBytes, int blocks, int stateSlots) {
 
   /// Length for which [#describe] states the concurrency beside the full length.

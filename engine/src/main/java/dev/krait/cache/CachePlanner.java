@@ -5,13 +5,15 @@ import dev.krait.error.EngineException;
 /// Cuts a byte budget into key/value blocks and state slots. Pure.
 ///
 /// When the budget cannot hold every sequence at full length, slots are taken for as many sequences
-/// of [CacheLayout#TYPICAL_TOKENS] tokens as fit, and the rest becomes blocks.
+/// of [CacheLayout#TYPICAL_TOKENS] tokens as fit, and the rest becomes blocks. Snapshots take what
+/// is then left.
 public final class CachePlanner {
   private CachePlanner() {}
 
-  /// Bytes that the demand can use at most: every sequence at full length.
+  /// Bytes that the demand can use at most: every sequence at full length, and all snapshots.
   public static long usableBytes(CacheDemand demand) {
-    return demand.maxSequences() * sequenceBytes(demand, demand.maxModelTokens());
+    return demand.maxSequences() * sequenceBytes(demand, demand.maxModelTokens())
+        + demand.snapshots() * demand.bytesPerSlot();
   }
 
   /// The layout for a budget; takes no more than can be used.
@@ -30,11 +32,13 @@ public final class CachePlanner {
       long affordable = (budgetBytes - sequences * slotBytes) / blockBytes;
       blocks = Math.min(affordable, (long) sequences * fullBlocks);
     }
+    long slots = 0;
+    if (slotBytes > 0) {
+      long left = budgetBytes - sequences * slotBytes - blocks * blockBytes;
+      slots = sequences + Math.min(left / slotBytes, demand.snapshots());
+    }
     return new CacheLayout(
-        demand,
-        budgetBytes,
-        (int) Math.min(blocks, Integer.MAX_VALUE),
-        slotBytes > 0 ? sequences : 0);
+        demand, budgetBytes, (int) Math.min(blocks, Integer.MAX_VALUE), (int) slots);
   }
 
   private static int typicalSequences(CacheDemand demand, long budgetBytes) {

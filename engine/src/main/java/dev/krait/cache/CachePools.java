@@ -2,12 +2,18 @@ package dev.krait.cache;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/// The pools of blocks and state slots, and the sequences that hold them.
+/// The pools of blocks and state slots, the sequences that hold them, and the prefixes that are
+/// kept for others.
 ///
 /// They count indices; the tensors behind the indices are the runner's, allocated from the same
 /// [CacheLayout]. Engine thread only.
@@ -18,14 +24,26 @@ public final class CachePools {
   private final List<PooledMemory> open = new ArrayList<>();
   private final boolean attends;
   private final boolean recurs;
+  private final @Nullable PrefixCache prefixes;
+  private PrefixResult lastResult = PrefixResult.NEW;
+  private int[] copies = new int[16];
+  private int copyCount;
+
+  /// Pools in which everything is free, and which keep no prefixes.
+  public CachePools(CacheLayout layout) {
+    this(layout, Optional.empty());
+  }
 
   /// Pools in which everything is free.
-  public CachePools(CacheLayout layout) {
+  ///
+  /// @param policy where states of prompts are kept; empty keeps no prefixes
+  public CachePools(CacheLayout layout, Optional<SnapshotPolicy> policy) {
     this.layout = layout;
     attends = layout.demand().bytesPerBlock() > 0;
     recurs = layout.demand().bytesPerSlot() > 0;
     blockPool = new IndexPool("block", layout.blocks());
     statePool = new IndexPool("state slot", layout.stateSlots());
+    prefixes = policy.map(any -> new PrefixCache(layout, any, blockPool, statePool)).orElse(null);
   }
 
   /// The layout that the pools were made for.
@@ -35,12 +53,91 @@ public final class CachePools {
 
   /// Memory for one more sequence, without blocks yet; empty when no state slot is free.
   public Optional<SequenceMemory> open() {
-    if (recurs && statePool.free() == 0) {
-      return Optional.empty();
+    return isSlotFree() ? Optional.of(opened(null)) : Optional.empty();
+  }
+
+  /// Memory for one more sequence, in which the longest kept prefix of its prompt is committed, all
+  /// but the last token at most; empty when no state slot is free.
+  public Optional<SequenceMemory> open(TokenIds prompt) {
+    PrefixCache kept = prefixes;
+    if (kept == null || !isSlotFree()) {
+      return open();
     }
-    PooledMemory memory = new PooledMemory(this, recurs ? statePool.take() : -1);
-    open.add(memory);
+    PrefixHit hit = kept.find(prompt);
+    lastResult = result(prompt, hit);
+    int snapshot = hit.node().snapshot;
+    PooledMemory memory = opened(new PromptPath(kept, hit, prompt));
+    if (snapshot >= 0) {
+      copySlot(snapshot, memory.stateSlot());
+    }
     return Optional.of(memory);
+  }
+
+  private PrefixResult result(TokenIds prompt, PrefixHit hit) {
+    if (!hit.node().isRoot()) {
+      return PrefixResult.FOUND;
+    }
+    if (prompt.size() <= layout.demand().blockTokens()) {
+      return PrefixResult.TOO_SHORT;
+    }
+    return hit.matchedTokens() > 0 ? PrefixResult.NO_STATE : PrefixResult.NEW;
+  }
+
+  /// What the last [#open(TokenIds)] found; empty when no prefixes are kept.
+  public Optional<PrefixResult> lastPrefixResult() {
+    return prefixes == null ? Optional.empty() : Optional.of(lastResult);
+  }
+
+  private PooledMemory opened(@Nullable PromptPath path) {
+    if (recurs && statePool.free() == 0 && prefixes != null) {
+      prefixes.giveUpSnapshot();
+    }
+    PooledMemory memory = new PooledMemory(this, recurs ? statePool.take() : -1, path);
+    open.add(memory);
+    return memory;
+  }
+
+  private boolean isSlotFree() {
+    return !recurs || statePool.free() + snapshots() > 0;
+  }
+
+  /// Blocks of a prompt's longest kept prefix that open sequences hold, so that one more needs no
+  /// room for them.
+  public int heldBlocks(TokenIds prompt) {
+    PrefixCache kept = prefixes;
+    return kept == null ? 0 : kept.heldBlocks(kept.find(prompt).node());
+  }
+
+  /// Notes that a slot is to be copied before the next step.
+  void copySlot(int from, int to) {
+    if (from == to) {
+      return;
+    }
+    if (copyCount == copies.length) {
+      copies = Arrays.copyOf(copies, 2 * copyCount);
+    }
+    copies[copyCount++] = from;
+    copies[copyCount++] = to;
+  }
+
+  /// Hands out the copies of slots that must be made before the next step, in order.
+  public void takeSlotCopies(SlotCopier copier) {
+    for (int i = 0; i < copyCount; i += 2) {
+      copier.copySlot(copies[i], copies[i + 1]);
+    }
+    copyCount = 0;
+  }
+
+  /// A block that nobody holds; there must be one.
+  int takeBlock() {
+    if (blockPool.free() == 0 && prefixes != null && prefixes.freeBlocks() > 0) {
+      prefixes.giveUpLeaf();
+    }
+    return blockPool.take();
+  }
+
+  boolean attends() {
+    return attends;
   }
 
   void closed(PooledMemory memory) {
@@ -59,14 +156,14 @@ public final class CachePools {
     return attends ? Math.ceilDiv(tokens, layout.demand().blockTokens()) : 0;
   }
 
-  /// Blocks that nobody holds.
+  /// Blocks that no sequence holds; some of them may belong to kept prefixes.
   public int blocksFree() {
-    return blockPool.free();
+    return blockPool.free() + (prefixes == null ? 0 : prefixes.freeBlocks());
   }
 
   /// Blocks that sequences hold.
   public int blocksUsed() {
-    return blockPool.used();
+    return blockPool.total() - blocksFree();
   }
 
   /// All blocks.
@@ -76,15 +173,21 @@ public final class CachePools {
 
   /// State slots that sequences hold.
   public int slotsUsed() {
-    return statePool.used();
+    return statePool.used() - snapshots();
   }
 
-  /// All state slots.
+  /// State slots that hold snapshots of kept prefixes.
+  public int snapshots() {
+    return prefixes == null ? 0 : prefixes.snapshots();
+  }
+
+  /// State slots that sequences can hold at once.
   public int slotsTotal() {
-    return statePool.total();
+    return Math.min(statePool.total(), layout.demand().maxSequences());
   }
 
-  /// Checks that every block and slot is either free or held by exactly one open sequence.
+  /// Checks that every block and slot is either free, held by exactly one open sequence, or the
+  /// prefix cache's, and that sequences hold what the cache thinks they hold.
   ///
   /// @throws EngineException INTERNAL naming the first index that is not
   public void checkIntegrity() {
@@ -92,8 +195,20 @@ public final class CachePools {
     statePool.checkIntegrity();
     BitSet blocks = new BitSet();
     BitSet slots = new BitSet();
+    if (prefixes != null) {
+      prefixes.checkIntegrity();
+      prefixes.forEachOwned(node -> {
+        if (node.block >= 0) {
+          claim("block", node.block, blocks, blockPool);
+        }
+        if (node.snapshot >= 0) {
+          claim("state slot", node.snapshot, slots, statePool);
+        }
+      });
+      checkPaths(prefixes);
+    }
     for (PooledMemory memory : open) {
-      for (int i = 0; i < memory.blocks(); i++) {
+      for (int i = memory.cachedBlocks(); i < memory.blocks(); i++) {
         claim("block", memory.block(i), blocks, blockPool);
       }
       if (memory.stateSlot() >= 0) {
@@ -102,6 +217,26 @@ public final class CachePools {
     }
     checkHeld("blocks", blocks.cardinality(), blockPool.used());
     checkHeld("state slots", slots.cardinality(), statePool.used());
+  }
+
+  /// Each open sequence holds the nodes of its path, and its table starts with their blocks.
+  private void checkPaths(PrefixCache kept) {
+    Map<PrefixNode, Integer> holders = new HashMap<>();
+    for (PooledMemory memory : open) {
+      PrefixNode node = memory.prefix();
+      while (node != null && node.parent != null) {
+        holders.merge(node, 1, Integer::sum);
+        int index = node.end / layout.demand().blockTokens() - 1;
+        if (attends && memory.block(index) != node.block) {
+          throw new EngineException(
+              ErrorCode.INTERNAL,
+              "block " + index + ": " + memory.block(index) + " (expected: " + node.block + ")");
+        }
+        node = node.parent;
+      }
+    }
+    kept.forEachOwned(
+        node -> checkHeld("holders of a prefix", holders.getOrDefault(node, 0), node.holders));
   }
 
   private static void claim(String name, int index, BitSet claimed, IndexPool pool) {

@@ -2,7 +2,9 @@ package dev.krait.cache;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// One sequence's blocks and state slot, taken from [CachePools].
 ///
@@ -12,6 +14,9 @@ import java.util.Arrays;
 ///   reserve   [ committed | reserved )   blocks up to the end
 ///   commit    [ committed )              surplus blocks go back
 /// ```
+///
+/// The first blocks may be the prefix cache's, which has them from other sequences or takes them
+/// from this one as its prompt is computed.
 final class PooledMemory implements SequenceMemory {
   private static final int FIRST_BLOCKS = 8;
 
@@ -19,15 +24,34 @@ final class PooledMemory implements SequenceMemory {
   private final int stateSlot;
   private int[] table = new int[FIRST_BLOCKS];
   private int blocks;
+  private final @Nullable PromptPath path;
   private int committed;
+  private int followed;
   private int pending;
   private int reservedDirect;
   private int reservedWindowed;
   private boolean closed;
 
-  PooledMemory(CachePools pools, int stateSlot) {
+  /// The memory of a sequence whose first tokens are those of the path.
+  PooledMemory(CachePools pools, int stateSlot, @Nullable PromptPath path) {
     this.pools = pools;
     this.stateSlot = stateSlot;
+    this.path = path;
+    if (path == null) {
+      return;
+    }
+    committed = path.tokens();
+    followed = path.startsFollowed(stateSlot >= 0) ? committed : 0;
+    if (pools.attends()) {
+      blocks = path.blocks();
+      table = new int[Math.max(FIRST_BLOCKS, blocks)];
+      path.copyBlocks(table);
+    }
+  }
+
+  /// Blocks at the start of the table that are the cache's.
+  int cachedBlocks() {
+    return path == null || !pools.attends() ? 0 : path.blocks();
   }
 
   @Override
@@ -42,7 +66,7 @@ final class PooledMemory implements SequenceMemory {
               .formatted(directTokens, windowedTokens, window));
     }
     int needed = pools.blocksFor(committed + directTokens + windowedTokens);
-    if (needed - blocks > pools.blockPool().free()) {
+    if (needed - blocks > pools.blocksFree()) {
       return false;
     }
     resize(needed);
@@ -67,6 +91,26 @@ final class PooledMemory implements SequenceMemory {
     reservedDirect = 0;
     reservedWindowed = 0;
     resize(pools.blocksFor(committed));
+    if (path != null) {
+      keepPrompt(path);
+    }
+  }
+
+  /// Puts computed blocks of the prompt in the cache, and the states where they are wanted.
+  private void keepPrompt(PromptPath prompt) {
+    for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
+      int index = prompt.blocks();
+      int own = pools.attends() ? table[index] : -1;
+      int kept = prompt.advance(next, own, followed >= prompt.tokens() + next.size());
+      if (kept != own) {
+        pools.blockPool().give(own);
+        table[index] = kept;
+      }
+    }
+    int slot = prompt.takeSnapshot(committed, followed == committed);
+    if (slot >= 0) {
+      pools.copySlot(stateSlot, slot);
+    }
   }
 
   private void resize(int needed) {
@@ -78,7 +122,26 @@ final class PooledMemory implements SequenceMemory {
       table = Arrays.copyOf(table, Math.max(needed, 2 * table.length));
     }
     while (blocks < needed) {
-      table[blocks++] = pool.take();
+      table[blocks++] = pools.takeBlock();
+    }
+  }
+
+  @Override
+  public int mostPromptTokens() {
+    return path == null ? Integer.MAX_VALUE : path.most(committed);
+  }
+
+  @Override
+  public int followedTokens() {
+    return followed;
+  }
+
+  @Override
+  public void markFollowed(int tokens) {
+    checkOpen();
+    followed = tokens;
+    if (path != null) {
+      path.markFollowed(tokens);
     }
   }
 
@@ -116,9 +179,17 @@ final class PooledMemory implements SequenceMemory {
   @Override
   public void close() {
     checkOpen();
+    resize(cachedBlocks());
+    if (path != null) {
+      path.close();
+    }
     pools.closed(this);
-    resize(0);
     closed = true;
+  }
+
+  /// The end of its path through the prefix cache, or null.
+  @Nullable PrefixNode prefix() {
+    return path == null ? null : path.tail();
   }
 
   private void checkOpen() {

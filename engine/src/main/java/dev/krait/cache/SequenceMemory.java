@@ -20,6 +20,16 @@ public interface SequenceMemory extends AutoCloseable {
   /// @param tokens all direct tokens, or 1 to all windowed ones
   void commit(int tokens);
 
+  /// How many tokens of the prompt may be committed in one step, so that the step ends where states
+  /// are worth keeping.
+  int mostPromptTokens();
+
+  /// Tokens from the start that a draft model has computed into the same blocks and slot.
+  int followedTokens();
+
+  /// A draft model has computed so many tokens.
+  void markFollowed(int tokens);
+
   /// Tokens that are permanent.
   int committedTokens();
 

@@ -4,6 +4,7 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePools;
+import dev.krait.cache.SnapshotPolicy;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
@@ -43,6 +44,13 @@ public final class Engine implements AutoCloseable {
   private static final int SHORTEST_NGRAM = 1;
   private static final int LONGEST_NGRAM = 4;
   private static final long WARM_UP_NANOS = 1_000_000_000;
+
+  /// Prompts may be cut anywhere: no backend's bits depend on it.
+  private static final int CUT_MULTIPLE = 1;
+
+  /// A snapshot takes a step more, which is what a few tens of prompt tokens cost on every machine
+  /// measured so far.
+  private static final int LEAST_SNAPSHOT_TOKENS = 64;
 
   private final List<AutoCloseable> resources;
   private final EngineHandle handle;
@@ -133,7 +141,8 @@ public final class Engine implements AutoCloseable {
     }
     opened(runner, resources);
     ModelInfo info = facts.of(model, layout.demand().maxModelTokens());
-    EngineLoop loop = loop(config, layout, runner, policy, info, maxDrafts, listener);
+    CachePools pools = new CachePools(layout, snapshots(config));
+    EngineLoop loop = loop(config, pools, runner, policy, info, maxDrafts, listener);
     opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)), resources);
     String description = backend.describe() + " (" + selected.reason() + ")";
     return new Engine(resources, loop.handle(), info, description, layout, policy);
@@ -150,21 +159,26 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  private static Optional<SnapshotPolicy> snapshots(EngineConfig config) {
+    return config.prefixCaching()
+        ? Optional.of(new SnapshotPolicy(CUT_MULTIPLE, LEAST_SNAPSHOT_TOKENS))
+        : Optional.empty();
+  }
+
   private static EngineLoop loop(
       EngineConfig config,
-      CacheLayout layout,
+      CachePools pools,
       ModelRunner runner,
       Optional<DraftLengthPolicy> policy,
       ModelInfo info,
       int maxDrafts,
       StepListener listener) {
-    CachePools pools = new CachePools(layout);
     SchedulerConfig limits =
         new SchedulerConfig(
             config.maxSequences(),
             config.maxTokensPerStep(),
             config.maxTokensPerStep(),
-            1,
+            CUT_MULTIPLE,
             maxDrafts);
     DraftLengths lengths = policy.isPresent() ? policy.get() : DraftLengths.fixed(0);
     Scheduler scheduler = new Scheduler(limits, pools, lengths, System::nanoTime);

@@ -22,6 +22,7 @@ import java.util.OptionalLong;
 /// @param speculation who drafts
 /// @param maxDraftTokens most tokens drafted for a sequence and step, 1 to 16
 /// @param draftTokens a fixed draft length instead of the measured policy
+/// @param prefixCaching whether computed prompts are kept for other requests that start alike
 public record EngineConfig(
     Path modelFolder,
     Optional<Path> draftFolder,
@@ -35,7 +36,8 @@ public record EngineConfig(
     OptionalLong cacheBytes,
     SpeculationMode speculation,
     int maxDraftTokens,
-    OptionalInt draftTokens) {
+    OptionalInt draftTokens,
+    boolean prefixCaching) {
 
   private static final int MOST_SEQUENCES = 4096;
   private static final int MOST_TOKENS_PER_STEP = 1 << 17;
@@ -71,7 +73,8 @@ public record EngineConfig(
         OptionalLong.empty(),
         SpeculationMode.OFF,
         5,
-        OptionalInt.empty());
+        OptionalInt.empty(),
+        true);
   }
 
   private static void atLeast(String name, int value, int least) {
@@ -102,6 +105,7 @@ public record EngineConfig(
         cacheBytes,
         mode,
         maxDrafts,
-        fixedDrafts);
+        fixedDrafts,
+        prefixCaching);
   }
 }

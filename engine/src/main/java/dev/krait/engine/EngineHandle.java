@@ -1,5 +1,6 @@
 package dev.krait.engine;
 
+import dev.krait.cache.CachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent;
@@ -48,6 +49,7 @@ public final class EngineHandle {
   private volatile int waitingAgain;
   private volatile int blocksUsed;
   private volatile int slotsUsed;
+  private volatile int snapshots;
   private final int blocksTotal;
   private final int slotsTotal;
 
@@ -98,6 +100,7 @@ public final class EngineHandle {
         blocksTotal,
         slotsUsed,
         slotsTotal,
+        snapshots,
         now == State.DRAINING || closed,
         now == State.FAILED);
   }
@@ -198,11 +201,12 @@ public final class EngineHandle {
     }
   }
 
-  void publish(int runningNow, int waitingAgainNow, int blocksUsedNow, int slotsUsedNow) {
+  void publish(int runningNow, int waitingAgainNow, CachePools pools) {
     running = runningNow;
     waitingAgain = waitingAgainNow;
-    blocksUsed = blocksUsedNow;
-    slotsUsed = slotsUsedNow;
+    blocksUsed = pools.blocksUsed();
+    slotsUsed = pools.slotsUsed();
+    snapshots = pools.snapshots();
   }
 
   void markFailed() {

@@ -1,6 +1,7 @@
 package dev.krait.engine;
 
 import dev.krait.cache.CachePools;
+import dev.krait.cache.SlotCopier;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
@@ -27,6 +28,7 @@ public final class EngineLoop {
   private final EngineHandle handle;
   private final StepStats stats;
   private final Consumer<Sequence> forget;
+  private final SlotCopier copier;
   private final List<CompletableFuture<Void>> drains = new ArrayList<>();
   private long departuresSeen;
   private boolean failed;
@@ -49,6 +51,7 @@ public final class EngineLoop {
     handle = new EngineHandle(limits, nanoClock, pools.blocksTotal(), pools.slotsTotal());
     stats = new StepStats(scheduler, pools);
     forget = runner::forget;
+    copier = runner::copySlot;
   }
 
   /// What other threads hold.
@@ -98,6 +101,7 @@ public final class EngineLoop {
       long started = nanoClock.getAsLong();
       StepPlan plan = scheduler.schedule();
       scheduler.takeReleased(forget);
+      pools.takeSlotCopies(copier);
       if (plan.isEmpty()) {
         return 0;
       }
@@ -119,8 +123,7 @@ public final class EngineLoop {
   }
 
   private void publish() {
-    handle.publish(
-        scheduler.running(), scheduler.waitingAgain(), pools.blocksUsed(), pools.slotsUsed());
+    handle.publish(scheduler.running(), scheduler.waitingAgain(), pools);
     long departures = scheduler.departures();
     handle.left((int) (departures - departuresSeen));
     departuresSeen = departures;

@@ -6,8 +6,9 @@ package dev.krait.engine;
 /// @param waiting sequences in the queue, new and preempted
 /// @param blocksUsed key/value blocks held
 /// @param blocksTotal all key/value blocks
-/// @param slotsUsed state slots held
-/// @param slotsTotal all state slots
+/// @param slotsUsed state slots held by sequences
+/// @param slotsTotal state slots that sequences can hold at once
+/// @param snapshots state slots with states of kept prefixes
 /// @param draining new requests are refused and the running ones end
 /// @param failed a step failed; nothing runs any more
 public record EngineStatus(
@@ -17,5 +18,6 @@ public record EngineStatus(
     int blocksTotal,
     int slotsUsed,
     int slotsTotal,
+    int snapshots,
     boolean draining,
     boolean failed) {}

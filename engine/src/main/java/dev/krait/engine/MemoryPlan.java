@@ -33,6 +33,9 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// memory.
   private static final double DEVICE_SHARE = 0.9;
 
+  /// Snapshots of states that are kept if there is room; with more sequences one for each.
+  private static final int LEAST_SNAPSHOTS = 16;
+
   /// What there is to plan with.
   ///
   /// @param heapBytes most that the Java heap can grow to
@@ -184,6 +187,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
         CacheDemand.BLOCK_TOKENS,
         config.maxSequences(),
         longest,
-        window);
+        window,
+        config.prefixCaching() ? Math.max(LEAST_SNAPSHOTS, config.maxSequences()) : 0);
   }
 }

@@ -6,6 +6,7 @@ import java.util.OptionalLong;
 /// clock.
 ///
 /// @param promptTokens tokens of the prompt
+/// @param cachedTokens how many of them were found in the prefix cache when it first ran
 /// @param generatedTokens tokens delivered, a final stop token included
 /// @param draftedTokens tokens proposed by a drafter
 /// @param acceptedTokens proposed tokens that the model confirmed, also those beyond the end
@@ -16,6 +17,7 @@ import java.util.OptionalLong;
 /// @param finishedNanos when it ended
 public record GenerationStats(
     int promptTokens,
+    int cachedTokens,
     int generatedTokens,
     int draftedTokens,
     int acceptedTokens,
@@ -29,6 +31,7 @@ public record GenerationStats(
   public static GenerationStats neverRan(int promptTokens, long arrivalNanos, long finishedNanos) {
     return new GenerationStats(
         promptTokens,
+        0,
         0,
         0,
         0,

@@ -27,6 +27,11 @@ public final class TokenIds {
     return new TokenIds(Arrays.copyOfRange(ids, from, to));
   }
 
+  /// A copy of the ids at `[from, to)`.
+  public TokenIds slice(int from, int to) {
+    return copyOf(ids, from, to);
+  }
+
   /// Number of ids.
   public int size() {
     return ids.length;

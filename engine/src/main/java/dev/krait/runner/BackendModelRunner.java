@@ -61,6 +61,11 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    pass.copySlot(from, to);
+  }
+
+  @Override
   public void forget(Sequence sequence) {}
 
   @Override

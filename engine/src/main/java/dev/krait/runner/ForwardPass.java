@@ -1,11 +1,13 @@
 package dev.krait.runner;
 
 import dev.krait.backend.LayerCache;
+import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.StepInputs;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CacheSpec;
 import dev.krait.cache.SequenceMemory;
 import dev.krait.loading.LoadedModel;
+import dev.krait.tensor.Buffer;
 import java.util.Arrays;
 import java.util.List;
 
@@ -24,6 +26,7 @@ public final class ForwardPass {
   private final List<LayerCache> caches;
   private final int maxTokens;
   private final int blockTokens;
+  private final int stateSlots;
   private final Runnable layers = this::runLayers;
   private final float[] row;
   private final int[] block;
@@ -44,6 +47,7 @@ public final class ForwardPass {
     this.model = model;
     this.maxTokens = maxTokens;
     blockTokens = layout.demand().blockTokens();
+    stateSlots = layout.stateSlots();
     int maxBlocks = Math.max(1, layout.demand().blocksFor(layout.demand().maxModelTokens()));
     inputs = new StepInputs(maxTokens, layout.demand().maxSequences(), maxBlocks);
     int headRows = model.spec().headRows();
@@ -66,6 +70,21 @@ public final class ForwardPass {
   /// Caches of the layers that remember something, in order.
   public List<LayerCache> caches() {
     return caches;
+  }
+
+  /// Copies the states and convolution rings of a slot to another; not the replay window.
+  public void copySlot(int from, int to) {
+    for (int i = 0; i < caches.size(); i++) {
+      if (caches.get(i) instanceof StateCache cache) {
+        copy(cache.state(), from, to);
+        copy(cache.convRing(), from, to);
+      }
+    }
+  }
+
+  private void copy(Buffer slots, int from, int to) {
+    long each = slots.elements() / stateSlots;
+    slots.copy(from * each, to * each, each);
   }
 
   /// Rows that the step can still take.

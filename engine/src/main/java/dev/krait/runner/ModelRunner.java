@@ -9,6 +9,9 @@ public interface ModelRunner extends AutoCloseable {
   /// Starts a step. The plan must stay unchanged until the returned step has been awaited.
   PendingStep submit(StepPlan plan);
 
+  /// Copies a state slot in all layers, before the next step; its replay window need not be.
+  void copySlot(int from, int to);
+
   /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
   /// for it beside the pools.
   void forget(Sequence sequence);

@@ -27,6 +27,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private boolean everRan;
   private long firstScheduledNanos;
   private long firstTokenNanos;
+  private int cachedTokens;
   private int draftedTokens;
   private int acceptedTokens;
   private int preemptions;
@@ -124,6 +125,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return computed >= promptTokens;
   }
 
+  /// Its prompt's logprobs are wanted, so that all of the prompt must be computed.
+  boolean reportsPrompt() {
+    return request.sampling().promptLogprobs() >= 0;
+  }
+
   /// Exactly one generated token is left to compute: drafts may follow it.
   boolean isSingle() {
     return isPastPrompt() && leftTokens() == 1;
@@ -140,6 +146,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     status = SequenceStatus.RUNNING;
     if (!everRan) {
       firstScheduledNanos = nowNanos;
+      cachedTokens = computed;
     }
     everRan = true;
   }
@@ -218,6 +225,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   GenerationStats stats(long nowNanos) {
     return new GenerationStats(
         promptTokens,
+        cachedTokens,
         generatedTokens(),
         draftedTokens,
         acceptedTokens,

@@ -1,6 +1,7 @@
 package dev.krait.scheduler;
 
 import dev.krait.cache.CachePools;
+import dev.krait.cache.PrefixResult;
 import dev.krait.cache.SequenceMemory;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -137,13 +138,16 @@ public final class Scheduler {
   }
 
   /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
-  /// tokens, and leaves the prompt cut at a multiple.
+  /// tokens, leaves the prompt cut at a multiple, and ends where states are to be kept.
   private int chunkTokens(ActiveSequence sequence) {
     int most = Math.min(budget.remaining(), config.maxChunkTokens());
     if (sequence.isPastPrompt()) {
       return Math.min(most, sequence.leftTokens());
     }
-    int left = sequence.promptTokens() - sequence.computedTokens();
+    int left =
+        Math.min(
+            sequence.promptTokens() - sequence.computedTokens(),
+            sequence.memory().mostPromptTokens());
     return left <= most ? left : most - most % config.chunkMultiple();
   }
 
@@ -179,10 +183,11 @@ public final class Scheduler {
       int needed = pools.blocksFor(head.tokens() + 1);
       boolean alone = running.size() == 0;
       if (budget.remaining() < config.chunkMultiple()
-          || (!alone && needed + spokenFor > pools.blocksFree())) {
+          || (!alone && !isRoomFor(head, needed + spokenFor))) {
         return;
       }
-      Optional<SequenceMemory> memory = pools.open();
+      Optional<SequenceMemory> memory =
+          head.reportsPrompt() ? pools.open() : pools.open(head.request().promptIds());
       if (memory.isEmpty()) {
         return;
       }
@@ -194,6 +199,12 @@ public final class Scheduler {
         spokenFor += needed - head.memory().blocks();
       }
     }
+  }
+
+  private boolean isRoomFor(ActiveSequence head, int blocks) {
+    int missing = blocks - pools.blocksFree();
+    return missing <= 0
+        || (!head.reportsPrompt() && missing <= pools.heldBlocks(head.request().promptIds()));
   }
 
   /// Blocks that running sequences will want for tokens known already and for the next step.
@@ -211,6 +222,10 @@ public final class Scheduler {
     leaveQueue(sequence);
     sequence.start(memory, now);
     running.add(sequence);
+    Optional<PrefixResult> found = pools.lastPrefixResult();
+    if (!sequence.reportsPrompt() && found.isPresent()) {
+      tally.addPrefix(found.get(), sequence.promptTokens(), sequence.computedTokens());
+    }
   }
 
   private void leaveQueue(ActiveSequence sequence) {

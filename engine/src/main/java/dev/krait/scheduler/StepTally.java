@@ -1,6 +1,9 @@
 package dev.krait.scheduler;
 
+import dev.krait.cache.PrefixResult;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 
 /// What one step did, in counts; refilled by the [Scheduler] for every step.
 public final class StepTally {
@@ -12,6 +15,9 @@ public final class StepTally {
   int acceptedTokens;
   int draftedSequences;
   int preemptions;
+  int queriedTokens;
+  int cachedTokens;
+  private final Map<PrefixResult, Integer> prefixResults = new EnumMap<>(PrefixResult.class);
 
   StepTally(int maxDraftTokens) {
     acceptedAt = new int[maxDraftTokens];
@@ -19,6 +25,7 @@ public final class StepTally {
 
   void clear() {
     Arrays.fill(acceptedAt, 0);
+    prefixResults.clear();
     sequences = 0;
     promptTokens = 0;
     generatedTokens = 0;
@@ -26,6 +33,8 @@ public final class StepTally {
     acceptedTokens = 0;
     draftedSequences = 0;
     preemptions = 0;
+    queriedTokens = 0;
+    cachedTokens = 0;
   }
 
   void addDrafts(int drafted, int accepted) {
@@ -77,6 +86,27 @@ public final class StepTally {
   /// Positions that a draft can have.
   public int draftPositions() {
     return acceptedAt.length;
+  }
+
+  void addPrefix(PrefixResult result, int promptTokens, int found) {
+    prefixResults.merge(result, 1, Integer::sum);
+    queriedTokens += promptTokens;
+    cachedTokens += found;
+  }
+
+  /// Sequences that started, by what looking their prompts up gave.
+  public int prefixResults(PrefixResult result) {
+    return prefixResults.getOrDefault(result, 0);
+  }
+
+  /// Prompt tokens that were looked up in the prefix cache.
+  public int queriedTokens() {
+    return queriedTokens;
+  }
+
+  /// How many of [#queriedTokens] were found.
+  public int cachedTokens() {
+    return cachedTokens;
   }
 
   /// Sequences that lost their memory.

@@ -20,6 +20,9 @@ public interface Drafter extends AutoCloseable {
   ///   may settle
   int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts);
 
+  /// Copies a state slot in all layers of the drafter's own, if it has any.
+  default void copySlot(int from, int to) {}
+
   /// A sequence ended or lost its memory.
   void forget(Sequence sequence);
 

@@ -154,7 +154,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// Tokens that the drafter would first have to catch up with.
   private int lag(Sequence sequence) {
-    return Math.max(0, sequence.tokens() - of(sequence).followed - maxDraftTokens - 1);
+    int followed = Math.max(of(sequence).followed, sequence.memory().followedTokens());
+    return Math.max(0, sequence.tokens() - followed - maxDraftTokens - 1);
   }
 
   /// Nanoseconds that drafting is expected to save a sequence in all.

@@ -16,10 +16,11 @@ import java.util.function.BooleanSupplier;
 
 /// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
 ///
-/// It follows every prompt chunk beside the target. A round first feeds the tokens that the target
-/// has settled since (they advance the states, after the accepted drafts in the replay window),
-/// then its own drafts one by one, which stay in the window: each further draft replays the
-/// unverified ones before it. Blocks and slots are the sequence's own; the tensors are separate.
+/// It follows prompt chunks beside the target, from where a kept prefix ends if it was followed
+/// there. A round first feeds the tokens that the target has settled since (they advance the
+/// states, after the accepted drafts in the replay window), then its own drafts one by one, which
+/// stay in the window: each further draft replays the unverified ones before it. Blocks and slots
+/// are the sequence's own; the tensors are separate.
 public final class ModelDrafter implements Drafter {
   /// Known tokens that a round may have to feed: the last draft, accepted but never fed, and the
   /// token after it.
@@ -44,7 +45,8 @@ public final class ModelDrafter implements Drafter {
 
     int windowSize;
 
-    Cursor(int maxDraftTokens) {
+    Cursor(int settled, int maxDraftTokens) {
+      this.settled = settled;
       window = new int[maxDraftTokens];
     }
   }
@@ -102,7 +104,7 @@ public final class ModelDrafter implements Drafter {
     Sequence sequence = plan.sequence(entry);
     Cursor cursor = cursors.get(sequence);
     if (cursor == null) {
-      cursor = new Cursor(Math.max(1, maxDraftTokens));
+      cursor = new Cursor(sequence.memory().followedTokens(), Math.max(1, maxDraftTokens));
       cursors.put(sequence, cursor);
     }
     while (cursor.settled + cursor.windowSize < end || cursor.windowSize > 0) {
@@ -120,6 +122,7 @@ public final class ModelDrafter implements Drafter {
       }
       cursor.settled = first + tokens;
       cursor.windowSize = 0;
+      sequence.memory().markFollowed(cursor.settled);
       if (cursor.settled == end && drafting) {
         awaiting[awaitingCount] = entry;
         awaitedOutput[awaitingCount++] = pass.want(row + tokens - 1);
@@ -222,6 +225,11 @@ public final class ModelDrafter implements Drafter {
     boolean any = awaitingCount > 0;
     finish(plan, drafts);
     return any;
+  }
+
+  @Override
+  public void copySlot(int from, int to) {
+    pass.copySlot(from, to);
   }
 
   @Override

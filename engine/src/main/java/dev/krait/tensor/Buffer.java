@@ -12,4 +12,8 @@ public interface Buffer {
 
   /// Copies floats from the host to `offset`.
   void write(long offset, float[] source);
+
+  /// Copies floats within the buffer, after all that was computed before; the ranges must not
+  /// overlap.
+  void copy(long from, long to, long elements);
 }

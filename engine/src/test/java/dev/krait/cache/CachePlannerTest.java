@@ -41,6 +41,18 @@ class CachePlannerTest {
   }
 
   @Test
+  void snapshots_take_slots_of_what_sequences_leave() {
+    CacheDemand demand = new CacheDemand(List.of(KV, STATE), List.of(), 16, 4, 2048, 0, 10);
+    long sequences = 4 * (128 * 1024 + 480);
+    assertThat(CachePlanner.usableBytes(demand)).isEqualTo(sequences + 10 * 480);
+    assertThat(CachePlanner.plan(demand, 1L << 40).stateSlots()).isEqualTo(14);
+    CacheLayout layout = CachePlanner.plan(demand, sequences + 3 * 480 + 479);
+    assertThat(layout.stateSlots()).isEqualTo(7);
+    assertThat(layout.blocks()).isEqualTo(4 * 128);
+    assertThat(layout.sequencesOf(2048)).isEqualTo(4);
+  }
+
+  @Test
   void one_sequence_of_full_length_is_the_least() {
     CacheDemand demand = demand(List.of(KV, STATE), List.of(), 8, 2048, 0);
     long least = 128 * 1024 + 480;
@@ -95,6 +107,6 @@ class CachePlannerTest {
 
   private static CacheDemand demand(
       List<CacheSpec> target, List<CacheSpec> draft, int sequences, int tokens, int window) {
-    return new CacheDemand(target, draft, CacheDemand.BLOCK_TOKENS, sequences, tokens, window);
+    return new CacheDemand(target, draft, CacheDemand.BLOCK_TOKENS, sequences, tokens, window, 0);
   }
 }

@@ -15,7 +15,7 @@ class CachePoolsTest {
   private static CachePools pools(int blocks, int slots) {
     List<CacheSpec> specs = List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1));
     return new CachePools(
-        new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 5), 0, blocks, slots));
+        new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 5, 0), 0, blocks, slots));
   }
 
   @Test
@@ -144,7 +144,7 @@ class CachePoolsTest {
   }
 
   private static CacheLayout layout(List<CacheSpec> specs, int blocks, int slots) {
-    return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0), 0, blocks, slots);
+    return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0, 0), 0, blocks, slots);
   }
 
   private static SequenceMemory open(CachePools from) {

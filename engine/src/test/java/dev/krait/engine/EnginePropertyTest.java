@@ -17,6 +17,7 @@ class EnginePropertyTest {
   void every_text_is_right_and_every_pool_whole_whatever_happens() {
     int preempted = 0;
     int accepted = 0;
+    int cached = 0;
     int rejected = 0;
     for (long seed = 0; seed < SCRIPTS; seed++) {
       ScriptPlayer player = new ScriptPlayer(EngineScript.random(seed), Mistake.NONE);
@@ -27,10 +28,12 @@ class EnginePropertyTest {
       }
       preempted += player.preemptions() > 0 ? 1 : 0;
       accepted += player.accepted();
+      cached += player.cached();
       rejected += player.drafted() - player.accepted();
     }
     assertThat(preempted).as("scripts with a preemption").isGreaterThan(SCRIPTS / 20);
     assertThat(accepted).as("accepted drafts").isGreaterThan(SCRIPTS);
+    assertThat(cached).as("prompt tokens found in the cache").isGreaterThan(SCRIPTS);
     assertThat(rejected).as("rejected drafts").isGreaterThan(SCRIPTS);
   }
 

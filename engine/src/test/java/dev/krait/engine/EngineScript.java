@@ -18,6 +18,7 @@ record EngineScript(Setting setting, List<Action> actions) {
 
   static final int VOCAB_SIZE = 24;
   static final long STEP_NANOS = 1000;
+  private static final int COMMON_TEXTS = 2;
 
   /// Sizes of an engine.
   record Setting(
@@ -32,7 +33,8 @@ record EngineScript(Setting setting, List<Action> actions) {
       int chunkMultiple,
       int draftTokens,
       Drafting drafting,
-      long draftSeed) {}
+      long draftSeed,
+      boolean keepsPrefixes) {}
 
   /// Something that happens before a step.
   sealed interface Action {
@@ -40,10 +42,13 @@ record EngineScript(Setting setting, List<Action> actions) {
   }
 
   /// A request comes.
+  ///
+  /// @param sharedTokens how many tokens of its prompt are those of one of a few common texts
   record Submit(
       int step,
       int name,
       int promptTokens,
+      int sharedTokens,
       int maxTokens,
       int minTokens,
       int stopIds,
@@ -56,6 +61,10 @@ record EngineScript(Setting setting, List<Action> actions) {
     GenerationRequest request(long nowNanos) {
       Random random = new Random(name);
       int[] prompt = random.ints(promptTokens, 0, VOCAB_SIZE).toArray();
+      Random common = new Random(-1 - name % COMMON_TEXTS);
+      for (int i = 0; i < sharedTokens; i++) {
+        prompt[i] = common.nextInt(VOCAB_SIZE);
+      }
       int[] stops = random.ints(stopIds, 0, VOCAB_SIZE).toArray();
       long deadline =
           deadlineSteps == NO_DEADLINE ? Long.MAX_VALUE : nowNanos + deadlineSteps * STEP_NANOS;
@@ -79,7 +88,7 @@ record EngineScript(Setting setting, List<Action> actions) {
     int step = 0;
     int submits = 1 + random.nextInt(10);
     for (int name = 0; name < submits; name++) {
-      step += random.nextInt(4);
+      step += random.nextInt(random.nextInt(4) == 0 ? 16 : 4);
       actions.add(randomSubmit(random, step, name));
       if (random.nextInt(4) == 0) {
         actions.add(new Cancel(step + random.nextInt(12), random.nextInt(name + 1)));
@@ -105,15 +114,18 @@ record EngineScript(Setting setting, List<Action> actions) {
         multiple,
         random.nextInt(5),
         List.of(Drafting.values()).get(random.nextInt(3)),
-        random.nextLong());
+        random.nextLong(),
+        random.nextInt(4) > 0);
   }
 
   private static Submit randomSubmit(Random random, int step, int name) {
     int maxTokens = random.nextInt(25);
+    int promptTokens = 1 + random.nextInt(30);
     return new Submit(
         step,
         name,
-        1 + random.nextInt(30),
+        promptTokens,
+        random.nextInt(3) == 0 ? 0 : promptTokens - random.nextInt(promptTokens) / 2,
         maxTokens,
         random.nextInt(3) == 0 ? random.nextInt(maxTokens + 1) : 0,
         random.nextInt(3),

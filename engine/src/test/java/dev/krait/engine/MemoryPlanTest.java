@@ -32,7 +32,8 @@ class MemoryPlanTest {
         cacheBytes,
         mode,
         16,
-        OptionalInt.empty());
+        OptionalInt.empty(),
+        true);
   }
 
   private static EngineConfig withCache(long bytes) {

@@ -37,6 +37,7 @@ final class ScriptPlayer {
   private int preemptions;
   private int accepted;
   private int drafted;
+  private int cached;
 
   ScriptPlayer(EngineScript script, Mistake mistake) {
     this.script = script;
@@ -50,6 +51,7 @@ final class ScriptPlayer {
                 setting.maxTokensPerStep(), setting.maxChunkTokens(), setting.chunkMultiple())
             .draftTokens(setting.draftTokens())
             .pools(setting.blockTokens(), setting.blocks(), setting.slots())
+            .prefixCaching(setting.keepsPrefixes())
             .clock(clock)
             .listener(this::count);
     model = builder.model();
@@ -70,6 +72,10 @@ final class ScriptPlayer {
     return drafted;
   }
 
+  int cached() {
+    return cached;
+  }
+
   int accepted() {
     return accepted;
   }
@@ -78,6 +84,7 @@ final class ScriptPlayer {
     preemptions += stats.tally().preemptions();
     drafted += stats.tally().draftedTokens();
     accepted += stats.tally().acceptedTokens();
+    cached += stats.tally().cachedTokens();
   }
 
   void play() {
@@ -254,6 +261,11 @@ final class ScriptPlayer {
       if (!holds) {
         throw new IllegalStateException("broken: " + rule);
       }
+    }
+
+    @Override
+    public void copySlot(int from, int to) {
+      delegate.copySlot(from, to);
     }
 
     @Override

@@ -253,7 +253,8 @@ class TokenStreamTest {
 
   private static Finished finished(FinishReason reason, int tokens) {
     GenerationStats stats =
-        new GenerationStats(3, tokens, 0, 0, 0, 0, OptionalLong.empty(), OptionalLong.empty(), 0);
+        new GenerationStats(
+            3, 0, tokens, 0, 0, 0, 0, OptionalLong.empty(), OptionalLong.empty(), 0);
     return new Finished(
         reason, reason == FinishReason.STOP ? OptionalInt.of(STOP) : OptionalInt.empty(), stats);
   }

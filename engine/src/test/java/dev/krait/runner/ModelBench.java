@@ -32,7 +32,8 @@ final class ModelBench implements AutoCloseable {
             CacheDemand.BLOCK_TOKENS,
             maxSequences,
             maxModelTokens,
-            WINDOW);
+            WINDOW,
+            0);
     layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pass = new ForwardPass(model, model.spec().cacheSpecs(), layout, maxTokens);
   }

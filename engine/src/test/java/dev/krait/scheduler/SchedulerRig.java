@@ -43,7 +43,8 @@ final class SchedulerRig {
             BLOCK,
             4,
             400,
-            MAX_DRAFTS + 1);
+            MAX_DRAFTS + 1,
+            0);
     return new CachePools(new CacheLayout(demand, 0, blocks, 4));
   }
 

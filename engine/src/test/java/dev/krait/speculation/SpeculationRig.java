@@ -6,6 +6,7 @@ import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
 import dev.krait.cache.CachePools;
 import dev.krait.cache.CacheSpec;
+import dev.krait.cache.SnapshotPolicy;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -50,12 +51,24 @@ final class SpeculationRig implements AutoCloseable {
   /// @param maxModelTokens longest sequence
   /// @param maxTokensPerStep tokens of a step
   /// @param cacheShare share of the useful cache bytes that is granted
+  /// @param snapshots state slots beside those of sequences; -1 keeps no prefixes
   record Sizes(
       int draftTokens,
       int maxSequences,
       int maxModelTokens,
       int maxTokensPerStep,
-      double cacheShare) {}
+      double cacheShare,
+      int snapshots) {
+
+    Sizes(
+        int draftTokens,
+        int maxSequences,
+        int maxModelTokens,
+        int maxTokensPerStep,
+        double cacheShare) {
+      this(draftTokens, maxSequences, maxModelTokens, maxTokensPerStep, cacheShare, -1);
+    }
+  }
 
   /// A rig without a draft model.
   static SpeculationRig of(
@@ -103,7 +116,8 @@ final class SpeculationRig implements AutoCloseable {
             CacheDemand.BLOCK_TOKENS,
             sizes.maxSequences(),
             sizes.maxModelTokens(),
-            window);
+            window,
+            Math.max(0, sizes.snapshots()));
     long budget = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
     CacheLayout layout = CachePlanner.plan(demand, budget);
     LoadedModel model = targetLoader.load(backend, StoredType.STORED);
@@ -132,7 +146,10 @@ final class SpeculationRig implements AutoCloseable {
       runner = new SpeculativeRunner(plain, drafter, drafts, policy, () -> 0);
     }
     opened(runner);
-    pools = new CachePools(layout);
+    pools =
+        new CachePools(
+            layout,
+            sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(1, 32)));
     SchedulerConfig config =
         new SchedulerConfig(
             sizes.maxSequences(),

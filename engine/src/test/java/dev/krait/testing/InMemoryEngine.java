@@ -6,6 +6,7 @@ import dev.krait.cache.CachePools;
 import dev.krait.cache.CacheSpec;
 import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.SnapshotPolicy;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -17,6 +18,7 @@ import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.SchedulerConfig;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +35,10 @@ public final class InMemoryEngine implements AutoCloseable {
 
   private InMemoryEngine(Builder builder) {
     CacheLayout layout = builder.layout();
-    pools = new CachePools(layout);
+    var snapshots = new SnapshotPolicy(builder.chunkMultiple, 2 * builder.blockTokens);
+    pools =
+        new CachePools(layout, builder.keepsPrefixes ? Optional.of(snapshots) : Optional.empty());
+
     scheduler =
         new Scheduler(
             new SchedulerConfig(
@@ -124,6 +129,7 @@ public final class InMemoryEngine implements AutoCloseable {
     private int slots = -1;
     private boolean attends = true;
     private boolean recurs = true;
+    private boolean keepsPrefixes;
     private LongSupplier nanoClock = System::nanoTime;
     private StepListener listener = StepListener.none();
     private Function<CacheLayout, ModelRunner> runner =
@@ -189,6 +195,12 @@ public final class InMemoryEngine implements AutoCloseable {
       return this;
     }
 
+    /// Whether prefixes are kept.
+    public Builder prefixCaching(boolean value) {
+      keepsPrefixes = value;
+      return this;
+    }
+
     /// The engine's clock.
     public Builder clock(LongSupplier value) {
       nanoClock = value;
@@ -222,7 +234,7 @@ public final class InMemoryEngine implements AutoCloseable {
       }
       int window = maxDraftTokens == 0 ? 0 : maxDraftTokens + 1;
       CacheDemand demand =
-          new CacheDemand(specs, List.of(), blockTokens, maxSequences, maxModelTokens, window);
+          new CacheDemand(specs, List.of(), blockTokens, maxSequences, maxModelTokens, window, 0);
       int enough = maxSequences * demand.blocksFor(maxModelTokens);
       return new CacheLayout(demand, 0, blocks >= 0 && attends ? blocks : enough, slotCount());
     }

@@ -43,7 +43,9 @@ public final class PrefixHashRunner implements ModelRunner {
     /// The state is advanced over drafts before they are verified.
     COMMITS_DRAFTS,
     /// Every sequence reads its keys from its first block.
-    CONFUSES_BLOCKS
+    CONFUSES_BLOCKS,
+    /// States are not copied from slot to slot.
+    FORGETS_COPIES
   }
 
   private final PrefixHash model;
@@ -117,6 +119,13 @@ public final class PrefixHashRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    if (mistake != Mistake.FORGETS_COPIES) {
+      states[to] = states[from];
+    }
+  }
+
+  @Override
   public void forget(Sequence sequence) {
     committed.remove(sequence.id());
   }
@@ -152,9 +161,10 @@ public final class PrefixHashRunner implements ModelRunner {
     committed.put(sequence.id(), windowed ? first + newTokens : end);
   }
 
-  /// The engine's idea of what is committed must be the runner's own.
+  /// The engine's idea of what is committed must be the runner's own; a sequence may start behind a
+  /// kept prefix.
   private void checkPosition(Sequence sequence, int first) {
-    int expected = committed.getOrDefault(sequence.id(), 0);
+    int expected = committed.getOrDefault(sequence.id(), sequence.computedTokens());
     if (first != expected || first != sequence.computedTokens()) {
       throw new IllegalStateException(
           "sequence %d is at %d (expected: %d)".formatted(sequence.id(), first, expected));

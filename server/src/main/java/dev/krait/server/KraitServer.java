@@ -119,7 +119,11 @@ public final class KraitServer implements AutoCloseable {
     }
     Metrics metrics = joined(metricsOpening);
     EngineMeters.registerGauges(
-        metrics, engine.handle()::status, engine.maxConcurrency(), engine.blockTokens());
+        metrics,
+        engine.handle()::status,
+        engine.maxConcurrency(),
+        engine.blockTokens(),
+        config.engine().prefixCaching());
     EngineMeters.registerReasons(metrics, engine::speculation);
     AbsentFeatures.register(metrics, InstantSource.system().instant());
     RequestMeters meters = new RequestMeters(metrics, engine.model().maxTokens());

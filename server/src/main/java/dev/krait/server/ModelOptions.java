@@ -47,6 +47,14 @@ final class ModelOptions {
   Optional<Integer> draftTokens = Optional.empty();
 
   @Option(
+      names = "--prefix-caching",
+      paramLabel = "on|off",
+      defaultValue = "on",
+      description =
+          "Whether computed prompts are kept for requests that start alike; default: ${DEFAULT-VALUE}.")
+  OnOff prefixCaching = OnOff.ON;
+
+  @Option(
       names = "--backend",
       paramLabel = "NAME",
       defaultValue = "auto",
@@ -122,7 +130,8 @@ final class ModelOptions {
         cacheMemory.map(size -> OptionalLong.of(size.bytes())).orElse(OptionalLong.empty()),
         mode,
         maxDraftTokens,
-        optional(draftTokens));
+        optional(draftTokens),
+        prefixCaching == OnOff.ON);
   }
 
   /// The draft model that was named, or the shipped one for the shipped model.

@@ -168,6 +168,8 @@ class CommandLineTest {
             "100",
             "--cache-memory",
             "1.5GiB",
+            "--prefix-caching",
+            "off",
             "--weights",
             "bf16");
     assertThat(config.speculation()).isEqualTo(SpeculationMode.DRAFT);
@@ -181,6 +183,7 @@ class CommandLineTest {
     assertThat(config.maxWaiting()).isEqualTo(9);
     assertThat(config.maxModelTokens()).hasValue(100);
     assertThat(config.cacheBytes()).hasValue(3L << 29);
+    assertThat(config.prefixCaching()).isFalse();
   }
 
   @Test

@@ -242,6 +242,14 @@ public final class CudaDevice implements AutoCloseable {
     synchronize();
   }
 
+  /// Copies within the device's memory, after everything that was launched before; does not wait.
+  public void copy(long source, long target, long bytes) {
+    makeCurrent();
+    CUdeviceptr from = DeviceAddress.pointer(source);
+    CUdeviceptr to = DeviceAddress.pointer(target);
+    check("cuMemcpyDtoDAsync", () -> JCudaDriver.cuMemcpyDtoDAsync(to, from, bytes, stream));
+  }
+
   /// Copies from the device to an array, after everything that was launched before.
   public void read(float[] target, long address) {
     makeCurrent();

@@ -42,7 +42,14 @@ public final class DeviceBuffer implements Buffer {
     device.write(address + 4 * offset, source);
   }
 
-  private void checkRange(long offset, int length) {
+  @Override
+  public void copy(long from, long to, long count) {
+    checkRange(from, count);
+    checkRange(to, count);
+    device.copy(address + 4 * from, address + 4 * to, 4 * count);
+  }
+
+  private void checkRange(long offset, long length) {
     Objects.checkFromIndexSize(offset, length, elements);
   }
 }

@@ -60,6 +60,7 @@ final class ModelBench implements AutoCloseable {
             CacheDemand.BLOCK_TOKENS,
             MAX_BATCH,
             maxTokens,
+            0,
             0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);

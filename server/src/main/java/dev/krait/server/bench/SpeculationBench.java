@@ -81,7 +81,8 @@ final class SpeculationBench implements AutoCloseable {
             CacheDemand.BLOCK_TOKENS,
             MAX_BATCH,
             maxTokens,
-            window);
+            window,
+            0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
     int mostRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);

@@ -59,6 +59,7 @@ final class ProtoResponses {
     event
         .getUsageBuilder()
         .setPromptTokens(usage.promptTokens())
+        .setCachedPromptTokens(usage.cachedTokens())
         .setCompletionTokens(usage.completionTokens())
         .setAcceptedPredictionTokens((int) usage.acceptedTokens())
         .setRejectedPredictionTokens((int) usage.rejectedTokens());

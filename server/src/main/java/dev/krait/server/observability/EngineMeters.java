@@ -30,6 +30,7 @@ public final class EngineMeters implements StepListener {
   private final Counter draftTokens;
   private final Counter acceptedTokens;
   private final List<Counter> acceptedAt = new ArrayList<>();
+  private final PrefixMeters prefixes;
   private final DistributionSummary stepTokens;
   private final Counter stepSeconds;
   private volatile double draftLength;
@@ -53,6 +54,7 @@ public final class EngineMeters implements StepListener {
               "position",
               Integer.toString(position)));
     }
+    prefixes = new PrefixMeters(metrics);
     stepTokens = metrics.histogram("vllm:iteration_tokens_total", "Tokens of a step", STEP_TOKENS);
     stepSeconds = metrics.counter("krait:step_run_seconds", "Seconds in the runner");
     metrics.gauge(
@@ -68,6 +70,7 @@ public final class EngineMeters implements StepListener {
     stepSeconds.increment(stats.runNanos() / 1e9);
     generatedTokens.increment(tally.generatedTokens());
     preemptions.increment(tally.preemptions());
+    prefixes.stepDone(tally);
     int sequences = tally.sequences();
     draftLength = sequences == 0 ? 0 : (double) tally.draftedTokens() / sequences;
     if (tally.draftedTokens() == 0) {
@@ -87,8 +90,13 @@ public final class EngineMeters implements StepListener {
   /// @param status the engine at a glance
   /// @param maxSequences sequences of full length that the memory plan allows at once
   /// @param blockTokens tokens of a key/value block
+  /// @param keepsPrefixes whether there is a prefix cache
   public static void registerGauges(
-      Metrics metrics, Supplier<EngineStatus> status, int maxSequences, int blockTokens) {
+      Metrics metrics,
+      Supplier<EngineStatus> status,
+      int maxSequences,
+      int blockTokens,
+      boolean keepsPrefixes) {
     DoubleSupplier waiting = () -> status.get().waiting();
     DoubleSupplier bottleneck = () -> bottleneck(status.get());
     metrics.gauge("vllm:num_requests_running", "Sequences that run", () -> status.get().running());
@@ -109,8 +117,16 @@ public final class EngineMeters implements StepListener {
     metrics.gauge("vllm:gpu_cache_usage_perc", "Old name of kv_cache_usage_perc", bottleneck);
     metrics.gauge("krait:kv_blocks_used", "Blocks held", () -> status.get().blocksUsed());
     metrics.gauge("krait:kv_blocks", "All blocks", () -> status.get().blocksTotal());
-    metrics.gauge("krait:state_slots_used", "State slots held", () -> status.get().slotsUsed());
-    metrics.gauge("krait:state_slots", "All state slots", () -> status.get().slotsTotal());
+    metrics.gauge(
+        "krait:state_slots_used", "State slots held by sequences", () -> status.get().slotsUsed());
+    metrics.gauge(
+        "krait:state_slots",
+        "State slots that sequences can hold at once",
+        () -> status.get().slotsTotal());
+    metrics.gauge(
+        "krait:prefix_snapshots",
+        "Prompt prefixes whose recurrent states are kept",
+        () -> status.get().snapshots());
     metrics.gauge(
         "krait:max_concurrency",
         "Sequences of full length that fit the memory plan at once",
@@ -124,7 +140,7 @@ public final class EngineMeters implements StepListener {
         "num_gpu_blocks",
         Integer.toString(status.get().blocksTotal()),
         "enable_prefix_caching",
-        "False");
+        keepsPrefixes ? "True" : "False");
   }
 
   /// Registers why the current draft length was chosen; nothing without speculation.

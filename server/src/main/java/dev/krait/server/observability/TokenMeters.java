@@ -14,6 +14,8 @@ final class TokenMeters {
 
   private final Counter promptTokens;
   private final Counter computedTokens;
+  private final Counter foundTokens;
+  private final Counter cachedTokens;
   private final Drafts greedyDrafts;
   private final Drafts sampledDrafts;
   private final DistributionSummary promptSizes;
@@ -29,19 +31,18 @@ final class TokenMeters {
   TokenMeters(Metrics metrics, int maxTokens) {
     double[] counts = oneTwoFive(maxTokens);
     promptTokens = metrics.counter("vllm:prompt_tokens", "Tokens of prompts");
-    computedTokens =
+    computedTokens = bySource(metrics, "local_compute");
+    foundTokens = bySource(metrics, "local_cache_hit");
+    cachedTokens =
         metrics.counter(
-            "vllm:prompt_tokens_by_source",
-            "Tokens of prompts, by where they came from",
-            "source",
-            "local_compute");
+            "vllm:prompt_tokens_cached", "Tokens of prompts taken from the prefix cache");
     greedyDrafts = Drafts.of(metrics, "greedy");
     sampledDrafts = Drafts.of(metrics, "sampled");
     promptSizes = metrics.histogram("vllm:request_prompt_tokens", "Tokens of a prompt", counts);
     computedSizes =
         metrics.histogram(
             "vllm:request_prefill_kv_computed_tokens",
-            "Tokens of a prompt that were computed; all of them, without a prefix cache",
+            "Tokens of a prompt that were computed, not found in the prefix cache",
             counts);
     generatedSizes =
         metrics.histogram("vllm:request_generation_tokens", "Tokens generated", counts);
@@ -53,6 +54,14 @@ final class TokenMeters {
     sequences = metrics.histogram("vllm:request_params_n", "Sequences asked for", SEQUENCES);
     mostTokens =
         metrics.histogram("vllm:request_params_max_tokens", "Most tokens asked for", counts);
+  }
+
+  private static Counter bySource(Metrics metrics, String source) {
+    return metrics.counter(
+        "vllm:prompt_tokens_by_source",
+        "Tokens of prompts, by where they came from",
+        "source",
+        source);
   }
 
   /// Drafts of one class of requests.
@@ -85,8 +94,11 @@ final class TokenMeters {
     drafts.accepted.increment(stats.acceptedTokens());
     if (stats.firstTokenNanos().isPresent()) {
       promptTokens.increment(stats.promptTokens());
-      computedTokens.increment(stats.promptTokens());
-      computedSizes.record(stats.promptTokens());
+      int computed = stats.promptTokens() - stats.cachedTokens();
+      computedTokens.increment(computed);
+      foundTokens.increment(stats.cachedTokens());
+      cachedTokens.increment(stats.cachedTokens());
+      computedSizes.record(computed);
     }
   }
 

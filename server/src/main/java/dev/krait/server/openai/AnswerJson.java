@@ -30,7 +30,7 @@ final class AnswerJson {
     json.writeNumberProperty("total_tokens", usage.totalTokens());
     json.writeNumberProperty("completion_tokens", usage.completionTokens());
     json.writeObjectPropertyStart("prompt_tokens_details");
-    json.writeNumberProperty("cached_tokens", 0);
+    json.writeNumberProperty("cached_tokens", usage.cachedTokens());
     json.writeEndObject();
     json.writeObjectPropertyStart("completion_tokens_details");
     json.writeNumberProperty("accepted_prediction_tokens", usage.acceptedTokens());

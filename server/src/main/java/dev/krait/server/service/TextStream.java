@@ -67,7 +67,7 @@ public final class TextStream {
     this.stop = request.stop();
     this.matcher = new StopMatcher(stop.strings(), stop.includeString());
     this.listener = listener;
-    this.usage = new Usage(tokens.promptTokens(), 0, 0, 0);
+    this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0);
   }
 
   /// Waits for the next chunk.
@@ -149,7 +149,7 @@ public final class TextStream {
         return stoppedByString(burst, i + 1, text);
       }
     }
-    usage = new Usage(tokens.promptTokens(), generated, 0, 0);
+    usage = new Usage(tokens.promptTokens(), 0, generated, 0, 0);
     Optional<Finish> finish = Optional.empty();
     ahead = tokens.poll();
     if (ahead.isPresent() && ahead.get() instanceof End end) {
@@ -238,7 +238,13 @@ public final class TextStream {
 
   private void end(GenerationStats stats, String outcome) {
     int rejected = Math.max(0, stats.draftedTokens() - stats.acceptedTokens());
-    usage = new Usage(tokens.promptTokens(), generated, stats.acceptedTokens(), rejected);
+    usage =
+        new Usage(
+            tokens.promptTokens(),
+            stats.cachedTokens(),
+            generated,
+            stats.acceptedTokens(),
+            rejected);
     if (whole && stats.firstTokenNanos().isPresent()) {
       observeWhole(stats, stats.firstTokenNanos().getAsLong());
     }

@@ -3,19 +3,25 @@ package dev.krait.server.service;
 /// Tokens that were counted.
 ///
 /// @param promptTokens tokens of the prompt
+/// @param cachedTokens how many of them were found in the prefix cache
 /// @param completionTokens tokens generated, an end token included
 /// @param acceptedTokens draft tokens that became output
 /// @param rejectedTokens draft tokens that did not
 public record Usage(
-    int promptTokens, int completionTokens, long acceptedTokens, long rejectedTokens) {
+    int promptTokens,
+    int cachedTokens,
+    int completionTokens,
+    long acceptedTokens,
+    long rejectedTokens) {
 
   /// Nothing yet.
-  public static final Usage NONE = new Usage(0, 0, 0, 0);
+  public static final Usage NONE = new Usage(0, 0, 0, 0, 0);
 
   /// The sum of both.
   public Usage plus(Usage other) {
     return new Usage(
         promptTokens + other.promptTokens,
+        cachedTokens + other.cachedTokens,
         completionTokens + other.completionTokens,
         acceptedTokens + other.acceptedTokens,
         rejectedTokens + other.rejectedTokens);
@@ -23,7 +29,7 @@ public record Usage(
 
   /// The same without the prompt, for further sequences of it.
   public Usage withoutPrompt() {
-    return new Usage(0, completionTokens, acceptedTokens, rejectedTokens);
+    return new Usage(0, 0, completionTokens, acceptedTokens, rejectedTokens);
   }
 
   /// Prompt and output together.

@@ -65,7 +65,8 @@ class ShippedModelTest {
         OptionalLong.empty(),
         SpeculationMode.OFF,
         4,
-        OptionalInt.empty());
+        OptionalInt.empty(),
+        true);
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,8 @@ class MetricsTest {
     "krait:state_slots_used, gauge, ''",
     "krait:kv_blocks, gauge, ''",
     "krait:kv_blocks_used, gauge, ''",
+    "krait:prefix_snapshots, gauge, ''",
+    "krait:prefix_cache_lookups_total, counter, result",
     "krait:max_concurrency, gauge, ''",
     "krait:draft_length, gauge, ''",
     "krait:draft_tokens_total, counter, sampling",
@@ -147,13 +150,12 @@ class MetricsTest {
   @ValueSource(
       strings = {
         "vllm:num_requests_waiting_by_reason{engine=\"0\",model_name=\"krait-tiny\",reason=\"deferred\"} 0.0",
-        "vllm:cache_config_info{block_size=\"16\",enable_prefix_caching=\"False\",engine=\"0\",model_name=\"krait-tiny\",num_gpu_blocks=\"16\"} 1.0",
+        "vllm:cache_config_info{block_size=\"16\",enable_prefix_caching=\"True\",engine=\"0\",model_name=\"krait-tiny\",num_gpu_blocks=\"16\"} 1.0",
         "vllm:engine_sleep_state{engine=\"0\",model_name=\"krait-tiny\",sleep_state=\"awake\"} 1.0",
         "vllm:engine_sleep_state{engine=\"0\",model_name=\"krait-tiny\",sleep_state=\"discard_all\"} 0.0",
         "vllm:lora_requests_info{engine=\"0\",max_lora=\"0\",model_name=\"krait-tiny\",running_lora_adapters=\"\",waiting_lora_adapters=\"\"} ",
-        "vllm:prompt_tokens_cached_total{engine=\"0\",model_name=\"krait-tiny\"} 0.0",
-        "vllm:prefix_cache_queries_total{engine=\"0\",model_name=\"krait-tiny\"} 0.0",
-        "# HELP vllm:prefix_cache_hits_total Tokens found in the prefix cache; always 0,",
+        "vllm:prompt_tokens_cached_total{engine=\"0\",model_name=\"krait-tiny\"} ",
+        "vllm:prompt_tokens_by_source_total{engine=\"0\",model_name=\"krait-tiny\",source=\"external_kv_transfer\"} 0.0",
         "http_requests_total{handler=\"/v1/completions\",method=\"POST\",status=\"2xx\"}",
         "http_request_duration_seconds_bucket{handler=\"/v1/completions\",method=\"POST\",le=",
       })
@@ -176,7 +178,42 @@ class MetricsTest {
     assertThat(grown(before, "vllm:prompt_tokens_by_source_total")).isEqualTo(4);
     assertThat(grown(before, "vllm:request_prefill_kv_computed_tokens_sum")).isEqualTo(4);
     assertThat(grown(before, "vllm:request_prefill_kv_computed_tokens_count")).isEqualTo(2);
-    assertThat(grown(before, "vllm:prefix_cache_queries_total")).isZero();
+    assertThat(grown(before, "vllm:prefix_cache_queries_total")).isEqualTo(4);
+  }
+
+  @Test
+  void countsWhatThePrefixCacheGave() {
+    String before = scrape();
+    String prompt = IntStream.range(0, 40).mapToObj(i -> "" + (60 + i % 30)).toList().toString();
+    for (int i = 0; i < 2; i++) {
+      HttpCalls.Reply reply =
+          http.post("/v1/completions", "{'prompt': " + prompt + ", 'max_tokens': 2}");
+      assertThat(reply.json().at("/usage/prompt_tokens_details/cached_tokens").intValue())
+          .isEqualTo(32 * i);
+    }
+    Waiting.until(() -> grown(before, "vllm:prompt_tokens_cached_total") == 32);
+    assertThat(grown(before, "vllm:prefix_cache_queries_total")).isEqualTo(80);
+    assertThat(grown(before, "vllm:prefix_cache_hits_total")).isEqualTo(32);
+    assertThat(grown(before, "vllm:gpu_prefix_cache_hits_total")).isEqualTo(32);
+    assertThat(grown(before, "vllm:prompt_tokens_total")).isEqualTo(80);
+    assertThat(grown(before, "vllm:request_prefill_kv_computed_tokens_sum")).isEqualTo(48);
+    assertThat(lookups(before, "found")).isEqualTo(1);
+    assertThat(lookups(before, "new")).isEqualTo(1);
+    assertThat(sum(scrape(), "krait:prefix_snapshots")).isPositive();
+    http.post("/v1/completions", "{'prompt': [1, 2], 'max_tokens': 2}");
+    Waiting.until(() -> lookups(before, "too_short") == 1);
+  }
+
+  private static double lookups(String before, String result) {
+    String series = "krait:prefix_cache_lookups_total";
+    return value(scrape(), series, result) - value(before, series, result);
+  }
+
+  private static double value(String text, String series, String label) {
+    return linesOf(text, series).stream()
+        .filter(line -> line.contains("\"" + label + "\""))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' '))))
+        .sum();
   }
 
   @Test

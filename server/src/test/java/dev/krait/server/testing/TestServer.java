@@ -155,6 +155,7 @@ public final class TestServer implements AutoCloseable {
             .maxModelTokens(MAX_TOKENS)
             .maxSequences(MAX_SEQUENCES)
             .maxWaiting(MAX_WAITING)
+            .prefixCaching(true)
             .clock(clock)
             .listener(steps)
             .runner(_ -> runner)

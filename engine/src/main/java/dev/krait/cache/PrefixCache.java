@@ -1,0 +1,263 @@
+package dev.krait.cache;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
+import java.util.BitSet;
+import java.util.LinkedHashSet;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+
+/// Prompt prefixes whose blocks and states are kept, also after the sequences that computed them
+/// have ended: a tree with an edge for each block of tokens.
+///
+/// Keys and values can be shared from any block on. A recurrent state is one point in time, so a
+/// model with recurrent layers can start behind a node only if its state was copied to a slot of
+/// its own, a snapshot, when a prompt's computation stood exactly there.
+///
+/// What nobody holds is given up when somebody needs the room: blocks from the ends of the least
+/// recently used prefixes, snapshots in the order of their use, whoever holds their blocks.
+final class PrefixCache {
+  /// Most nodes where no layer attends, so that blocks do not bound them.
+  private static final int MOST_NODES = 1 << 16;
+
+  private final CacheLayout layout;
+  private final int blockTokens;
+  private final int multiple;
+  private final int leastTokens;
+  private final IndexPool blockPool;
+  private final IndexPool statePool;
+  private final PrefixNode root = PrefixNode.root();
+
+  /// Nodes that may be given up, least recently used first.
+  private final TreeSet<PrefixNode> freeLeaves = new TreeSet<>();
+
+  /// Nodes with a snapshot, least recently used first.
+  private final LinkedHashSet<PrefixNode> snapshots = new LinkedHashSet<>();
+
+  private int nodes;
+  private int heldNodes;
+  private long clock;
+
+  PrefixCache(CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
+    this.layout = layout;
+    blockTokens = layout.demand().blockTokens();
+    multiple = policy.multiple(blockTokens);
+    leastTokens = policy.leastTokens();
+    this.blockPool = blockPool;
+    this.statePool = statePool;
+  }
+
+  private boolean attends() {
+    return layout.demand().bytesPerBlock() > 0;
+  }
+
+  /// There are states to take snapshots of.
+  boolean recurs() {
+    return layout.demand().bytesPerSlot() > 0;
+  }
+
+  /// Tokens of a node.
+  int blockTokens() {
+    return blockTokens;
+  }
+
+  /// The last position up to one where a prompt may be cut and kept.
+  int boundary(int tokens) {
+    return tokens - tokens % multiple;
+  }
+
+  /// Tokens that a snapshot must lie behind the one before.
+  int leastTokens() {
+    return leastTokens;
+  }
+
+  /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
+  /// least one token is left to compute.
+  PrefixHit find(TokenIds prompt) {
+    PrefixNode deepest = root;
+    PrefixNode usable = root;
+    while (deepest.end + blockTokens < prompt.size()) {
+      PrefixNode next = deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens));
+      if (next == null) {
+        break;
+      }
+      deepest = next;
+      if (next.end % multiple == 0 && (!recurs() || next.snapshot >= 0)) {
+        usable = next;
+      }
+    }
+    return new PrefixHit(usable, deepest.end);
+  }
+
+  /// Blocks up to a node that open sequences hold.
+  int heldBlocks(PrefixNode end) {
+    int held = 0;
+    for (PrefixNode node = end; attends() && node.parent != null; node = node.parent) {
+      held += node.holders > 0 ? 1 : 0;
+    }
+    return held;
+  }
+
+  /// Keeps a prefix from being given up.
+  void hold(PrefixNode end) {
+    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+      holdNext(node);
+    }
+    if (snapshots.remove(end)) {
+      snapshots.add(end);
+    }
+  }
+
+  /// Extends a hold by one node.
+  void holdNext(PrefixNode node) {
+    if (node.holders++ == 0) {
+      heldNodes++;
+      freeLeaves.remove(node);
+    }
+  }
+
+  /// Takes back one [#hold] and what extended it.
+  void release(PrefixNode end) {
+    clock++;
+    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+      node.lastUsed = clock;
+      if (--node.holders == 0) {
+        heldNodes--;
+        noteFree(node);
+      }
+    }
+  }
+
+  private void noteFree(PrefixNode node) {
+    if (node.isFreeLeaf()) {
+      freeLeaves.add(node);
+    }
+  }
+
+  /// A new node behind a held one, held like it; the block is the cache's from now on.
+  PrefixNode add(PrefixNode parent, TokenIds tokens, int block) {
+    if (!attends() && nodes >= MOST_NODES && !freeLeaves.isEmpty()) {
+      giveUpLeaf();
+    }
+    PrefixNode node = parent.child(tokens, block);
+    parent.children.put(tokens, node);
+    nodes++;
+    node.holders = 1;
+    heldNodes++;
+    return node;
+  }
+
+  /// Blocks that can be had by giving up prefixes.
+  int freeBlocks() {
+    return attends() ? nodes - heldNodes : 0;
+  }
+
+  /// Gives up the last block of the least recently used prefix.
+  void giveUpLeaf() {
+    PrefixNode leaf = freeLeaves.removeFirst();
+    PrefixNode parent = leaf.parent;
+    if (parent == null) {
+      throw new EngineException(ErrorCode.INTERNAL, "prefix cache: the root given up");
+    }
+    parent.children.remove(leaf.tokens);
+    nodes--;
+    if (leaf.block >= 0) {
+      blockPool.give(leaf.block);
+    }
+    if (leaf.snapshot >= 0) {
+      snapshots.remove(leaf);
+      dropSnapshot(leaf);
+    }
+    noteFree(parent);
+  }
+
+  /// Snapshots kept.
+  int snapshots() {
+    return snapshots.size();
+  }
+
+  /// Gives up the least recently used snapshot; there must be one.
+  void giveUpSnapshot() {
+    dropSnapshot(snapshots.removeFirst());
+  }
+
+  private void dropSnapshot(PrefixNode node) {
+    statePool.give(node.snapshot);
+    node.snapshot = -1;
+    node.snapshotFollowed = false;
+  }
+
+  /// A slot for the states behind a node, which the caller fills; -1 when none is worth having: the
+  /// node has one as good, or running sequences have all slots.
+  ///
+  /// @param followed the draft model's states are there too
+  int takeSnapshot(PrefixNode node, boolean followed) {
+    if (!recurs() || (node.snapshot >= 0 && (node.snapshotFollowed || !followed))) {
+      return -1;
+    }
+    if (node.snapshot < 0) {
+      if (statePool.free() == 0) {
+        if (snapshots.isEmpty()) {
+          return -1;
+        }
+        giveUpSnapshot();
+      }
+      node.snapshot = statePool.take();
+      snapshots.add(node);
+    }
+    node.snapshotFollowed = followed;
+    return node.snapshot;
+  }
+
+  /// Names every block and every slot that the cache owns.
+  void forEachOwned(Consumer<PrefixNode> action) {
+    visit(root, action);
+  }
+
+  private static void visit(PrefixNode node, Consumer<PrefixNode> action) {
+    for (PrefixNode child : node.children.values()) {
+      action.accept(child);
+      visit(child, action);
+    }
+  }
+
+  /// Checks the counts and lists against the tree.
+  void checkIntegrity() {
+    int[] seen = new int[4];
+    BitSet slots = new BitSet();
+    forEachOwned(node -> {
+      seen[0]++;
+      seen[1] += node.holders > 0 ? 1 : 0;
+      seen[2] += node.isFreeLeaf() ? 1 : 0;
+      if (node.snapshot >= 0) {
+        seen[3]++;
+        slots.set(node.snapshot);
+      }
+      if (node.isFreeLeaf() != freeLeaves.contains(node)
+          || (node.snapshot >= 0) != snapshots.contains(node)) {
+        throw new EngineException(
+            ErrorCode.INTERNAL, "prefix of " + node.end + " tokens: in the wrong list");
+      }
+    });
+    if (seen[0] != nodes
+        || seen[1] != heldNodes
+        || seen[2] != freeLeaves.size()
+        || seen[3] != snapshots.size()
+        || slots.cardinality() != snapshots.size()) {
+      throw new EngineException(
+          ErrorCode.INTERNAL,
+          "prefix cache: %d blocks, %d held, %d free ends, %d snapshots in %d slots (expected: %d, %d, %d, %d)"
+              .formatted(
+                  seen[0],
+                  seen[1],
+                  seen[2],
+                  seen[3],
+                  slots.cardinality(),
+                  nodes,
+                  heldNodes,
+                  freeLeaves.size(),
+                  snapshots.size()));
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package dev.krait.cache;
+
+import dev.krait.generation.TokenIds;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// One block of prompt tokens behind the blocks of its parents: an edge of the tree of kept
+/// prefixes.
+final class PrefixNode implements Comparable<PrefixNode> {
+  /// None for the root, which stands for the empty prefix.
+  final @Nullable PrefixNode parent;
+
+  final TokenIds tokens;
+
+  /// Tokens from the start of the prompt to the end of this block.
+  final int end;
+
+  /// Its key/value block; -1 when no layer attends.
+  final int block;
+
+  final Map<TokenIds, PrefixNode> children = new HashMap<>();
+
+  /// Slot with the recurrent states behind this block; -1 for none.
+  int snapshot = -1;
+
+  /// The snapshot also has the draft model's states.
+  boolean snapshotFollowed;
+
+  /// The block also has the draft model's keys and values; then its parents have them too.
+  boolean followed;
+
+  /// Open sequences whose prefix goes through it.
+  int holders;
+
+  /// When it was last held, by a counter; the same for all nodes of one path.
+  long lastUsed;
+
+  private PrefixNode(@Nullable PrefixNode parent, TokenIds tokens, int end, int block) {
+    this.parent = parent;
+    this.tokens = tokens;
+    this.end = end;
+    this.block = block;
+  }
+
+  /// The empty prefix.
+  static PrefixNode root() {
+    return new PrefixNode(null, TokenIds.empty(), 0, -1);
+  }
+
+  /// The node of one more block.
+  PrefixNode child(TokenIds more, int blockIndex) {
+    return new PrefixNode(this, more, end + more.size(), blockIndex);
+  }
+
+  boolean isRoot() {
+    return parent == null;
+  }
+
+  /// Nobody needs it, so that it may be given up.
+  boolean isFreeLeaf() {
+    return parent != null && holders == 0 && children.isEmpty();
+  }
+
+  /// Least recently used first, and the end of a path before its start.
+  @Override
+  public int compareTo(PrefixNode other) {
+    int byUse = Long.compare(lastUsed, other.lastUsed);
+    return byUse != 0 ? byUse : Integer.compare(other.end, end);
+  }
+}

@@ -1,0 +1,118 @@
+package dev.krait.cache;
+
+import dev.krait.generation.TokenIds;
+
+/// The part of a sequence's prompt that lies in the prefix cache: it starts with what was found
+/// there and grows, block by block, with what the sequence computes.
+///
+/// Of recurrent states it has two snapshots taken: at the last block boundary before the prompt's
+/// end, where the same prompt, or a conversation that goes on, can start again; and where the
+/// prompt left a kept prefix without a snapshot, because a third one that shares this much is then
+/// likely. The scheduler ends a chunk at each.
+final class PromptPath {
+  private final PrefixCache cache;
+  private final TokenIds prompt;
+  private final int junction;
+  private final int lastBoundary;
+  private PrefixNode tail;
+
+  /// True once another sequence's blocks lie where this one's would, and say less.
+  private boolean apart;
+
+  /// Holds what was found.
+  PromptPath(PrefixCache cache, PrefixHit hit, TokenIds prompt) {
+    this.cache = cache;
+    this.prompt = prompt;
+    tail = hit.node();
+    cache.hold(tail);
+    junction = worth(cache.boundary(hit.matchedTokens()), tail.end);
+    lastBoundary = worth(cache.boundary(prompt.size() - 1), Math.max(tail.end, junction));
+  }
+
+  /// A position where a snapshot is wanted, or 0.
+  private int worth(int position, int snapshotBefore) {
+    return cache.recurs() && position - snapshotBefore >= cache.leastTokens() ? position : 0;
+  }
+
+  /// Blocks in the cache.
+  int blocks() {
+    return tail.end / cache.blockTokens();
+  }
+
+  /// Tokens in the cache.
+  int tokens() {
+    return tail.end;
+  }
+
+  /// Fills a table with the cache's blocks.
+  void copyBlocks(int[] table) {
+    for (PrefixNode node = tail; node.parent != null; node = node.parent) {
+      table[node.end / cache.blockTokens() - 1] = node.block;
+    }
+  }
+
+  /// How many of the next prompt tokens a chunk may have.
+  ///
+  /// @param committed tokens computed
+  int most(int committed) {
+    if (committed < junction) {
+      return junction - committed;
+    }
+    return committed < lastBoundary ? lastBoundary - committed : Integer.MAX_VALUE;
+  }
+
+  /// The next block of the prompt that is computed but not in the cache, as tokens; empty when
+  /// there is none.
+  TokenIds next(int committed) {
+    int end = tail.end + cache.blockTokens();
+    return apart || end > Math.min(committed, prompt.size())
+        ? TokenIds.empty()
+        : prompt.slice(tail.end, end);
+  }
+
+  /// Puts the next block in the cache, or takes the one that another sequence has put there.
+  ///
+  /// @param own the sequence's block
+  /// @param followed whether it has the draft model's keys and values
+  /// @return the block that the cache has; any number when there is none in the end
+  int advance(TokenIds tokens, int own, boolean followed) {
+    PrefixNode there = tail.children.get(tokens);
+    if (there == null) {
+      tail = cache.add(tail, tokens, own);
+      tail.followed = followed;
+    } else if (there.followed || !followed) {
+      cache.holdNext(there);
+      tail = there;
+    } else {
+      apart = true;
+    }
+    return apart ? own : tail.block;
+  }
+
+  /// A slot for the states behind the committed tokens; -1 when no snapshot is wanted here.
+  int takeSnapshot(int committed, boolean followed) {
+    boolean wanted = committed > 0 && (committed == junction || committed == lastBoundary);
+    return wanted && tail.end == committed ? cache.takeSnapshot(tail, followed) : -1;
+  }
+
+  /// The draft model has computed the blocks of so many tokens.
+  void markFollowed(int tokens) {
+    for (PrefixNode node = tail; node.parent != null && !node.followed; node = node.parent) {
+      node.followed = node.end <= tokens;
+    }
+  }
+
+  /// True when the draft model can start behind what was found, too.
+  boolean startsFollowed(boolean recurs) {
+    return tail.followed && (!recurs || tail.snapshotFollowed);
+  }
+
+  /// The node at its end.
+  PrefixNode tail() {
+    return tail;
+  }
+
+  void close() {
+    cache.release(tail);
+  }
+}

@@ -1,0 +1,211 @@
+package dev.krait.cache;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.generation.TokenIds;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/// Blocks of 4 tokens, a snapshot wherever it lies 4 tokens behind the one before.
+class PrefixCacheTest {
+  private static final KvCacheSpec KEYS = new KvCacheSpec(1, 1, 4);
+  private static final StateSpec STATE = new StateSpec(1, 1, 2, 1);
+
+  private static CachePools pools(List<CacheSpec> specs, int blocks, int slots) {
+    CacheDemand demand = new CacheDemand(specs, List.of(), 4, 4, 64, 5, 4);
+    return new CachePools(
+        new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(1, 4)));
+  }
+
+  /// A prompt whose tokens are all different, and differ from those of other prompts.
+  private static TokenIds prompt(int number, int tokens) {
+    return TokenIds.of(IntStream.range(0, tokens).map(i -> 1000 * number + i).toArray());
+  }
+
+  private static TokenIds joined(TokenIds first, TokenIds second) {
+    return TokenIds.of(
+        IntStream.concat(IntStream.of(first.toArray()), IntStream.of(second.toArray())).toArray());
+  }
+
+  /// Computes what is left of a prompt, in the steps that its memory asks for.
+  private static SequenceMemory compute(CachePools pools, TokenIds prompt) {
+    SequenceMemory memory = pools.open(prompt).orElseThrow();
+    while (memory.committedTokens() < prompt.size()) {
+      int left = prompt.size() - memory.committedTokens();
+      int tokens = Math.min(left, memory.mostPromptTokens());
+      assertThat(memory.reserve(tokens, 0)).isTrue();
+      memory.commit(tokens);
+    }
+    pools.checkIntegrity();
+    return memory;
+  }
+
+  private static int found(CachePools pools, TokenIds prompt) {
+    SequenceMemory memory = pools.open(prompt).orElseThrow();
+    int found = memory.committedTokens();
+    memory.close();
+    return found;
+  }
+
+  private static List<String> copies(CachePools pools) {
+    List<String> copies = new ArrayList<>();
+    pools.takeSlotCopies((from, to) -> copies.add(from + " to " + to));
+    return copies;
+  }
+
+  @Test
+  void aPromptIsFoundUpToItsLastBlockAfterItsSequenceHasEnded() {
+    CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
+    SequenceMemory first = compute(pools, prompt(1, 10));
+    assertThat(copies(pools)).containsExactly(first.stateSlot() + " to 1");
+    int block = first.block(0);
+    first.close();
+    assertThat(pools.blocksUsed()).isZero();
+    assertThat(pools.slotsUsed()).isZero();
+    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
+    assertThat(second.committedTokens()).isEqualTo(8);
+    assertThat(second.block(0)).isEqualTo(block);
+    assertThat(copies(pools)).containsExactly("1 to " + second.stateSlot());
+    assertThat(pools.lastPrefixResult()).contains(PrefixResult.FOUND);
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void oneTokenIsAlwaysLeftToCompute() {
+    CachePools pools = pools(List.of(KEYS), 20, 0);
+    compute(pools, prompt(1, 8)).close();
+    assertThat(found(pools, prompt(1, 8))).isEqualTo(4);
+    assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
+  }
+
+  @Test
+  void attentionAloneStartsAtAnyBlockStatesAtSnapshots() {
+    TokenIds shared = prompt(1, 8);
+    for (boolean recurs : new boolean[] {false, true}) {
+      CachePools pools = recurs ? pools(List.of(KEYS, STATE), 40, 8) : pools(List.of(KEYS), 40, 0);
+      List<Integer> found = new ArrayList<>();
+      for (int i = 2; i <= 4; i++) {
+        SequenceMemory memory = pools.open(joined(shared, prompt(i, 9))).orElseThrow();
+        found.add(memory.committedTokens());
+        memory.close();
+        compute(pools, joined(shared, prompt(i, 9))).close();
+      }
+      assertThat(found).isEqualTo(recurs ? List.of(0, 0, 8) : List.of(0, 8, 8));
+    }
+  }
+
+  @Test
+  void aMissSaysWhy() {
+    CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
+    compute(pools, prompt(1, 4)).close();
+    assertThat(pools.lastPrefixResult()).contains(PrefixResult.TOO_SHORT);
+    compute(pools, joined(prompt(1, 8), prompt(2, 8))).close();
+    assertThat(pools.lastPrefixResult()).contains(PrefixResult.NO_STATE);
+    compute(pools, prompt(3, 8)).close();
+    assertThat(pools.lastPrefixResult()).contains(PrefixResult.NEW);
+    assertThat(new CachePools(pools.layout()).lastPrefixResult()).isEmpty();
+  }
+
+  @Test
+  void theLeastRecentlyUsedPrefixGivesWayFromItsEnd() {
+    CachePools pools = pools(List.of(KEYS), 6, 0);
+    compute(pools, prompt(1, 9)).close();
+    compute(pools, prompt(2, 9)).close();
+    assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
+    SequenceMemory other = compute(pools, prompt(3, 11)); // 3 blocks; 2 were free
+    assertThat(found(pools, prompt(2, 9))).isEqualTo(4);
+    assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
+    assertThat(other.reserve(16, 0)).as("7 of 6 blocks").isFalse();
+    assertThat(other.reserve(12, 0)).as("6 of 6 blocks").isTrue();
+    assertThat(found(pools, prompt(1, 9))).isZero();
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void whatASequenceHoldsStays() {
+    CachePools pools = pools(List.of(KEYS), 4, 0);
+    SequenceMemory first = compute(pools, prompt(1, 9));
+    SequenceMemory second = pools.open(prompt(1, 9)).orElseThrow();
+    assertThat(pools.heldBlocks(prompt(1, 9))).isEqualTo(2);
+    first.close();
+    assertThat(pools.blocksFree()).isEqualTo(2);
+    assertThat(second.reserve(9, 0)).as("5 of 4 blocks").isFalse();
+    assertThat(second.reserve(8, 0)).as("4 of 4 blocks").isTrue();
+    pools.checkIntegrity();
+    second.close();
+    assertThat(pools.heldBlocks(prompt(1, 9))).isZero();
+  }
+
+  @Test
+  void sequencesTakeTheSlotsOfSnapshots() {
+    CachePools pools = pools(List.of(STATE), 0, 3);
+    compute(pools, prompt(1, 9)).close();
+    compute(pools, prompt(2, 9)).close();
+    assertThat(pools.snapshots()).isEqualTo(2);
+    assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
+    List<SequenceMemory> open = new ArrayList<>();
+    open.add(pools.open(prompt(3, 9)).orElseThrow());
+    open.add(pools.open(prompt(4, 9)).orElseThrow());
+    assertThat(pools.snapshots()).isEqualTo(1);
+    copies(pools);
+    open.add(pools.open(prompt(1, 9)).orElseThrow());
+    assertThat(open.getLast().committedTokens()).as("starts in the snapshot itself").isEqualTo(8);
+    assertThat(copies(pools)).isEmpty();
+    assertThat(pools.snapshots()).isZero();
+    assertThat(pools.open(prompt(5, 9))).isEmpty();
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void sequencesThatComputeTheSamePromptEndUpWithTheSameBlocks() {
+    CachePools pools = pools(List.of(KEYS, STATE), 20, 8);
+    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
+    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
+    for (SequenceMemory memory : List.of(first, second)) {
+      assertThat(memory.reserve(8, 0)).isTrue();
+    }
+    assertThat(first.block(1)).isNotEqualTo(second.block(1));
+    first.commit(8);
+    second.commit(8);
+    assertThat(first.block(1)).isEqualTo(second.block(1));
+    assertThat(pools.blocksUsed()).isEqualTo(2);
+    assertThat(copies(pools)).hasSize(1);
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void remembersWhetherADraftModelHasFollowed() {
+    CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
+    compute(pools, prompt(1, 9)).close();
+    SequenceMemory memory = pools.open(prompt(2, 9)).orElseThrow();
+    assertThat(memory.reserve(8, 0)).isTrue();
+    memory.markFollowed(8);
+    memory.commit(8);
+    memory.close();
+    assertThat(pools.open(prompt(1, 9)).orElseThrow().followedTokens()).isZero();
+    assertThat(pools.open(prompt(2, 9)).orElseThrow().followedTokens()).isEqualTo(8);
+  }
+
+  @Test
+  void aBlockWithADraftModelsKeysIsNotSwappedForOneWithout() {
+    CachePools pools = pools(List.of(KEYS), 20, 0);
+    SequenceMemory first = pools.open(prompt(1, 9)).orElseThrow();
+    SequenceMemory second = pools.open(prompt(1, 9)).orElseThrow();
+    assertThat(first.reserve(8, 0)).isTrue();
+    assertThat(second.reserve(8, 0)).isTrue();
+    second.markFollowed(8);
+    first.commit(8);
+    second.commit(8);
+    assertThat(second.block(0)).isNotEqualTo(first.block(0));
+    assertThat(second.followedTokens()).isEqualTo(8);
+    pools.checkIntegrity();
+    second.close();
+    first.close();
+    assertThat(pools.blocksUsed()).isZero();
+  }
+}

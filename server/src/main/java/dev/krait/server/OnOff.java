@@ -1,0 +1,7 @@
+package dev.krait.server;
+
+/// A switch on the command line.
+enum OnOff {
+  ON,
+  OFF
+}
