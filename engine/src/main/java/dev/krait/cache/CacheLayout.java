@@ -63,6 +63,10 @@ public record CacheLayout(CacheDemand demand, long budgetBytes, int blocks, int 
               .formatted(
                   stateSlots, size(demand.bytesPerSlot()), size(stateBytes()), demand.window()));
     }
+    int snapshots = stateSlots - demand.maxSequences();
+    if (snapshots > 0) {
+      lines.add("  of these for prompts that are kept: " + snapshots + " slots");
+    }
     if (!demand.draft().isEmpty()) {
       lines.add("  of these for the draft model: " + size(draftBytes()));
     }

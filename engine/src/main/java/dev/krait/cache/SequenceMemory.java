@@ -21,14 +21,19 @@ public interface SequenceMemory extends AutoCloseable {
   void commit(int tokens);
 
   /// How many tokens of the prompt may be committed in one step, so that the step ends where states
-  /// are worth keeping.
-  int mostPromptTokens();
+  /// are worth keeping; any number where none are kept.
+  default int mostPromptTokens() {
+    return Integer.MAX_VALUE;
+  }
 
-  /// Tokens from the start that a draft model has computed into the same blocks and slot.
-  int followedTokens();
+  /// Tokens from the start that a draft model has computed into the same blocks and slot, as far as
+  /// it matters to prefixes that are kept.
+  default int followedTokens() {
+    return 0;
+  }
 
   /// A draft model has computed so many tokens.
-  void markFollowed(int tokens);
+  default void markFollowed(int tokens) {}
 
   /// Tokens that are permanent.
   int committedTokens();

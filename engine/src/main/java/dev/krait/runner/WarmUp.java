@@ -57,19 +57,6 @@ public final class WarmUp {
     public void commit(int tokens) {}
 
     @Override
-    public int mostPromptTokens() {
-      return Integer.MAX_VALUE;
-    }
-
-    @Override
-    public int followedTokens() {
-      return 0;
-    }
-
-    @Override
-    public void markFollowed(int tokens) {}
-
-    @Override
     public int committedTokens() {
       return 0;
     }

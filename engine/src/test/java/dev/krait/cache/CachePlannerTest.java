@@ -50,6 +50,7 @@ class CachePlannerTest {
     assertThat(layout.stateSlots()).isEqualTo(7);
     assertThat(layout.blocks()).isEqualTo(4 * 128);
     assertThat(layout.sequencesOf(2048)).isEqualTo(4);
+    assertThat(layout.describe()).contains("  of these for prompts that are kept: 3 slots");
   }
 
   @Test

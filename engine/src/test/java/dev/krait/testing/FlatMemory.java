@@ -30,19 +30,6 @@ public final class FlatMemory implements SequenceMemory {
   }
 
   @Override
-  public int mostPromptTokens() {
-    return Integer.MAX_VALUE;
-  }
-
-  @Override
-  public int followedTokens() {
-    return 0;
-  }
-
-  @Override
-  public void markFollowed(int tokens) {}
-
-  @Override
   public int committedTokens() {
     return committed;
   }

@@ -70,6 +70,26 @@ class ShippedModelTest {
   }
 
   @Test
+  void aPromptThatWasSeenIsFoundAndAnsweredAlike() {
+    String story = "Once upon a time there was a little snake who lived under a stone. ".repeat(12);
+    List<String> texts = new ArrayList<>();
+    List<Integer> found = new ArrayList<>();
+    for (String end : List.of("One day", "One day", "Its friend", "Its friend")) {
+      String body = "{'prompt': '" + story + end + "', 'max_tokens': 20, 'temperature': 0}";
+      HttpCalls.Reply reply = http.post("/v1/completions", body);
+      assertThat(reply.status()).as(reply.text()).isEqualTo(200);
+      texts.add(reply.json().at("/choices/0/text").asString());
+      found.add(reply.json().at("/usage/prompt_tokens_details/cached_tokens").intValue());
+      assertThat(found.getLast()).isLessThan(reply.json().at("/usage/prompt_tokens").intValue());
+    }
+    assertThat(found.getFirst()).isZero();
+    assertThat(found.get(1)).isGreaterThan(100);
+    assertThat(found.get(2)).as("a prompt that shares its last boundary").isEqualTo(found.get(1));
+    assertThat(texts.get(1)).isEqualTo(texts.get(0));
+    assertThat(texts.get(3)).isEqualTo(texts.get(2)).isNotEqualTo(texts.get(0));
+  }
+
+  @Test
   void asManySequencesAsRunAndWaitTogetherAreAccepted() {
     for (int round = 0; round < 3; round++) {
       HttpCalls.Reply reply =
