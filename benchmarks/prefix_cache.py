@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""What the prefix cache saves and costs on the shipped model, through HTTP: two servers, with and without, in turn.
+"""What the prefix cache saves and costs, through HTTP: two servers, with and without, in turn.
 
-usage: benchmarks/prefix_cache.py [--rounds 20] [--json FILE]
+usage: benchmarks/prefix_cache.py [--rounds 20] [--lengths 40,90,200,500,1500] [--json FILE] [SERVE FLAGS]
+Flags that it does not know are the servers'; without --model DIR they serve the shipped model.
 Sends prompts of random tokens with one token to generate, each twice in a row to both servers, and prints the medians in milliseconds:
 the first time (with the cache that includes the step for the snapshot), the second time, and how many tokens were found.
 Both servers must give the same text. Standard library alone."""
 import argparse, http.client, json, os, random, statistics, sys, time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from speculation import Server, warm
+from speculation import Server
 
-LENGTHS = (40, 90, 200, 500, 1500)
+WARM_UP = 60
 
 
 def complete(server, ids):
@@ -25,11 +26,15 @@ def complete(server, ids):
     return millis, answer["usage"]["prompt_tokens_details"]["cached_tokens"], answer["choices"][0]["text"]
 
 
+def prompt(dice, length):
+    return [dice.randrange(5, 4000) for _ in range(length)]
+
+
 def measure(servers, length, rounds, dice):
     times = {(name, again): [] for name in servers for again in (False, True)}
     found = 0
     for i in range(rounds):
-        ids = [dice.randrange(5, 4000) for _ in range(length)]
+        ids = prompt(dice, length)
         texts = set()
         for name in sorted(servers, reverse=i % 2 == 1):
             for again in (False, True):
@@ -49,13 +54,16 @@ def measure(servers, length, rounds, dice):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--rounds", type=int, default=20)
+    arguments.add_argument("--lengths", default="40,90,200,500,1500")
     arguments.add_argument("--json")
-    options = arguments.parse_args()
-    servers = {"on": Server(), "off": Server("--prefix-caching", "off")}
+    options, flags = arguments.parse_known_args()
+    servers = {"on": Server(*flags), "off": Server("--prefix-caching", "off", *flags)}
     try:
-        warm(list(servers.values()))
         dice = random.Random(1)
-        rows = [measure(servers, length, options.rounds, dice) for length in LENGTHS]
+        for _ in range(WARM_UP):
+            for server in servers.values():
+                complete(server, prompt(dice, 300))
+        rows = [measure(servers, int(length), options.rounds, dice) for length in options.lengths.split(",")]
     finally:
         for server in servers.values():
             server.close()
