@@ -21,7 +21,8 @@ final class PrefixCache {
   /// Most nodes where no layer attends, so that blocks do not bound them.
   private static final int MOST_NODES = 1 << 16;
 
-  private final CacheLayout layout;
+  private final boolean attends;
+  private final boolean recurs;
   private final int blockTokens;
   private final int multiple;
   private final int leastTokens;
@@ -40,7 +41,8 @@ final class PrefixCache {
   private long clock;
 
   PrefixCache(CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
-    this.layout = layout;
+    attends = layout.demand().bytesPerBlock() > 0;
+    recurs = layout.demand().bytesPerSlot() > 0;
     blockTokens = layout.demand().blockTokens();
     multiple = policy.multiple(blockTokens);
     leastTokens = policy.leastTokens();
@@ -48,13 +50,9 @@ final class PrefixCache {
     this.statePool = statePool;
   }
 
-  private boolean attends() {
-    return layout.demand().bytesPerBlock() > 0;
-  }
-
   /// There are states to take snapshots of.
   boolean recurs() {
-    return layout.demand().bytesPerSlot() > 0;
+    return recurs;
   }
 
   /// Tokens of a node.
@@ -83,7 +81,7 @@ final class PrefixCache {
         break;
       }
       deepest = next;
-      if (next.end % multiple == 0 && (!recurs() || next.snapshot >= 0)) {
+      if (next.end % multiple == 0 && (!recurs || next.snapshot >= 0)) {
         usable = next;
       }
     }
@@ -93,7 +91,7 @@ final class PrefixCache {
   /// Blocks up to a node that open sequences hold.
   int heldBlocks(PrefixNode end) {
     int held = 0;
-    for (PrefixNode node = end; attends() && node.parent != null; node = node.parent) {
+    for (PrefixNode node = end; attends && node.parent != null; node = node.parent) {
       held += node.holders > 0 ? 1 : 0;
     }
     return held;
@@ -137,7 +135,7 @@ final class PrefixCache {
 
   /// A new node behind a held one, held like it; the block is the cache's from now on.
   PrefixNode add(PrefixNode parent, TokenIds tokens, int block) {
-    if (!attends() && nodes >= MOST_NODES && !freeLeaves.isEmpty()) {
+    if (!attends && nodes >= MOST_NODES && !freeLeaves.isEmpty()) {
       giveUpLeaf();
     }
     PrefixNode node = parent.child(tokens, block);
@@ -150,7 +148,7 @@ final class PrefixCache {
 
   /// Blocks that can be had by giving up prefixes.
   int freeBlocks() {
-    return attends() ? nodes - heldNodes : 0;
+    return attends ? nodes - heldNodes : 0;
   }
 
   /// Gives up the last block of the least recently used prefix.
@@ -193,7 +191,7 @@ final class PrefixCache {
   ///
   /// @param followed the draft model's states are there too
   int takeSnapshot(PrefixNode node, boolean followed) {
-    if (!recurs() || (node.snapshot >= 0 && (node.snapshotFollowed || !followed))) {
+    if (!recurs || (node.snapshot >= 0 && (node.snapshotFollowed || !followed))) {
       return -1;
     }
     if (node.snapshot < 0) {
