@@ -1,12 +1,14 @@
 package dev.krait.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.backend.OpScenarios.Scenario;
 import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.backend.reference.ReferenceBackend;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -19,7 +21,7 @@ class OpConformanceTest {
   private final CpuBackend threeThreads = CpuBackend.open(3);
 
   static List<Scenario> scenarios() {
-    return OpScenarios.all();
+    return OpScenarios.selected();
   }
 
   @AfterAll
@@ -39,6 +41,17 @@ class OpConformanceTest {
     }
     assertSameBits(scenario.run(threeThreads), actual);
     assertSameBits(scenario.run(oneThread), actual);
+  }
+
+  @Test
+  void aPartOfANameSelectsScenarios() {
+    assertThat(OpScenarios.selected("argMax of 1000"))
+        .extracting(Scenario::name)
+        .containsExactly("argMax of 1000");
+    assertThat(OpScenarios.selected("")).hasSameSizeAs(OpScenarios.all());
+    assertThatThrownBy(() -> OpScenarios.selected("argMin"))
+        .hasMessage("krait.scenario: argMin (expected: a part of a scenario's name)");
+    assertThat(OpScenarios.all()).extracting(Scenario::name).doesNotHaveDuplicates();
   }
 
   static void assertClose(float[] actual, float[] expected, float tolerance, String description) {

@@ -32,7 +32,7 @@ final class OpScenarios {
 
   /// One operation on one shape.
   ///
-  /// @param name op and shape; the filter that reruns it
+  /// @param name op and shape; what `krait.scenario` selects it by
   /// @param tolerance largest difference from the reference, relative to the larger of 1 and the
   ///   value
   /// @param body prepares inputs, runs the operation, collects outputs
@@ -65,6 +65,20 @@ final class OpScenarios {
     AttentionScenarios.add(all);
     RecurrentScenarios.add(all);
     return all;
+  }
+
+  /// Those whose name contains the system property `krait.scenario`; all without one.
+  static List<Scenario> selected() {
+    return selected(System.getProperty("krait.scenario", ""));
+  }
+
+  static List<Scenario> selected(String part) {
+    List<Scenario> selected = all().stream().filter(each -> each.name().contains(part)).toList();
+    if (selected.isEmpty()) {
+      throw new IllegalArgumentException(
+          "krait.scenario: " + part + " (expected: a part of a scenario's name)");
+    }
+    return selected;
   }
 
   private static void matmuls(List<Scenario> all) {

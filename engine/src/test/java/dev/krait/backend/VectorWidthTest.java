@@ -7,8 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Other vector widths and compilers give the same bits: JVMs of their own run the scenarios and
 /// print hashes.
+@Tag("slow")
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class VectorWidthTest {
   /// A prime, so that the scenarios of every operation are met in all their sizes.
@@ -75,8 +76,7 @@ class VectorWidthTest {
     Process process =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
     List<String> lines = process.inputReader().lines().toList();
-    assertThat(process.waitFor(5, TimeUnit.MINUTES)).isTrue();
-    assertThat(process.exitValue()).isZero();
+    assertThat(process.waitFor()).isZero();
     return lines;
   }
 }

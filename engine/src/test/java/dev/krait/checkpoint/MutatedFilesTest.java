@@ -15,10 +15,12 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Thousands of damaged files of each format: each is read or refused, and nothing else happens.
+@Tag("slow")
 class MutatedFilesTest {
   private static final int FILES = 3000;
   private static final long SEED = 20_240_817;

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.testing.PrefixHashRunner.Mistake;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Thousands of random scripts on the engine with a model that is a hash of all it was shown.
+@Tag("slow")
 class EnginePropertyTest {
   private static final int SCRIPTS = 4000;
   private static final int SCRIPTS_TO_FIND_A_MISTAKE = 300;

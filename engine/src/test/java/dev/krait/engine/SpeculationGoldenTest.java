@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -21,6 +22,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// Greedy speculation gives the target's own continuation, with the accepted drafts of every round
 /// as computed independently.
+@Tag("slow")
 class SpeculationGoldenTest {
 
   private static Path resource(String name) {

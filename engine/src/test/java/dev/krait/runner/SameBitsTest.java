@@ -13,12 +13,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// A token's logits and a sequence's states do not depend, in any bit, on how the tokens were
 /// grouped into steps.
+@Tag("slow")
 class SameBitsTest {
   private static final int[] CHUNKS = {1, 2, 3, 7, 16, 64};
 

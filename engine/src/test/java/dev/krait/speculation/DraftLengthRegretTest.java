@@ -6,12 +6,14 @@ import dev.krait.speculation.SimulatedServer.Machine;
 import dev.krait.speculation.SimulatedServer.Quality;
 import java.util.Arrays;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// What the measured draft length loses against plain decoding and against the best fixed length,
 /// on a simulated machine, with drafters that know how sure they are and others. Several sequences
 /// draft only after that was confirmed.
+@Tag("slow")
 class DraftLengthRegretTest {
   private static final int SEEDS = 6;
   private static final double[] ACCEPTANCES = {0.1, 0.3, 0.55, 0.8};

@@ -24,12 +24,14 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// A sequence that starts behind a kept prefix gives the same tokens and the same logits, bit for
 /// bit, as one that computes all of its prompt; and its drafts are the same.
+@Tag("slow")
 class PrefixEqualityTest {
   private static final int CONTEXT = 256;
   private static final int BLOCK = 16;

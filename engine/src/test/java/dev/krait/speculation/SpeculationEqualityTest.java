@@ -26,6 +26,7 @@ import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,6 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Greedy output with speculation equals plain greedy output, token for token and logit for logit,
 /// whatever drafts.
+@Tag("slow")
 class SpeculationEqualityTest {
   private static final int CONTEXT = 192;
   private static final String[] TARGETS = {

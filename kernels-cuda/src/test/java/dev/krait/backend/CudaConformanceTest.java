@@ -5,47 +5,45 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.backend.OpScenarios.Scenario;
 import dev.krait.backend.reference.ReferenceBackend;
 import dev.krait.cuda.CudaBackendProvider;
+import dev.krait.testing.Requirement;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Every scenario on the first GPU against the scalar reference, and against itself; on a machine
-/// without one nothing runs.
-@EnabledIf("hasDevice")
+/// Every scenario on the first GPU against the scalar reference, and against itself; skipped on a
+/// machine without one.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class CudaConformanceTest {
   /// Sums of up to 1,100 products of order one, in another order than the reference's.
   private static final float MATMUL = 0x1p-15f;
 
   private final ReferenceBackend reference = new ReferenceBackend();
-  private Backend device;
-
-  static boolean hasDevice() {
-    return new CudaBackendProvider().unavailable().isEmpty();
-  }
+  private Optional<Backend> opened = Optional.empty();
 
   static List<Scenario> scenarios() {
-    return OpScenarios.all();
+    return OpScenarios.selected();
   }
 
   @BeforeAll
   void open() {
-    device = new CudaBackendProvider().open(OptionalInt.empty());
+    Requirement.CUDA.orSkip(new CudaBackendProvider().unavailable());
+    opened = Optional.of(new CudaBackendProvider().open(OptionalInt.empty()));
   }
 
   @AfterAll
   void close() {
-    device.close();
+    opened.ifPresent(Backend::close);
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("scenarios")
   void agreesWithTheReferenceAndWithItself(Scenario scenario) {
+    Backend device = opened.orElseThrow();
     boolean sums = scenario.name().startsWith("matmul");
     float tolerance = sums ? MATMUL : scenario.tolerance();
     List<float[]> expected = scenario.run(reference);

@@ -1,12 +1,13 @@
 package dev.krait.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
+import dev.krait.testing.Requirement;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -22,7 +23,10 @@ class TileKernelsTest {
   void everyKernelGivesTheBitsOfFusedMultiplyAdds(int tokens) {
     try (Arena arena = Arena.ofShared()) {
       TileKernels kernels = TileKernels.open(arena);
-      assumeThat(kernels).as("a machine with AVX2 and vectors of 256 bits").isNotNull();
+      Requirement.AVX2.orSkip(
+          kernels == null
+              ? Optional.of("no machine code here, with vectors of " + Lanes.BYTES * 8 + " bits")
+              : Optional.empty());
       for (int columns : new int[] {1, 2, 3, 7, 8, 9, 15, 16, 17, 64, 333}) {
         check(Objects.requireNonNull(kernels), tokens, columns, 1, arena);
         check(kernels, tokens, columns, TileKernelCode.mostTiles(tokens), arena);

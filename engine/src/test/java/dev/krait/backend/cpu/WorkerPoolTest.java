@@ -5,13 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.error.EngineException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
 class WorkerPoolTest {
   @Test
   void everyItemRunsOnce() {
@@ -72,15 +73,24 @@ class WorkerPoolTest {
 
   @Test
   void everyThreadBeginsWithItsShareAndTakesWhatAnotherLeaves() {
+    Set<Thread> before = workers();
     try (WorkerPool pool = new WorkerPool(2)) {
+      Set<Thread> started = workers();
+      started.removeAll(before);
+      // A worker that looks for work while the range begins may take a chunk of the share that is
+      // issued before its own; one that is parked finds both.
+      awaitParked(started.iterator().next());
+      CountDownLatch begun = new CountDownLatch(1);
       CountDownLatch others = new CountDownLatch(15);
       List<Integer> byWorker = new CopyOnWriteArrayList<>();
       pool.parallelFor(
           (worker, first, end) -> {
             if (worker == 0) {
+              begun.countDown();
               assertThat(first).isZero();
               await(others);
             } else {
+              await(begun);
               byWorker.add(first);
               others.countDown();
             }
@@ -119,18 +129,24 @@ class WorkerPoolTest {
 
   @Test
   void aClosedPoolHasNoThreads() {
-    String prefix = "krait-cpu-";
-    long before = threads(prefix);
+    Set<Thread> before = workers();
     WorkerPool pool = new WorkerPool(3);
-    assertThat(threads(prefix)).isEqualTo(before + 2);
+    assertThat(workers()).hasSize(before.size() + 2);
     pool.close();
-    assertThat(threads(prefix)).isEqualTo(before);
+    assertThat(workers()).isEqualTo(before);
   }
 
-  private static long threads(String prefix) {
+  private static void awaitParked(Thread worker) {
+    while (worker.getState() != Thread.State.WAITING) {
+      assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();
+      LockSupport.parkNanos(100_000);
+    }
+  }
+
+  private static Set<Thread> workers() {
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith(prefix))
-        .count();
+        .filter(thread -> thread.getName().startsWith("krait-cpu-"))
+        .collect(Collectors.toSet());
   }
 
   @Test

@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every template here would hang, exhaust the heap or overflow the stack if it were let.
+@Tag("slow")
 class HostileTemplateTest {
   private static final String GROW = "{% set ns = namespace(x=%s) %}{% for i in range(100) %}";
   private static final String GROWN = "{% endfor %}";

@@ -28,10 +28,12 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// OpenAI's own Java client, against the shipped model; errors against a model that can be told to
 /// fail.
+@Tag("slow")
 class OpenAiClientTest {
   private static final String MODEL = "krait-tiny";
 

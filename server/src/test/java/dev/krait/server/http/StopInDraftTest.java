@@ -16,11 +16,13 @@ import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Stop strings that end anywhere in a burst of accepted drafts, on the shipped pair of models.
+@Tag("slow")
 class StopInDraftTest {
   private static final String PROMPT = "Once upon a time";
   private static final int TOKENS = 48;
