@@ -15,12 +15,13 @@ import dev.langchain4j.model.openai.OpenAiStreamingChatModel;
 import dev.langchain4j.model.output.FinishReason;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// LangChain4j, against the shipped model.
+@Tag("slow")
 class LangChainTest {
   private static KraitServer server;
 
@@ -99,7 +100,7 @@ class LangChainTest {
             end.completeExceptionally(failure);
           }
         });
-    ChatResponse response = end.get(30, TimeUnit.SECONDS);
+    ChatResponse response = end.get();
     assertThat(text).hasToString(model().build().chat(question()).aiMessage().text());
     assertThat(response.tokenUsage().outputTokenCount()).isEqualTo(8);
   }

@@ -90,7 +90,7 @@ class BrokenStreamTest {
       assertThat(refused.status()).isEqualTo(503);
       assertThat(refused.header("retry-after")).isEqualTo("1");
       server.runner().release();
-      assertThat(server.server().drain(10_000_000_000L)).isTrue();
+      assertThat(server.server().drain(Long.MAX_VALUE / 2)).isTrue();
       assertThat(raw.readUntil("0\r\n\r\n")).contains("[DONE]");
     }
   }

@@ -156,7 +156,8 @@ class ConnectionTest {
 
   @Test
   void givesUpOnAClientThatSendsTooSlowly() {
-    try (HttpCalls.Raw raw = http.raw()) {
+    try (TestServer impatient = TestServer.start(TestServer::impatient);
+        HttpCalls.Raw raw = impatient.http().raw()) {
       raw.send("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\n{");
       assertThat(raw.readAll()).startsWith("HTTP/1.1 408").contains("timeout");
     }
@@ -164,7 +165,8 @@ class ConnectionTest {
 
   @Test
   void givesUpOnAHeaderThatNeverEnds() {
-    try (HttpCalls.Raw raw = http.raw()) {
+    try (TestServer impatient = TestServer.start(TestServer::impatient);
+        HttpCalls.Raw raw = impatient.http().raw()) {
       raw.send("GET /version HTTP/1.1\r\nHost: t\r\nx-a: b");
       assertThat(raw.readAll()).startsWith("HTTP/1.1 408");
     }

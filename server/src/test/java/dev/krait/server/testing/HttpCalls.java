@@ -21,6 +21,9 @@ public final class HttpCalls {
   private static final HttpClient CLIENT =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
+  /// A read cannot be interrupted, so it ends by itself: later than on any machine that works.
+  private static final int READ_MILLIS = 600_000;
+
   private final int port;
 
   /// A client of a port on this machine.
@@ -102,7 +105,7 @@ public final class HttpCalls {
   public Raw raw() {
     try {
       Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
-      socket.setSoTimeout(10_000);
+      socket.setSoTimeout(READ_MILLIS);
       return new Raw(socket);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -29,7 +29,7 @@ public final class ShippedServer {
             Optional.empty(),
             false,
             false,
-            Duration.ofSeconds(5));
+            Duration.ofMinutes(30));
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }
 }

@@ -33,6 +33,9 @@ public final class TestServer implements AutoCloseable {
   /// Longest prompt plus output.
   public static final int MAX_TOKENS = 64;
 
+  /// Longer than any test, so that no test depends on how fast the machine is.
+  private static final Duration PATIENCE = Duration.ofMinutes(30);
+
   private static final int END = 4;
   private static final int VOCABULARY = 4096;
   private static final int MAX_SEQUENCES = 4;
@@ -60,13 +63,13 @@ public final class TestServer implements AutoCloseable {
     ServerConfig config =
         new ServerConfig(
             EngineConfig.of(folder),
-            shortTimeouts(),
+            http(PATIENCE),
             new ServerConfig.Grpc(0, true),
             List.of("krait-tiny", "alias"),
             Optional.empty(),
             false,
             false,
-            Duration.ofSeconds(5));
+            PATIENCE);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -117,15 +120,21 @@ public final class TestServer implements AutoCloseable {
         config.drainTimeout());
   }
 
-  private static HttpServerConfig shortTimeouts() {
-    return new HttpServerConfig(
-        "127.0.0.1",
-        0,
-        64 << 10,
-        4096,
-        Duration.ofMillis(500),
-        Duration.ofSeconds(20),
-        Duration.ofSeconds(20));
+  /// The same configuration, with next to no time for a client to send a request.
+  public static ServerConfig impatient(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        http(Duration.ofMillis(100)),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        config.trustRequestTemplates(),
+        config.accessLog(),
+        config.drainTimeout());
+  }
+
+  private static HttpServerConfig http(Duration requestTimeout) {
+    return new HttpServerConfig("127.0.0.1", 0, 64 << 10, 4096, requestTimeout, PATIENCE, PATIENCE);
   }
 
   /// The model folder that ships with the repository.
