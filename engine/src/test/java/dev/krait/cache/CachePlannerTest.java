@@ -17,7 +17,7 @@ class CachePlannerTest {
   private static final CacheSpec STATE = new StateSpec(100, 5, 4, 3);
 
   @Test
-  void a_large_budget_is_taken_only_as_far_as_it_can_be_used() {
+  void aLargeBudgetIsTakenOnlyAsFarAsItCanBeUsed() {
     CacheDemand demand = demand(List.of(KV, STATE), List.of(), 4, 2048, 0);
     CacheLayout layout = CachePlanner.plan(demand, 1L << 40);
     assertThat(layout.blocks()).isEqualTo(4 * 128);
@@ -28,7 +28,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void a_tight_budget_gives_slots_for_typical_lengths_and_the_rest_to_blocks() {
+  void aTightBudgetGivesSlotsForTypicalLengthsAndTheRestToBlocks() {
     CacheDemand demand = demand(List.of(KV, STATE), List.of(), 100, 2048, 0);
     long typical = 64 * 1024 + 480;
     CacheLayout layout = CachePlanner.plan(demand, 10 * typical + 2000);
@@ -41,7 +41,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void snapshots_take_slots_of_what_sequences_leave() {
+  void snapshotsTakeSlotsOfWhatSequencesLeave() {
     CacheDemand demand = new CacheDemand(List.of(KV, STATE), List.of(), 16, 4, 2048, 0, 10);
     long sequences = 4 * (128 * 1024 + 480);
     assertThat(CachePlanner.usableBytes(demand)).isEqualTo(sequences + 10 * 480);
@@ -54,7 +54,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void one_sequence_of_full_length_is_the_least() {
+  void oneSequenceOfFullLengthIsTheLeast() {
     CacheDemand demand = demand(List.of(KV, STATE), List.of(), 8, 2048, 0);
     long least = 128 * 1024 + 480;
     CacheLayout layout = CachePlanner.plan(demand, least);
@@ -68,7 +68,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void every_budget_is_kept_and_serves_at_least_one_sequence() {
+  void everyBudgetIsKeptAndServesAtLeastOneSequence() {
     for (int window = 0; window < 6; window++) {
       CacheDemand demand = demand(List.of(KV, STATE, STATE), List.of(KV), 16, 700, window);
       long least = 44 * demand.bytesPerBlock() + demand.bytesPerSlot();
@@ -81,7 +81,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void a_model_without_attention_needs_no_block_and_one_without_state_no_slot() {
+  void aModelWithoutAttentionNeedsNoBlockAndOneWithoutStateNoSlot() {
     CacheLayout recurrent = CachePlanner.plan(demand(List.of(STATE), List.of(), 4, 99, 0), 1000);
     assertThat(recurrent.blocks()).isZero();
     assertThat(recurrent.stateSlots()).isEqualTo(2);
@@ -93,7 +93,7 @@ class CachePlannerTest {
   }
 
   @Test
-  void the_draft_model_and_the_replay_window_are_part_of_the_plan() {
+  void theDraftModelAndTheReplayWindowArePartOfThePlan() {
     CacheDemand demand = demand(List.of(KV, STATE), List.of(KV, STATE), 2, 16, 5);
     // 4 x (100 + (3 + 5) x 5 + 10 x 3) = 680 bytes.
     assertThat(demand.bytesPerSlot()).isEqualTo(2 * 680);

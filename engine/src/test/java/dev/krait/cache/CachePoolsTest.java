@@ -19,7 +19,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void direct_tokens_take_blocks_and_leave_nothing_pending() {
+  void directTokensTakeBlocksAndLeaveNothingPending() {
     SequenceMemory memory = open(pools);
     assertThat(memory.reserve(9, 0)).isTrue();
     assertThat(memory.blocks()).isEqualTo(3);
@@ -31,7 +31,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void accepted_windowed_tokens_are_pending_until_the_next_step_folds_them() {
+  void acceptedWindowedTokensArePendingUntilTheNextStepFoldsThem() {
     SequenceMemory memory = open(pools);
     commitDirect(memory, 4);
     assertThat(memory.reserve(0, 5)).isTrue();
@@ -47,7 +47,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void a_flush_leaves_nothing_pending() {
+  void aFlushLeavesNothingPending() {
     SequenceMemory memory = open(pools);
     assertThat(memory.reserve(0, 2)).isTrue();
     memory.commit(2);
@@ -57,7 +57,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void blocks_of_rejected_tokens_go_back() {
+  void blocksOfRejectedTokensGoBack() {
     SequenceMemory memory = open(pools);
     commitDirect(memory, 4);
     assertThat(memory.reserve(0, 5)).isTrue();
@@ -68,7 +68,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void a_reservation_that_does_not_fit_changes_nothing() {
+  void aReservationThatDoesNotFitChangesNothing() {
     SequenceMemory memory = open(pools);
     commitDirect(memory, 10);
     assertThat(memory.reserve(1, 0)).isTrue();
@@ -80,7 +80,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void a_later_reservation_replaces_an_earlier_one() {
+  void aLaterReservationReplacesAnEarlierOne() {
     SequenceMemory memory = open(pools);
     assertThat(memory.reserve(1, 0)).isTrue();
     assertThat(memory.reserve(0, 5)).isTrue();
@@ -91,7 +91,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void when_slots_run_out_open_says_no_and_close_makes_room() {
+  void whenSlotsRunOutOpenSaysNoAndCloseMakesRoom() {
     SequenceMemory first = open(pools);
     open(pools);
     assertThat(pools.open()).isEmpty();
@@ -105,7 +105,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void two_sequences_never_share_a_block() {
+  void twoSequencesNeverShareABlock() {
     SequenceMemory first = open(pools);
     SequenceMemory second = open(pools);
     commitDirect(first, 5);
@@ -117,7 +117,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void broken_promises_are_errors() {
+  void brokenPromisesAreErrors() {
     SequenceMemory memory = open(pools);
     assertBroken(() -> memory.reserve(1, 1), "1 direct, 1 windowed");
     assertBroken(() -> memory.reserve(0, 6), "windowed up to 5");
@@ -132,7 +132,7 @@ class CachePoolsTest {
   }
 
   @Test
-  void layers_of_one_kind_use_one_pool() {
+  void layersOfOneKindUseOnePool() {
     CacheSpec state = new StateSpec(1, 1, 2, 1);
     CachePools recurrent = new CachePools(layout(List.of(state), 0, 1));
     SequenceMemory memory = open(recurrent);

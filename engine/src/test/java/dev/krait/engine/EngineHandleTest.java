@@ -34,7 +34,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void the_queue_is_bounded_at_the_door_and_refuses_with_the_numbers() {
+  void theQueueIsBoundedAtTheDoorAndRefusesWithTheNumbers() {
     for (int i = 0; i < 5; i++) {
       handle.submit(request(4, 5));
     }
@@ -53,7 +53,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void a_reader_that_sees_the_end_finds_the_place_free() throws Exception {
+  void aReaderThatSeesTheEndFindsThePlaceFree() throws Exception {
     try (InMemoryEngine single = InMemoryEngine.builder().maxSequences(1).maxWaiting(0).build()) {
       single.start();
       for (int i = 0; i < 2000; i++) {
@@ -63,7 +63,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void cancelled_and_preempted_sequences_give_their_place_in_the_queue_back_once() {
+  void cancelledAndPreemptedSequencesGiveTheirPlaceInTheQueueBackOnce() {
     TokenStream first = handle.submit(request(4, 5));
     handle.submit(request(4, 5));
     TokenStream third = handle.submit(request(4, 5));
@@ -77,7 +77,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void without_a_queue_free_seats_are_still_given() {
+  void withoutAQueueFreeSeatsAreStillGiven() {
     try (InMemoryEngine strict = InMemoryEngine.builder().maxSequences(2).maxWaiting(0).build()) {
       strict.handle().submit(request(4, 5));
       strict.handle().submit(request(4, 5));
@@ -88,7 +88,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void what_the_model_cannot_do_is_refused() {
+  void whatTheModelCannotDoIsRefused() {
     assertRefused(
         request(40, 11),
         ErrorCode.INVALID_ARGUMENT,
@@ -112,7 +112,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void draining_refuses_new_requests_and_completes_when_the_others_have_ended() {
+  void drainingRefusesNewRequestsAndCompletesWhenTheOthersHaveEnded() {
     TokenStream stream = handle.submit(request(4, 5));
     CompletableFuture<Void> drained = handle.drain();
     assertThat(handle.status().draining()).isTrue();
@@ -128,7 +128,7 @@ class EngineHandleTest {
   }
 
   @Test
-  void closing_ends_everything_and_nothing_sent_later_waits_for_ever() {
+  void closingEndsEverythingAndNothingSentLaterWaitsForEver() {
     TokenStream running = handle.submit(request(4, 20));
     engine.step();
     TokenStream queued = handle.submit(request(4, 20));

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 class EngineLoopTest {
 
   @Test
-  void a_failed_step_ends_every_sequence_with_one_error_and_the_engine_for_good() {
+  void aFailedStepEndsEverySequenceWithOneErrorAndTheEngineForGood() {
     List<EngineException> heard = new ArrayList<>();
     InMemoryEngine.Builder builder =
         InMemoryEngine.builder()
@@ -74,7 +74,7 @@ class EngineLoopTest {
   }
 
   @Test
-  void every_step_is_reported_in_numbers() {
+  void everyStepIsReportedInNumbers() {
     List<String> heard = new ArrayList<>();
     try (InMemoryEngine engine =
         InMemoryEngine.builder()
@@ -102,7 +102,7 @@ class EngineLoopTest {
   }
 
   @Test
-  void a_step_allocates_nothing_while_the_same_sequences_run() {
+  void aStepAllocatesNothingWhileTheSameSequencesRun() {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (InMemoryEngine engine =
         InMemoryEngine.builder()

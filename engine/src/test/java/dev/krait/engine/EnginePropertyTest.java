@@ -16,7 +16,7 @@ class EnginePropertyTest {
   private static final int SCRIPTS_TO_FIND_A_MISTAKE = 300;
 
   @Test
-  void every_text_is_right_and_every_pool_whole_whatever_happens() {
+  void everyTextIsRightAndEveryPoolWholeWhateverHappens() {
     int preempted = 0;
     int accepted = 0;
     int cached = 0;
@@ -41,7 +41,7 @@ class EnginePropertyTest {
 
   @ParameterizedTest
   @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
-  void the_scripts_notice_a_runner_that(Mistake mistake) {
+  void theScriptsNoticeARunnerThat(Mistake mistake) {
     boolean found = false;
     for (long seed = 0; seed < SCRIPTS_TO_FIND_A_MISTAKE && !found; seed++) {
       found = failure(EngineScript.random(seed), mistake).isPresent();
@@ -50,7 +50,7 @@ class EnginePropertyTest {
   }
 
   @Test
-  void a_failing_script_shrinks_to_one_that_cannot_lose_an_action() {
+  void aFailingScriptShrinksToOneThatCannotLoseAnAction() {
     EngineScript script = firstFailing(Mistake.KEEPS_OLD_STATE);
     EngineScript small = shrink(script, Mistake.KEEPS_OLD_STATE);
     assertThat(small.actions().size()).isLessThanOrEqualTo(script.actions().size()).isEqualTo(1);

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Test;
 class EngineThreadTest {
 
   @Test
-  void an_idle_engine_is_parked_without_a_timeout_and_a_request_wakes_it() {
+  void anIdleEngineIsParkedWithoutATimeoutAndARequestWakesIt() {
     try (InMemoryEngine engine = InMemoryEngine.builder().build()) {
       Thread thread = engine.start().thread();
       for (int i = 0; i < 20; i++) {
@@ -42,7 +42,7 @@ class EngineThreadTest {
   }
 
   @Test
-  void many_callers_at_once_all_get_their_text() throws Exception {
+  void manyCallersAtOnceAllGetTheirText() throws Exception {
     InMemoryEngine.Builder builder =
         InMemoryEngine.builder().draftTokens(3).maxSequences(5).maxWaiting(1000).pools(4, 80, 4);
     try (InMemoryEngine engine = builder.build();
@@ -76,7 +76,7 @@ class EngineThreadTest {
   }
 
   @Test
-  void closing_while_callers_submit_leaves_no_reader_waiting() throws Exception {
+  void closingWhileCallersSubmitLeavesNoReaderWaiting() throws Exception {
     for (int round = 0; round < 100; round++) {
       InMemoryEngine engine = InMemoryEngine.builder().maxWaiting(10_000).build();
       engine.start();
@@ -105,7 +105,7 @@ class EngineThreadTest {
   }
 
   @Test
-  void an_error_that_kills_the_thread_still_ends_the_streams() throws Exception {
+  void anErrorThatKillsTheThreadStillEndsTheStreams() throws Exception {
     InMemoryEngine engine = InMemoryEngine.builder().runner(layout -> new DyingRunner()).build();
     EngineThread thread = engine.start();
     thread.thread().setUncaughtExceptionHandler((dead, error) -> {});

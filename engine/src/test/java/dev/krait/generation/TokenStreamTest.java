@@ -23,7 +23,7 @@ class TokenStreamTest {
   private static final int STOP = 7;
 
   @Test
-  void all_published_tokens_come_as_one_burst_and_the_end_comes_after_them() {
+  void allPublishedTokensComeAsOneBurstAndTheEndComesAfterThem() {
     TokenStream stream = stream(10, -1, -1);
     stream.append(1, null);
     assertThat(stream.poll()).isEmpty();
@@ -40,7 +40,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void a_reader_that_wants_the_whole_gets_nothing_before_the_end() {
+  void aReaderThatWantsTheWholeGetsNothingBeforeTheEnd() {
     TokenStream stream = stream(10, -1, -1);
     stream.deliverWhole();
     stream.append(1, null);
@@ -54,7 +54,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void only_the_burst_that_ends_with_the_stop_token_says_so() {
+  void onlyTheBurstThatEndsWithTheStopTokenSaysSo() {
     TokenStream stream = stream(10, -1, -1);
     stream.append(STOP, null);
     stream.publish();
@@ -66,7 +66,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void room_grows_to_the_maximum_output_and_no_further() {
+  void roomGrowsToTheMaximumOutputAndNoFurther() {
     TokenStream stream = stream(100, -1, -1);
     for (int i = 0; i < 100; i++) {
       stream.append(i, null);
@@ -79,7 +79,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void logprobs_come_with_their_tokens_when_asked_for() {
+  void logprobsComeWithTheirTokensWhenAskedFor() {
     TokenStream stream = stream(40, 2, -1);
     for (int i = 0; i < 20; i++) {
       stream.append(i, logprobs(i));
@@ -95,7 +95,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void prompt_logprobs_come_first_and_once_although_the_prompt_is_computed_again() {
+  void promptLogprobsComeFirstAndOnceAlthoughThePromptIsComputedAgain() {
     TokenStream stream = stream(4, -1, 0);
     stream.appendPromptLogprobs(1, List.of(logprobs(11)));
     stream.publish();
@@ -110,7 +110,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void prompt_logprobs_that_come_with_the_end_are_read_before_it() {
+  void promptLogprobsThatComeWithTheEndAreReadBeforeIt() {
     TokenStream stream = stream(0, -1, 0);
     stream.appendPromptLogprobs(1, List.of(logprobs(11), logprobs(12)));
     stream.end(finished(FinishReason.LENGTH, 0));
@@ -119,7 +119,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void an_end_that_counts_other_tokens_than_were_appended_is_an_error() {
+  void anEndThatCountsOtherTokensThanWereAppendedIsAnError() {
     TokenStream stream = stream(4, -1, -1);
     stream.append(1, null);
     assertThatThrownBy(() -> stream.end(finished(FinishReason.LENGTH, 2)))
@@ -128,7 +128,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void an_interrupted_reader_stops_waiting() {
+  void anInterruptedReaderStopsWaiting() {
     TokenStream stream = stream(4, -1, -1);
     Thread.currentThread().interrupt();
     assertThatThrownBy(stream::next)
@@ -139,8 +139,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void a_reader_on_another_thread_sees_every_token_once_in_order_whatever_the_timing()
-      throws Exception {
+  void aReaderOnAnotherThreadSeesEveryTokenOnceInOrderWhateverTheTiming() throws Exception {
     for (int round = 0; round < 3000; round++) {
       int tokens = round % 70;
       TokenStream stream = stream(tokens, 0, 0);
@@ -155,7 +154,7 @@ class TokenStreamTest {
   }
 
   @Test
-  void the_end_wakes_a_reader_that_is_just_about_to_wait() throws Exception {
+  void theEndWakesAReaderThatIsJustAboutToWait() throws Exception {
     int rounds = 40_000;
     AtomicInteger reading = new AtomicInteger(-1);
     List<TokenStream> streams = Stream.generate(() -> stream(0, -1, -1)).limit(rounds).toList();

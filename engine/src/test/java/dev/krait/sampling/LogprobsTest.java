@@ -11,7 +11,7 @@ class LogprobsTest {
   private static final int VOCABULARY = 300;
 
   @Test
-  void all_alternatives_come_in_the_order_of_the_best_ones() {
+  void allAlternativesComeInTheOrderOfTheBestOnes() {
     float[] logits = new float[VOCABULARY];
     Random random = new Random(3);
     for (int i = 0; i < VOCABULARY; i++) {

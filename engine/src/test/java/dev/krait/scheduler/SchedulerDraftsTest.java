@@ -15,7 +15,7 @@ class SchedulerDraftsTest {
   private final SchedulerRig rig = new SchedulerRig();
 
   @Test
-  void drafts_follow_generated_tokens_only_and_never_the_prompt() {
+  void draftsFollowGeneratedTokensOnlyAndNeverThePrompt() {
     rig.draft(3);
     rig.add(1, 9);
     rig.assertPlan("1:1");
@@ -24,7 +24,7 @@ class SchedulerDraftsTest {
   }
 
   @Test
-  void drafts_never_go_beyond_the_output_that_is_left() {
+  void draftsNeverGoBeyondTheOutputThatIsLeft() {
     rig.draft(4);
     TokenStream stream = rig.add(2, 4);
     rig.step(7);
@@ -41,7 +41,7 @@ class SchedulerDraftsTest {
   }
 
   @Test
-  void drafts_take_only_tokens_that_nobody_needs() {
+  void draftsTakeOnlyTokensThatNobodyNeeds() {
     rig.draft(4);
     rig.rebuild(100, 6);
     rig.add(2, 9);
@@ -54,7 +54,7 @@ class SchedulerDraftsTest {
   }
 
   @Test
-  void without_blocks_for_drafts_the_step_goes_on_plainly_and_nobody_is_preempted() {
+  void withoutBlocksForDraftsTheStepGoesOnPlainlyAndNobodyIsPreempted() {
     rig.draft(4);
     rig.rebuild(4, 16);
     rig.add(6, 9);
@@ -65,7 +65,7 @@ class SchedulerDraftsTest {
   }
 
   @Test
-  void tokens_after_a_stop_in_the_accepted_span_are_dropped() {
+  void tokensAfterAStopInTheAcceptedSpanAreDropped() {
     rig.draft(3);
     TokenStream stream = rig.add(2, 9);
     rig.step(7);

@@ -24,7 +24,7 @@ class SchedulerMemoryTest {
   private final SchedulerRig rig = new SchedulerRig();
 
   @Test
-  void the_latest_arrival_gives_way_and_comes_back_before_those_that_wait() {
+  void theLatestArrivalGivesWayAndComesBackBeforeThoseThatWait() {
     rig.rebuild(5, 16);
     rig.add(6, 12);
     TokenStream second = rig.add(6, 12);
@@ -51,7 +51,7 @@ class SchedulerMemoryTest {
   }
 
   @Test
-  void the_lowest_priority_gives_way_whoever_came_first() {
+  void theLowestPriorityGivesWayWhoeverCameFirst() {
     rig.rebuild(5, 16);
     TokenStream low = rig.add(6, stops(20), 5, Long.MAX_VALUE);
     rig.step(7);
@@ -67,7 +67,7 @@ class SchedulerMemoryTest {
   }
 
   @Test
-  void prompt_logprobs_are_delivered_once_although_the_prompt_is_computed_twice() {
+  void promptLogprobsAreDeliveredOnceAlthoughThePromptIsComputedTwice() {
     rig.rebuild(5, 16);
     rig.add(6, 12);
     SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, 0);
@@ -85,7 +85,7 @@ class SchedulerMemoryTest {
   }
 
   @Test
-  void a_sequence_that_does_not_fit_alone_fails_and_the_others_go_on() {
+  void aSequenceThatDoesNotFitAloneFailsAndTheOthersGoOn() {
     rig.rebuild(5, 16);
     TokenStream large = rig.add(17, 20);
     TokenStream small = rig.add(3, 2);

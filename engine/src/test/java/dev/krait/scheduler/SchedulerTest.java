@@ -23,7 +23,7 @@ class SchedulerTest {
   private final SchedulerRig rig = new SchedulerRig();
 
   @Test
-  void running_sequences_get_their_token_first_and_prompts_share_the_rest_in_order() {
+  void runningSequencesGetTheirTokenFirstAndPromptsShareTheRestInOrder() {
     rig.add(3, 9);
     rig.step(7);
     rig.add(20, 9);
@@ -36,7 +36,7 @@ class SchedulerTest {
   }
 
   @Test
-  void a_prompt_is_cut_at_multiples_only_and_always_gets_on() {
+  void aPromptIsCutAtMultiplesOnlyAndAlwaysGetsOn() {
     rig.rebuild(100, 10, 9, 4);
     rig.add(14, 9);
     rig.add(5, 9);
@@ -48,7 +48,7 @@ class SchedulerTest {
   }
 
   @Test
-  void a_stop_token_ends_only_after_the_least_number_of_tokens() {
+  void aStopTokenEndsOnlyAfterTheLeastNumberOfTokens() {
     TokenStream stream = rig.add(2, new StopConditions(9, 2, TokenIds.of(STOP)), 0, Long.MAX_VALUE);
     rig.step(STOP);
     rig.step(STOP);
@@ -59,7 +59,7 @@ class SchedulerTest {
   }
 
   @Test
-  void a_request_for_no_token_computes_its_prompt_and_ends() {
+  void aRequestForNoTokenComputesItsPromptAndEnds() {
     TokenStream stream = rig.add(20, 0);
     rig.step(7);
     assertThat(stream.poll()).isEmpty();
@@ -71,7 +71,7 @@ class SchedulerTest {
   }
 
   @Test
-  void urgent_requests_are_admitted_before_older_ones() {
+  void urgentRequestsAreAdmittedBeforeOlderOnes() {
     rig.add(16, 5);
     rig.step(7);
     rig.add(16, 5);
@@ -80,7 +80,7 @@ class SchedulerTest {
   }
 
   @Test
-  void deadlines_end_waiting_and_running_sequences_and_times_are_told() {
+  void deadlinesEndWaitingAndRunningSequencesAndTimesAreTold() {
     rig.clock().advance(100);
     TokenStream running = rig.add(3, stops(9), 0, 500);
     rig.clock().advance(50);
@@ -108,7 +108,7 @@ class SchedulerTest {
   }
 
   @Test
-  void an_answer_that_does_not_fit_the_plan_is_an_error() {
+  void anAnswerThatDoesNotFitThePlanIsAnError() {
     rig.add(20, 5);
     assertThatThrownBy(() -> rig.scheduler().update(rig.scheduler().schedule(), rig.answer(1, 7)))
         .isInstanceOf(EngineException.class)
@@ -116,7 +116,7 @@ class SchedulerTest {
   }
 
   @Test
-  void more_sequences_than_tokens_of_a_step_still_each_get_on() {
+  void moreSequencesThanTokensOfAStepStillEachGetOn() {
     rig.rebuild(100, 2);
     List<TokenStream> streams = new ArrayList<>();
     for (int i = 0; i < 4; i++) {

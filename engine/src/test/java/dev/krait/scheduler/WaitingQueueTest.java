@@ -15,7 +15,7 @@ class WaitingQueueTest {
   private final WaitingQueue queue = new WaitingQueue();
 
   @Test
-  void lower_priority_numbers_come_first_and_arrival_decides_within_one() {
+  void lowerPriorityNumbersComeFirstAndArrivalDecidesWithinOne() {
     ActiveSequence a = sequence(1, 0, Long.MAX_VALUE);
     ActiveSequence b = sequence(2, 5, Long.MAX_VALUE);
     ActiveSequence c = sequence(3, -1, Long.MAX_VALUE);
@@ -25,7 +25,7 @@ class WaitingQueueTest {
   }
 
   @Test
-  void one_that_comes_back_goes_to_the_front_of_its_class() {
+  void oneThatComesBackGoesToTheFrontOfItsClass() {
     ActiveSequence urgent = sequence(9, -1, Long.MAX_VALUE);
     ActiveSequence old = sequence(1, 0, Long.MAX_VALUE);
     ActiveSequence waiting = sequence(2, 0, Long.MAX_VALUE);
@@ -36,7 +36,7 @@ class WaitingQueueTest {
   }
 
   @Test
-  void exactly_those_past_their_deadline_are_taken() {
+  void exactlyThosePastTheirDeadlineAreTaken() {
     ActiveSequence soon = sequence(1, 0, 100);
     ActiveSequence later = sequence(2, 0, 200);
     ActiveSequence never = sequence(3, 0, Long.MAX_VALUE);
