@@ -31,7 +31,7 @@ public interface Backend extends AutoCloseable {
   }
 
   /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept
-  /// in that type.
+  /// in that type. A copy: the blocks are not read any more when it returns.
   WeightMatrix upload(List<Tensor> rowBlocks);
 
   /// Runs a step's operations; a device backend may record them once and replay.

@@ -3,6 +3,7 @@ package dev.krait.model.family;
 import dev.krait.checkpoint.Checkpoint;
 import dev.krait.checkpoint.CheckpointConfig;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -31,9 +32,29 @@ public record ModelFolder(
     return new ModelFolder(path, config, mambaConfig, Checkpoint.open(path));
   }
 
-  /// True when the configuration names the architecture.
+  /// True when the configuration names the architecture, by `architectures` or, where that is
+  /// missing, by `model_type`.
   boolean hasArchitecture(String name) {
-    return config.has("architectures") && config.texts("architectures").contains(name);
+    return architectures().contains(name);
+  }
+
+  /// What the configuration names; empty for the state-spaces format, which names nothing.
+  List<String> architectures() {
+    List<String> named = config.texts("architectures");
+    return named.isEmpty()
+        ? config.optionalText("model_type").map(type -> List.of(architecture(type))).orElse(named)
+        : named;
+  }
+
+  /// The class that Transformers makes of a model type.
+  private static String architecture(String modelType) {
+    return switch (modelType) {
+      case "llama" -> "LlamaForCausalLM";
+      case "mistral" -> "MistralForCausalLM";
+      case "mamba" -> "MambaForCausalLM";
+      case "mamba2" -> "Mamba2ForCausalLM";
+      default -> "model_type " + modelType;
+    };
   }
 
   /// True when some tensor's name ends so.
