@@ -1,5 +1,6 @@
 package dev.krait.backend;
 
+import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -28,6 +29,15 @@ public interface Backend extends AutoCloseable {
   /// empty when [#allocate] takes from the Java heap.
   default OptionalLong freeBytes() {
     return OptionalLong.empty();
+  }
+
+  /// Most bytes of its own memory that its operations take beside weights and what [#allocate]
+  /// gives; 0 when they take none of [#freeBytes].
+  ///
+  /// @param mixers those of all models that will run
+  /// @param maxModelTokens the longest sequence, in whole blocks
+  default long scratchBytes(List<Mixer> mixers, int maxModelTokens) {
+    return 0;
   }
 
   /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept

@@ -43,6 +43,13 @@ public final class Tokenizer implements AutoCloseable {
     this.maxInputBytes = maxInputBytes;
   }
 
+  /// Refuses a model folder without `tokenizer.json`, before anything large is loaded.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT that says what is there instead
+  public static void requireFile(Path modelFolder) {
+    TokenizerFile.require(modelFolder.resolve("tokenizer.json"));
+  }
+
   /// Opens the tokenizer of a model folder with the default limit on input.
   public static Tokenizer open(Path modelFolder) {
     return open(modelFolder, DEFAULT_MAX_INPUT_BYTES);

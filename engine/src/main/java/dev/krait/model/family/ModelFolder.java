@@ -2,6 +2,8 @@ package dev.krait.model.family;
 
 import dev.krait.checkpoint.Checkpoint;
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.checkpoint.CheckpointFolder;
+import dev.krait.error.EngineException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -26,7 +28,9 @@ public record ModelFolder(
   ///
   /// @throws EngineException INVALID_CHECKPOINT or NOT_FOUND naming what is missing or broken
   public static ModelFolder open(Path path) {
+    CheckpointFolder.require(path);
     CheckpointConfig config = CheckpointConfig.read(path.resolve("config.json"));
+    CheckpointFolder.requireUnquantised(config);
     Optional<CheckpointConfig> mambaConfig =
         CheckpointConfig.readIfPresent(path.resolve("mamba_config.json"));
     return new ModelFolder(path, config, mambaConfig, Checkpoint.open(path));
@@ -76,6 +80,15 @@ public record ModelFolder(
             .map((MatchResult found) -> found.group(1))
             .distinct()
             .count();
+    if (named == 0) {
+      throw EngineException.invalidCheckpoint(
+          path
+              + ": no weights of a model, only "
+              + checkpoint.describe()
+              + " (expected: model.safetensors, or an index with its shards, with tensors of "
+              + depth
+              + " layers)");
+    }
     require(depth == named, config, key, named + ", the layers that the tensors' names count");
     return depth;
   }

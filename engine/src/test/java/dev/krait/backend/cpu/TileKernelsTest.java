@@ -21,7 +21,7 @@ class TileKernelsTest {
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
   void everyKernelGivesTheBitsOfFusedMultiplyAdds(int tokens) {
     try (Arena arena = Arena.ofShared()) {
-      TileKernels kernels = TileKernels.open(arena);
+      TileKernels kernels = TileKernels.open(arena).kernels();
       assumeThat(kernels).as("a machine with AVX2 and vectors of 256 bits").isNotNull();
       for (int columns : new int[] {1, 2, 3, 7, 8, 9, 15, 16, 17, 64, 333}) {
         check(Objects.requireNonNull(kernels), tokens, columns, 1, arena);
