@@ -1,6 +1,6 @@
 package dev.krait.server;
 
-import dev.krait.checkpoint.NearestNames;
+import dev.krait.error.NearestNames;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;

@@ -1,8 +1,8 @@
 package dev.krait.server;
 
-import dev.krait.checkpoint.NearestNames;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.error.NearestNames;
 import java.io.PrintStream;
 import java.util.Collection;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.krait.checkpoint;
+package dev.krait.error;
 
 import java.util.Collection;
 import java.util.Comparator;
