@@ -55,8 +55,11 @@ final class TileKernels {
     if (system == null) {
       return new Opened(null, SystemCalls.missing().orElseThrow());
     }
-    if (Lanes.BYTES != TileKernelCode.VECTOR_BYTES || !hasInstructions()) {
-      return new Opened(null, "no AVX2 and FMA with vectors of 256 bits");
+    if (Lanes.BYTES != TileKernelCode.VECTOR_BYTES) {
+      return new Opened(null, "the faster ones are for vectors of 256 bits");
+    }
+    if (!hasInstructions()) {
+      return new Opened(null, "no processor with AVX2 and FMA");
     }
     byte[][] codes = new byte[2 * MOST_TOKENS][];
     long bytes = 0;
