@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.m2 \
  && mvn -B -ntp -Dfast -DskipTests -pl server -am package \
  && mkdir /dist \
  && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/
-RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.unsupported,jdk.zipfs \
+RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.management,jdk.unsupported,jdk.zipfs \
       --strip-debug --no-header-files --no-man-pages --generate-cds-archive --output /jre
 
 FROM ubuntu:24.04
@@ -35,9 +35,10 @@ WORKDIR /home/krait
 # Every option of `serve` has such a variable: --max-sequences is KRAIT_MAX_SEQUENCES.
 ENV KRAIT_HOST=0.0.0.0 PATH=/opt/java/bin:$PATH NVIDIA_DRIVER_CAPABILITIES=compute,utility
 EXPOSE 8000 50051
+# In Kubernetes a Service named krait sets KRAIT_PORT to an address, which is no port of this server.
 # 503 while the model loads and while the server drains. bash speaks the few bytes of HTTP itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bash", "-c", \
-  "exec 3<>/dev/tcp/127.0.0.1/${KRAIT_PORT:-8000} && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
+  "port=${KRAIT_PORT:-8000}; [[ $port == *://* ]] && port=8000; exec 3<>/dev/tcp/127.0.0.1/$port && printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3 && read -r line <&3 && [[ $line == *' 200 '* ]]"]
 # Caches live in the heap, weights outside of it; JDK_JAVA_OPTIONS=-Xmx... sets another heap.
 # The server is process 1: SIGTERM lets running requests finish, up to --drain-timeout.
 ENTRYPOINT ["java", "--add-modules", "jdk.incubator.vector", \

@@ -1,5 +1,6 @@
 package dev.krait.backend;
 
+import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -30,8 +31,17 @@ public interface Backend extends AutoCloseable {
     return OptionalLong.empty();
   }
 
+  /// Most bytes of its own memory that its operations take beside weights and what [#allocate]
+  /// gives; 0 when they take none of [#freeBytes].
+  ///
+  /// @param mixers those of all models that will run
+  /// @param maxModelTokens the longest sequence, in whole blocks
+  default long scratchBytes(List<Mixer> mixers, int maxModelTokens) {
+    return 0;
+  }
+
   /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept
-  /// in that type.
+  /// in that type. A copy: the blocks are not read any more when it returns.
   WeightMatrix upload(List<Tensor> rowBlocks);
 
   /// Runs a step's operations; a device backend may record them once and replay.

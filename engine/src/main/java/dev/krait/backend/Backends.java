@@ -28,6 +28,11 @@ public final class Backends {
             .map(ServiceLoader.Provider::get)
             .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
             .toList();
+    return select(name, threads, providers);
+  }
+
+  /// The same, from providers in the order in which `auto` asks them.
+  static Selection select(String name, OptionalInt threads, List<BackendProvider> providers) {
     return name.equals("auto") ? best(providers, threads) : named(providers, name, threads);
   }
 
@@ -43,7 +48,10 @@ public final class Backends {
           why -> passed.append("; ").append(provider.name()).append(": ").append(why));
     }
     throw new EngineException(
-        ErrorCode.UNSUPPORTED, "backend: auto found none (expected: one usable)" + passed);
+        ErrorCode.UNSUPPORTED,
+        "backend: auto found none (expected: one that this machine can run; reference, which is"
+            + " many times slower, is only taken when asked for)"
+            + passed);
   }
 
   private static Selection named(

@@ -1,5 +1,6 @@
 package dev.krait.checkpoint;
 
+import dev.krait.error.NearestNames;
 import dev.krait.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

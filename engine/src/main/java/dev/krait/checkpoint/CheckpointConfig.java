@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.DoublePredicate;
 import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
@@ -56,6 +57,16 @@ public final class CheckpointConfig {
   /// True when the key is there and not null.
   public boolean has(String key) {
     return root.hasNonNull(key);
+  }
+
+  /// True when the key is there, even if it is null.
+  public boolean contains(String key) {
+    return root.has(key);
+  }
+
+  /// All keys, those that are null too.
+  public Set<String> keys() {
+    return Set.copyOf(root.propertyNames());
   }
 
   /// True when the key holds a string.

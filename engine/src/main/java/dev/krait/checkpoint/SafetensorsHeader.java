@@ -72,6 +72,8 @@ final class SafetensorsHeader {
     Set<String> names = new HashSet<>();
     while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
       String name = parser.currentName();
+      // JSON can escape half a character, which no other reader takes.
+      require(isWellFormed(name), "tensor " + InvalidFile.excerpt(name), "a name in Unicode");
       if (!names.add(name)) {
         throw InvalidFile.of(file, "tensor " + InvalidFile.excerpt(name), "twice", "unique names");
       }
@@ -87,10 +89,17 @@ final class SafetensorsHeader {
     require(parser.nextToken() == null, "header", "nothing after the JSON object");
   }
 
+  private static boolean isWellFormed(String text) {
+    return text.codePoints()
+        .noneMatch(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE);
+  }
+
   private void skipMetadata() {
     require(parser.nextToken() == JsonToken.START_OBJECT, "__metadata__", "an object of strings");
     while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+      require(isWellFormed(parser.currentName()), "__metadata__", "names in Unicode");
       require(parser.nextToken() == JsonToken.VALUE_STRING, "__metadata__", "strings");
+      require(isWellFormed(parser.getString()), "__metadata__", "strings in Unicode");
     }
   }
 

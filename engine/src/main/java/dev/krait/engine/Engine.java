@@ -119,8 +119,7 @@ public final class Engine implements AutoCloseable {
     ModelFacts facts = ModelFacts.read(target);
     Backends.Selection selected = Backends.select(config.backend(), config.threads());
     Backend backend = opened(selected.backend(), resources);
-    MemoryPlan.Memory room =
-        new MemoryPlan.Memory(Runtime.getRuntime().maxMemory(), backend.freeBytes());
+    MemoryPlan.Memory room = MemoryPlan.Memory.of(backend, target, draft);
     MemoryPlan memory = MemoryPlan.of(config, target, draft, room);
     memory.describe().forEach(plan);
     CacheLayout layout = memory.layout();

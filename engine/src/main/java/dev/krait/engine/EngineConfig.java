@@ -39,6 +39,21 @@ public record EngineConfig(
     OptionalInt draftTokens,
     boolean prefixCaching) {
 
+  /// [#maxSequences] unless told otherwise.
+  public static final int DEFAULT_MAX_SEQUENCES = 64;
+
+  /// [#maxTokensPerStep] unless told otherwise.
+  public static final int DEFAULT_MAX_TOKENS_PER_STEP = 512;
+
+  /// [#maxWaiting] unless told otherwise.
+  public static final int DEFAULT_MAX_WAITING = 1024;
+
+  /// [#maxDraftTokens] unless told otherwise.
+  public static final int DEFAULT_MAX_DRAFT_TOKENS = 5;
+
+  /// [#backend] unless told otherwise.
+  public static final String DEFAULT_BACKEND = "auto";
+
   private static final int MOST_SEQUENCES = 4096;
   private static final int MOST_TOKENS_PER_STEP = 1 << 17;
   private static final int MOST_THREADS = 1024;
@@ -63,16 +78,16 @@ public record EngineConfig(
     return new EngineConfig(
         modelFolder,
         Optional.empty(),
-        "auto",
+        DEFAULT_BACKEND,
         StoredType.STORED,
         OptionalInt.empty(),
-        64,
-        512,
-        1024,
+        DEFAULT_MAX_SEQUENCES,
+        DEFAULT_MAX_TOKENS_PER_STEP,
+        DEFAULT_MAX_WAITING,
         OptionalInt.empty(),
         OptionalLong.empty(),
         SpeculationMode.OFF,
-        5,
+        DEFAULT_MAX_DRAFT_TOKENS,
         OptionalInt.empty(),
         true);
   }

@@ -1,5 +1,6 @@
 package dev.krait.engine;
 
+import dev.krait.backend.Backend;
 import dev.krait.cache.CacheDemand;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
@@ -8,10 +9,14 @@ import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
+import dev.krait.model.Branch;
+import dev.krait.model.Mixer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.IntToLongFunction;
+import java.util.stream.Stream;
 
 /// How many bytes caches may take, and how long a sequence may then be.
 ///
@@ -29,8 +34,8 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// Bytes of an id and its probability.
   private static final long DISTRIBUTION_ENTRY_BYTES = 12;
 
-  /// Share of a device's free memory that weights and caches may take; the rest is for scratch
-  /// memory.
+  /// Share of a device's free memory that weights, caches and the scratch memory that grows with
+  /// the context may take; the rest is for the scratch memory of a step, which does not.
   private static final double DEVICE_SHARE = 0.9;
 
   /// Snapshots of states that are kept if there is room; with more sequences one for each.
@@ -40,14 +45,34 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   ///
   /// @param heapBytes most that the Java heap can grow to
   /// @param deviceBytes what is free on a device with memory of its own, before any weight is
-  ///   loaded; empty when caches are taken from the heap
-  record Memory(long heapBytes, OptionalLong deviceBytes) {}
+  ///   loaded; empty when caches are taken from the heap and weights from the host's memory
+  /// @param scratchBytes what operations take of the device for sequences of so many tokens
+  /// @param host memory that the heap is part of
+  record Memory(
+      long heapBytes, OptionalLong deviceBytes, IntToLongFunction scratchBytes, HostMemory host) {
+
+    /// What a backend has and takes for the given models.
+    static Memory of(Backend backend, ModelLoader target, Optional<ModelLoader> draft) {
+      List<Mixer> mixers =
+          Stream.concat(Stream.of(target), draft.stream())
+              .flatMap(loader -> loader.spec().layers().stream())
+              .flatMap(List::stream)
+              .map(Branch::mixer)
+              .distinct()
+              .toList();
+      return new Memory(
+          Runtime.getRuntime().maxMemory(),
+          backend.freeBytes(),
+          tokens -> backend.scratchBytes(mixers, tokens),
+          HostMemory.read());
+    }
+  }
 
   /// Plans the caches of a model and its draft model.
   ///
   /// @throws EngineException INVALID_ARGUMENT when a sequence is to be longer than the model
   ///   allows, or when the heap or the size asked for is too small; RESOURCE_EXHAUSTED when the
-  ///   weights leave no room on the device
+  ///   weights leave no room on the device, or on the host
   static MemoryPlan of(
       EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, Memory memory) {
     long distributions = distributionBytes(config, target);
@@ -61,17 +86,65 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
               + ": fewer --max-sequences or --max-draft-tokens, or "
               + largerHeap(distributions, USUAL_SHARE));
     }
+    long weights = weightBytes(config, target, draft);
     if (memory.deviceBytes().isPresent()) {
-      usual = besideWeights(memory.deviceBytes().getAsLong(), config, target, draft);
+      usual = besideWeights(memory.deviceBytes().getAsLong(), weights);
     }
-    long budget = config.cacheBytes().orElse(usual);
+    long most = usual;
+    IntToLongFunction budget =
+        tokens -> config.cacheBytes().orElse(most - memory.scratchBytes().applyAsLong(tokens));
     CacheDemand demand = demand(config, target, draft, longest(config, target));
     if (config.maxModelTokens().isEmpty()) {
       demand = shortened(demand, config, target, draft, budget);
     }
-    MemoryPlan plan = new MemoryPlan(CachePlanner.plan(demand, budget), distributions);
+    long bytes = budget.applyAsLong(wholeBlocks(demand, demand.maxModelTokens()));
+    MemoryPlan plan = new MemoryPlan(CachePlanner.plan(demand, Math.max(0, bytes)), distributions);
     plan.requireRoom(memory);
+    if (memory.deviceBytes().isEmpty()) {
+      plan.requireRoomBesideHeap(weights, memory);
+    }
     return plan;
+  }
+
+  private static int wholeBlocks(CacheDemand demand, int tokens) {
+    return Math.ceilDiv(tokens, demand.blockTokens()) * demand.blockTokens();
+  }
+
+  private static long weightBytes(
+      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
+    return target.weightBytes(config.weights())
+        + draft.map(loader -> loader.weightBytes(config.weights())).orElse(0L);
+  }
+
+  /// Refuses what the kernel would end the process for, minutes later and without a word.
+  private void requireRoomBesideHeap(long weights, Memory memory) {
+    long total = memory.host().totalBytes();
+    if (weights + memory.heapBytes() > total) {
+      long heap = (total - weights) >> 20;
+      throw exhausted(
+          "weights of %s and a Java heap of up to %s"
+              .formatted(CacheLayout.size(weights), CacheLayout.size(memory.heapBytes())),
+          CacheLayout.size(total) + " together, the memory of this machine or container",
+          heap > 0
+              ? "a smaller heap with KRAIT_JAVA_OPTIONS=-Xmx%dm (in a container JDK_JAVA_OPTIONS), which holds the caches"
+                  .formatted(heap)
+              : "a smaller model");
+    }
+    long caches = layout.bytes() + distributionBytes;
+    if (weights + caches > memory.host().availableBytes()) {
+      throw exhausted(
+          "weights of %s and caches of %s"
+              .formatted(CacheLayout.size(weights), CacheLayout.size(caches)),
+          CacheLayout.size(memory.host().availableBytes())
+              + " together, which other processes leave of the memory",
+          "a smaller --cache-memory");
+    }
+  }
+
+  private static EngineException exhausted(String needed, String available, String advice) {
+    return new EngineException(
+        ErrorCode.RESOURCE_EXHAUSTED,
+        "memory: " + needed + " (expected: at most " + available + ": " + advice + ")");
   }
 
   /// Lines for people.
@@ -84,12 +157,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   }
 
   /// What weights leave of a device.
-  private static long besideWeights(
-      long free, EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
-    long weights = target.weightBytes(config.weights());
-    if (draft.isPresent()) {
-      weights += draft.get().weightBytes(config.weights());
-    }
+  private static long besideWeights(long free, long weights) {
     long left = (long) (free * DEVICE_SHARE) - weights;
     if (left <= 0) {
       throw new EngineException(
@@ -166,15 +234,23 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
       EngineConfig config,
       ModelLoader target,
       Optional<ModelLoader> draft,
-      long budget) {
+      IntToLongFunction budget) {
     if (demand.bytesPerBlock() == 0) {
       return demand;
     }
-    long blocks = (budget - demand.bytesPerSlot()) / demand.bytesPerBlock();
-    long fitting = Math.max(1, blocks * demand.blockTokens());
-    return fitting >= demand.maxModelTokens()
-        ? demand
-        : demand(config, target, draft, (int) fitting);
+    int fitting = 0;
+    int tooMany = Math.ceilDiv(demand.maxModelTokens(), demand.blockTokens()) + 1;
+    while (tooMany - fitting > 1) {
+      int blocks = (fitting + tooMany) >>> 1;
+      long left = budget.applyAsLong(blocks * demand.blockTokens()) - demand.bytesPerSlot();
+      if (blocks * demand.bytesPerBlock() <= left) {
+        fitting = blocks;
+      } else {
+        tooMany = blocks;
+      }
+    }
+    int tokens = Math.max(1, fitting * demand.blockTokens());
+    return tokens >= demand.maxModelTokens() ? demand : demand(config, target, draft, tokens);
   }
 
   private static CacheDemand demand(

@@ -8,12 +8,14 @@ import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.model.Mixer;
 import dev.krait.model.ModelSpec;
-import java.util.List;
+import dev.krait.text.Tokenizer;
+import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.DoublePredicate;
 import java.util.stream.Collectors;
@@ -24,6 +26,8 @@ import java.util.stream.Collectors;
 /// @param defaults sampling values of generation_config.json
 record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
 
+  private static final String END_TOKEN_ID = "eos_token_id";
+
   /// Reads the folder.
   ///
   /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT when generation_config.json
@@ -31,16 +35,8 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
   static ModelFacts read(ModelLoader loader) {
     Optional<CheckpointConfig> generation =
         CheckpointConfig.readIfPresent(loader.folder().path().resolve("generation_config.json"));
-    List<Integer> ends =
-        generation
-            .map(config -> config.intOrInts("eos_token_id"))
-            .filter(ids -> !ids.isEmpty())
-            .orElseGet(() -> loader.folder().config().intOrInts("eos_token_id"));
-    int vocabSize = loader.spec().vocabSize();
-    int[] endIds =
-        ends.stream().mapToInt(id -> id).filter(id -> id >= 0 && id < vocabSize).toArray();
     return new ModelFacts(
-        TokenIds.of(endIds),
+        endTokens(loader, generation),
         generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults));
   }
 
@@ -54,6 +50,18 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         endTokenIds,
         defaults,
         summary(spec, model));
+  }
+
+  /// What generation_config.json, config.json and tokenizer_config.json call the end of a sequence,
+  /// all of it: a model that was trained further often has its new end in one of them only.
+  private static TokenIds endTokens(ModelLoader loader, Optional<CheckpointConfig> generation) {
+    Set<Integer> ids = new LinkedHashSet<>();
+    generation.ifPresent(config -> ids.addAll(config.intOrInts(END_TOKEN_ID)));
+    ids.addAll(loader.folder().config().intOrInts(END_TOKEN_ID));
+    ids.addAll(Tokenizer.endTokenIds(loader.folder().path()));
+    int vocabSize = loader.spec().vocabSize();
+    return TokenIds.of(
+        ids.stream().mapToInt(id -> id).filter(id -> id >= 0 && id < vocabSize).toArray());
   }
 
   private static SamplingDefaults defaults(CheckpointConfig config) {

@@ -1,4 +1,5 @@
-/// The one exception of the engine and its categories. Every package may use it, from any thread.
+/// The one exception of the engine, its categories, and nearest names for its messages. Every
+/// package may use it, from any thread.
 @NullMarked
 package dev.krait.error;
 

@@ -72,7 +72,8 @@ final class CheckpointWeights implements WeightSource {
     if (target.isEmpty()) {
       return counted(backend.upload(rows));
     }
-    try (Arena arena = Arena.ofConfined()) {
+    // Shared, for a backend may read on threads of its own.
+    try (Arena arena = Arena.ofShared()) {
       List<Tensor> converted =
           rows.stream().map(block -> convert(block, target.get(), arena)).toList();
       return counted(backend.upload(converted));

@@ -5,8 +5,10 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -41,6 +43,13 @@ public final class Tokenizer implements AutoCloseable {
     this.maxInputBytes = maxInputBytes;
   }
 
+  /// Refuses a model folder without `tokenizer.json`, before anything large is loaded.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT that says what is there instead
+  public static void requireFile(Path modelFolder) {
+    TokenizerFile.require(modelFolder.resolve("tokenizer.json"));
+  }
+
   /// Opens the tokenizer of a model folder with the default limit on input.
   public static Tokenizer open(Path modelFolder) {
     return open(modelFolder, DEFAULT_MAX_INPUT_BYTES);
@@ -60,6 +69,24 @@ public final class Tokenizer implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       throw new EngineException(ErrorCode.INVALID_CHECKPOINT, path + ": " + e.getMessage(), e);
     }
+  }
+
+  /// Ids of the tokens that `tokenizer_config.json` or `special_tokens_map.json` of a model folder
+  /// call the end of a sequence; none where the folder has no `tokenizer.json`. Loads no native
+  /// library.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT for a broken file, which it names
+  public static List<Integer> endTokenIds(Path modelFolder) {
+    TokenizerConfig config = TokenizerConfig.read(modelFolder);
+    Path path = modelFolder.resolve("tokenizer.json");
+    if (config.endTokens().isEmpty() || !Files.exists(path)) {
+      return List.of();
+    }
+    Vocabulary vocabulary = TokenizerFile.read(path, config).vocabulary();
+    return config.endTokens().stream()
+        .flatMapToInt(token -> vocabulary.idOf(token).stream())
+        .boxed()
+        .toList();
   }
 
   /// The token ids of a text; never cut, never padded. Special tokens that the text spells out are

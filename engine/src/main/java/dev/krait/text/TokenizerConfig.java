@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -18,10 +19,12 @@ import tools.jackson.databind.json.JsonMapper;
 /// What the small files beside a tokenizer say: `tokenizer_config.json`, `special_tokens_map.json`,
 /// `added_tokens.json` and `chat_template.jinja`, all optional.
 ///
+/// @param endTokens texts of all tokens that end a sequence, `eosToken` among them
 /// @param addedTokens tokens that the files define, as JSON objects by id
 record TokenizerConfig(
     Optional<String> bosToken,
     Optional<String> eosToken,
+    List<String> endTokens,
     Optional<String> chatTemplate,
     Map<Integer, JsonNode> addedTokens) {
 
@@ -31,6 +34,7 @@ record TokenizerConfig(
     return new TokenizerConfig(
         token("bos_token", config, special),
         token("eos_token", config, special),
+        endTokens(config.has("eos_token") ? config.get("eos_token") : special.path("eos_token")),
         chatTemplate(folder, config),
         addedTokens(config));
   }
@@ -66,6 +70,14 @@ record TokenizerConfig(
   private static Optional<String> content(JsonNode token) {
     JsonNode text = token.isObject() ? token.path("content") : token;
     return text.isString() ? Optional.of(text.stringValue()) : Optional.empty();
+  }
+
+  /// `eos_token` names one token or lists several.
+  private static List<String> endTokens(JsonNode named) {
+    if (!named.isArray()) {
+      return content(named).stream().toList();
+    }
+    return named.valueStream().flatMap(token -> content(token).stream()).toList();
   }
 
   private static Optional<String> chatTemplate(Path folder, JsonNode config) {

@@ -21,6 +21,9 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// A `tokenizer.json`, read as a stream because real ones hold ten megabytes.
 final class TokenizerFile {
+  private static final List<String> OTHER_FORMATS =
+      List.of("tokenizer.model", "vocab.json", "spiece.model", "vocab.txt");
+
   private final byte[] bytes;
   private final Vocabulary vocabulary;
   private final TokenCodec codec;
@@ -32,9 +35,7 @@ final class TokenizerFile {
   }
 
   static TokenizerFile read(Path file, TokenizerConfig config) {
-    if (!Files.isRegularFile(file)) {
-      throw EngineException.invalidCheckpoint(file + ": missing (expected: a tokenizer)");
-    }
+    require(file);
     try {
       byte[] bytes = Files.readAllBytes(file);
       Contents contents = Contents.parse(bytes);
@@ -49,6 +50,20 @@ final class TokenizerFile {
     } catch (EngineException e) {
       throw new EngineException(e.code(), file + ": " + e.getMessage(), e);
     }
+  }
+
+  static void require(Path file) {
+    if (Files.isRegularFile(file)) {
+      return;
+    }
+    List<String> others =
+        OTHER_FORMATS.stream().filter(name -> Files.exists(file.resolveSibling(name))).toList();
+    throw EngineException.invalidCheckpoint(
+        file
+            + ": missing"
+            + (others.isEmpty() ? "" : ", only " + String.join(", ", others))
+            + " (expected: the tokenizer of the model, as"
+            + " AutoTokenizer.from_pretrained(...).save_pretrained(DIR) writes it)");
   }
 
   /// The file, with the tokens that only the configuration names added to it.

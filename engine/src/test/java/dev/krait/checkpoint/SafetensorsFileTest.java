@@ -177,6 +177,17 @@ class SafetensorsFileTest {
   }
 
   @Test
+  void halvesOfCharactersAreRefused() throws IOException {
+    refusal("{" + A.replace("\"a\"", "\"a\\ud800\"") + "}", 8)
+        .contains("tensor a?: ")
+        .contains("a name in Unicode");
+    refusal("{\"__metadata__\":{\"\\udc00\":\"pt\"}," + A + "}", 8).contains("names in Unicode");
+    refusal("{\"__metadata__\":{\"format\":\"\\ud800\"}," + A + "}", 8)
+        .contains("strings in Unicode");
+    map("{" + A.replace("\"a\"", "\"\\ud83d\\ude00\"") + "}", new byte[8]);
+  }
+
+  @Test
   void keyGivenTwiceIsRefused() {
     refusal("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0).contains("tensor a: dtype");
   }

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 
 class MemoryPlanTest {
   private static final long MIB = 1 << 20;
+  private static final HostMemory HOST = new HostMemory(1L << 40, 1L << 40);
   private static final Path LLAMA = GoldenModel.folder("llama-gqa-rope3");
 
   private static EngineConfig config(
@@ -45,7 +46,11 @@ class MemoryPlanTest {
   }
 
   private static MemoryPlan plan(EngineConfig config, long heapBytes) {
-    return plan(config, new MemoryPlan.Memory(heapBytes, OptionalLong.empty()));
+    return plan(config, memory(heapBytes, OptionalLong.empty()));
+  }
+
+  private static MemoryPlan.Memory memory(long heapBytes, OptionalLong deviceBytes) {
+    return new MemoryPlan.Memory(heapBytes, deviceBytes, tokens -> 0, HOST);
   }
 
   private static MemoryPlan plan(EngineConfig config, MemoryPlan.Memory memory) {
@@ -91,7 +96,7 @@ class MemoryPlanTest {
 
   @Test
   void countsTheCachesOfADeviceWithItsOwnMemoryThere() {
-    MemoryPlan.Memory memory = new MemoryPlan.Memory(8 * MIB, OptionalLong.of(100 * MIB));
+    MemoryPlan.Memory memory = memory(8 * MIB, OptionalLong.of(100 * MIB));
     long weights;
     try (ModelLoader model = ModelLoader.open(LLAMA)) {
       weights = model.weightBytes(StoredType.STORED);
@@ -104,12 +109,95 @@ class MemoryPlanTest {
 
   @Test
   void refusesWeightsThatTheDeviceCannotHold() {
-    MemoryPlan.Memory memory = new MemoryPlan.Memory(100 * MIB, OptionalLong.of(MIB / 10));
+    MemoryPlan.Memory memory = memory(100 * MIB, OptionalLong.of(MIB / 10));
 
     assertThatThrownBy(() -> plan(withLength(LLAMA, 2048), memory))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("weights: ")
         .hasMessageContaining("expected: less than 92.2 KiB, 90 % of what is free on the device");
+  }
+
+  @Test
+  void leavesRoomForScratchMemoryThatGrowsWithTheContext() {
+    long scratch = 30 * MIB;
+    MemoryPlan.Memory memory =
+        new MemoryPlan.Memory(
+            8 * MIB, OptionalLong.of(100 * MIB), tokens -> scratch * tokens / 2048, HOST);
+
+    long without =
+        plan(withLength(LLAMA, 2048), memory(8 * MIB, OptionalLong.of(100 * MIB)))
+            .layout()
+            .budgetBytes();
+
+    assertThat(plan(withLength(LLAMA, 2048), memory).layout().budgetBytes())
+        .isEqualTo(without - scratch);
+  }
+
+  @Test
+  void shortensTheContextUntilCachesAndScratchMemoryFit() {
+    long weights;
+    try (ModelLoader model = ModelLoader.open(LLAMA)) {
+      weights = model.weightBytes(StoredType.STORED);
+    }
+    // Half of it for a sequence of 1024 tokens, half for scratch memory.
+    long perToken = 2 * 2 * 2 * 16 * 4;
+    long device = (long) Math.ceil((weights + 2 * 1024 * perToken) / 0.9);
+    EngineConfig config =
+        config(LLAMA, SpeculationMode.OFF, OptionalInt.empty(), OptionalLong.empty());
+
+    MemoryPlan plan =
+        plan(
+            config,
+            new MemoryPlan.Memory(
+                8 * MIB, OptionalLong.of(device), tokens -> perToken * tokens, HOST));
+
+    assertThat(plan.layout().demand().maxModelTokens()).isEqualTo(1024);
+  }
+
+  @Test
+  void refusesWeightsThatTheMachineCannotHoldBesideTheHeap() {
+    long heap = 100 * MIB;
+    MemoryPlan.Memory small =
+        new MemoryPlan.Memory(
+            heap, OptionalLong.empty(), tokens -> 0, new HostMemory(heap, 100 * heap));
+
+    assertThatThrownBy(() -> plan(withCache(MIB), small))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("memory: weights of ")
+        .hasMessageContaining("a Java heap of up to 100.0 MiB")
+        .hasMessageContaining("expected: at most 100.0 MiB together")
+        .hasMessageContaining("KRAIT_JAVA_OPTIONS=-Xmx99m");
+  }
+
+  @Test
+  void refusesWeightsAndCachesForWhichOtherProcessesLeaveNoRoom() {
+    MemoryPlan.Memory busy =
+        new MemoryPlan.Memory(
+            100 * MIB, OptionalLong.empty(), tokens -> 0, new HostMemory(1000 * MIB, 20 * MIB));
+
+    assertThat(plan(withCache(10 * MIB), busy).layout().bytes()).isPositive();
+    assertThatThrownBy(() -> plan(withCache(21 * MIB), busy))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("caches of 2")
+        .hasMessageContaining("expected: at most 20.0 MiB together")
+        .hasMessageContaining("--cache-memory");
+  }
+
+  @Test
+  void aDeviceWithItsOwnMemoryLeavesTheHostAlone() {
+    MemoryPlan.Memory memory =
+        new MemoryPlan.Memory(
+            100 * MIB, OptionalLong.of(100 * MIB), tokens -> 0, new HostMemory(MIB, MIB));
+
+    assertThat(plan(withCache(MIB), memory).layout().bytes()).isPositive();
+  }
+
+  @Test
+  void readsTheMemoryOfThisMachine() {
+    HostMemory memory = HostMemory.read();
+
+    assertThat(memory.availableBytes()).isBetween(1L, memory.totalBytes());
+    assertThat(memory.totalBytes()).isGreaterThan(Runtime.getRuntime().totalMemory());
   }
 
   @Test

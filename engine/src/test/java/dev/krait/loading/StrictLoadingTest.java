@@ -69,6 +69,15 @@ class StrictLoadingTest {
           llama-gqa-rope3 | rope_scaling.original_max_position_embeddings | 0 | 1 or more
           llama-gqa-rope3 | rope_scaling.rope_type | "yarn" | default, linear or llama3
           mil1-50-split | rope_scaling.factor | NaN | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.attention_factor | 1.0 | no such key, or one of [factor,
+          llama-gqa-rope3 | rope_scaling.full_attention | {} | no such key, or one of [factor,
+          llama-gqa-rope3 | rope_scaling.rope_theta | null | a finite number, 1 or more
+          llama-gqa-rope3 | rope_scaling.partial_rotary_factor | 0.5 | 1, which rotates whole heads
+          llama-gqa-rope3 | partial_rotary_factor | 0.25 | 1, which rotates whole heads
+          llama-gqa-rope3 | rope_theta | null | a finite number, 1 or more
+          llama-gqa-rope3 | rope_interleaved | true | no other key of rope
+          llama-gqa-rope3 | rope_local_base_freq | 10000.0 | no other key of rope
+          llama-tied-odd | rope_parameters.mrope_section | [1,1,2] | no such key, or one of [factor,
           """)
   void refusesNumbersOutsideOfTheirRange(
       String fixture, String key, String value, String expected) {
@@ -78,6 +87,25 @@ class StrictLoadingTest {
         .contains(value.replace("\"", ""))
         .contains("(expected: ")
         .contains(expected);
+  }
+
+  @Test
+  void refusesLayerTypesWhoseRopesDiffer() {
+    String rope = "{\"rope_type\": \"default\", \"rope_theta\": %s}";
+    DamagedModel model =
+        copy("llama-tied-odd")
+            .with(CONFIG, "layer_types", "[\"full_attention\", \"sliding_attention\"]")
+            .with(
+                CONFIG,
+                "rope_parameters",
+                "{\"full_attention\": %s, \"sliding_attention\": %s}"
+                    .formatted(rope.formatted("10000.0"), rope.formatted("20000.0")));
+    assertThat(refusal(model))
+        .contains("rope_parameters: ")
+        .contains("the same rope for all layers");
+    assertThat(
+            refusal(model.with(CONFIG, "rope_parameters", "{\"full_attention\": {\"factor\": 2}}")))
+        .contains("rope_parameters.sliding_attention: missing");
   }
 
   @ParameterizedTest(name = "{0} {1} {2}")
@@ -166,6 +194,7 @@ class StrictLoadingTest {
     DamagedModel model =
         copy("mamba1-hf")
             .without(CONFIG, "architectures")
+            .without(CONFIG, "model_type")
             .replaced(
                 "model.safetensors",
                 "\"backbone.embeddings.weight\":",

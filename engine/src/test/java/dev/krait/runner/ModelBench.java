@@ -23,8 +23,18 @@ final class ModelBench implements AutoCloseable {
   private final CacheLayout layout;
 
   ModelBench(Path folder, Backend backend, int maxSequences, int maxModelTokens, int maxTokens) {
+    this(folder, backend, StoredType.STORED, maxSequences, maxModelTokens, maxTokens);
+  }
+
+  ModelBench(
+      Path folder,
+      Backend backend,
+      StoredType type,
+      int maxSequences,
+      int maxModelTokens,
+      int maxTokens) {
     loader = ModelLoader.open(folder);
-    model = loader.load(backend, StoredType.STORED);
+    model = loader.load(backend, type);
     CacheDemand demand =
         new CacheDemand(
             model.spec().cacheSpecs(),

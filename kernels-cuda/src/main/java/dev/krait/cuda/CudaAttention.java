@@ -54,12 +54,21 @@ final class CudaAttention {
       whole.launch(step.tokens, groups, 1, THREADS, sharedBytes);
       return;
     }
-    long elements = (long) attention.heads() * chunks * (attention.headDim() + 2);
-    long scratch = scratch(SPLIT_TOKENS * elements);
+    long scratch = scratch(scratchElements(attention, chunks));
     put(split.params(), dst, queries, cache, attention, own, scratch, chunks);
     split.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
     put(merge.params(), dst, queries, cache, attention, own, scratch, chunks);
     merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
+  }
+
+  /// What [#launch] takes for sequences of up to so many tokens.
+  static long scratchBytes(Attention attention, int maxModelTokens) {
+    return Float.BYTES * scratchElements(attention, Math.ceilDiv(maxModelTokens, CHUNK_POSITIONS));
+  }
+
+  /// A sum for each of the split tokens, heads and chunks, its largest score and its weight.
+  private static long scratchElements(Attention attention, int chunks) {
+    return (long) SPLIT_TOKENS * attention.heads() * chunks * (attention.headDim() + 2);
   }
 
   /// Scratch memory that never moves while graphs hold its address: an older one is kept.

@@ -6,6 +6,7 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
+import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -63,6 +64,15 @@ public final class CudaBackend implements Backend {
   @Override
   public OptionalLong freeBytes() {
     return OptionalLong.of(device.freeBytes());
+  }
+
+  @Override
+  public long scratchBytes(List<Mixer> mixers, int maxModelTokens) {
+    return mixers.stream()
+        .filter(Mixer.Attention.class::isInstance)
+        .mapToLong(mixer -> CudaAttention.scratchBytes((Mixer.Attention) mixer, maxModelTokens))
+        .max()
+        .orElse(0);
   }
 
   @Override

@@ -8,24 +8,27 @@ import java.util.Locale;
 final class Announcement {
   private Announcement() {}
 
-  /// Prints one line that says what is served where, and one to paste.
+  /// Prints what is served, then that it is, the address on a line of its own, and a line to paste.
   static void print(PrintStream out, KraitServer server, String host, Duration startup) {
     String shown = host.equals("0.0.0.0") || host.equals("::") ? "127.0.0.1" : host;
     String url =
         "http://" + (shown.contains(":") ? "[" + shown + "]" : shown) + ":" + server.port();
-    String grpc = server.grpcPort().map(port -> ", gRPC on " + port).orElse("");
+    String grpc = server.grpcPort().map(port -> "; gRPC on port " + port).orElse("");
+    out.println("model: " + server.model().info().summary());
+    out.println("backend: " + server.engine().backend());
     out.printf(
         Locale.ROOT,
-        "krait: %s ready in %.2f s on %s%s; %s; backend %s; %s; up to %d sequences of %d tokens%n",
-        server.model().name(),
-        startup.toMillis() / 1000.0,
-        url,
-        grpc,
-        server.model().info().summary(),
-        server.engine().backend(),
+        "%s; up to %d sequences of %d tokens%n",
         server.engine().memory(),
         server.engine().maxConcurrency(),
         server.model().info().maxTokens());
+    out.printf(
+        Locale.ROOT,
+        "krait: %s ready in %.2f s%s%n",
+        server.model().name(),
+        startup.toMillis() / 1000.0,
+        grpc);
+    out.println("  " + url);
     out.println("  " + curl(server, url));
     out.flush();
   }

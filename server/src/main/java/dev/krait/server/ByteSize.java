@@ -47,6 +47,9 @@ public record ByteSize(long bytes) {
       throw EngineException.invalidArgument("size", text, "bytes with a unit, such as 8GiB");
     }
     double bytes = Double.parseDouble(matcher.group(1)) * scale;
+    if (bytes >= Long.MAX_VALUE) {
+      throw EngineException.invalidArgument("size", text, "less than 8 EiB");
+    }
     return new ByteSize((long) bytes);
   }
 }

@@ -15,6 +15,7 @@ import dev.krait.server.service.TextChunk;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Map;
@@ -73,6 +74,10 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    // The engine refuses what is no model folder at all.
+    if (Files.exists(model.modelFolder().resolve("config.json"))) {
+      Tokenizer.requireFile(model.modelFolder());
+    }
     try (ServedEngine engine = LoadedEngine.open(model.engine(), StepListener.none(), line -> {});
         Tokenizer tokenizer = Tokenizer.open(model.modelFolder())) {
       Optional<ChatTemplate> template =

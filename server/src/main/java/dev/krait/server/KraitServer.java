@@ -20,6 +20,7 @@ import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.ServedModel;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -101,6 +102,7 @@ public final class KraitServer implements AutoCloseable {
       Consumer<String> notes,
       Deque<AutoCloseable> resources) {
     Path folder = config.engine().modelFolder();
+    requireTokenizer(folder);
     CompletableFuture<Tokenizer> tokenizerOpening =
         CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), KraitServer::background);
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
@@ -153,6 +155,13 @@ public final class KraitServer implements AutoCloseable {
                 version,
                 InstantSource.system()));
     return new Loaded(engine, model, admission, service, routes, failure);
+  }
+
+  /// Says it before weights are loaded; what is no model folder at all is the engine's to refuse.
+  private static void requireTokenizer(Path folder) {
+    if (Files.exists(folder.resolve("config.json"))) {
+      Tokenizer.requireFile(folder);
+    }
   }
 
   private static HttpListener listener(HttpListener meters, boolean accessLog) {

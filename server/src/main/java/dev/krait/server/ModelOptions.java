@@ -2,6 +2,7 @@ package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.SpeculationMode;
+import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -9,7 +10,11 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /// The options that say which model is loaded and how.
 final class ModelOptions {
@@ -20,6 +25,16 @@ final class ModelOptions {
       paramLabel = "DIR",
       description = "Checkpoint folder; default: the small model that ships with the server.")
   Optional<Path> model = Optional.empty();
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description = "Checkpoint folder, as --model.")
+  Optional<Path> positional = Optional.empty();
+
+  @Spec(Spec.Target.MIXEE)
+  @Nullable CommandSpec command;
 
   @Option(
       names = "--draft-model",
@@ -36,7 +51,7 @@ final class ModelOptions {
   @Option(
       names = "--max-draft-tokens",
       paramLabel = "N",
-      defaultValue = "5",
+      defaultValue = "" + EngineConfig.DEFAULT_MAX_DRAFT_TOKENS,
       description = "Most tokens that may be drafted at once, 1 to 16; default: ${DEFAULT-VALUE}.")
   int maxDraftTokens;
 
@@ -57,9 +72,9 @@ final class ModelOptions {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      defaultValue = "auto",
+      defaultValue = EngineConfig.DEFAULT_BACKEND,
       description = "auto, cpu, reference or cuda; default: ${DEFAULT-VALUE}.")
-  String backend = "auto";
+  String backend = EngineConfig.DEFAULT_BACKEND;
 
   @Option(
       names = "--weights",
@@ -77,21 +92,21 @@ final class ModelOptions {
   @Option(
       names = "--max-sequences",
       paramLabel = "N",
-      defaultValue = "64",
+      defaultValue = "" + EngineConfig.DEFAULT_MAX_SEQUENCES,
       description = "Most sequences that run at once; default: ${DEFAULT-VALUE}.")
   int maxSequences;
 
   @Option(
       names = "--max-tokens-per-step",
       paramLabel = "N",
-      defaultValue = "512",
+      defaultValue = "" + EngineConfig.DEFAULT_MAX_TOKENS_PER_STEP,
       description = "Most tokens computed in one step; default: ${DEFAULT-VALUE}.")
   int maxTokensPerStep;
 
   @Option(
       names = "--max-waiting",
       paramLabel = "N",
-      defaultValue = "1024",
+      defaultValue = "" + EngineConfig.DEFAULT_MAX_WAITING,
       description = "Most sequences that wait, more are refused; default: ${DEFAULT-VALUE}.")
   int maxWaiting;
 
@@ -109,7 +124,16 @@ final class ModelOptions {
 
   /// The folder of the model that is served.
   Path modelFolder() {
-    return model.orElseGet(() -> shipped("krait-tiny"));
+    if (positional.isPresent() && isGiven("--model") && !positional.equals(model)) {
+      throw EngineException.invalidArgument(
+          "model", model.orElseThrow() + " and " + positional.get(), "one folder");
+    }
+    return positional.or(() -> model).orElseGet(() -> shipped("krait-tiny"));
+  }
+
+  /// On the command line, as opposed to a variable.
+  private boolean isGiven(String option) {
+    return command != null && command.commandLine().getParseResult().hasMatchedOption(option);
   }
 
   /// The engine's configuration.

@@ -2,7 +2,6 @@ package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.server.http.HttpServerConfig;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -86,22 +85,18 @@ final class ServeCommand implements Callable<Integer> {
   private boolean warmUp;
 
   private final PrintStream out;
+  private final PrintStream notes;
   private final String version;
 
-  ServeCommand(PrintStream out, String version) {
+  ServeCommand(PrintStream out, PrintStream notes, String version) {
     this.out = out;
+    this.notes = notes;
     this.version = version;
   }
 
   @Override
   public Integer call() {
-    KraitServer server;
-    try {
-      server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
-    } catch (EngineException e) {
-      out.println("krait: " + e.getMessage());
-      return e.code() == ErrorCode.UNAVAILABLE ? Exit.PORT_TAKEN : Exit.FAILED;
-    }
+    KraitServer server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
     Announcement.print(out, server, host, sinceProcessStart());
     if (warmUp) {
       boolean answered = WarmUp.answers(server.port());
@@ -112,7 +107,7 @@ final class ServeCommand implements Callable<Integer> {
     Thread hook = Thread.ofPlatform().unstarted(() -> drainAndHalt(server, ended));
     Runtime.getRuntime().addShutdownHook(hook);
     EngineException failure = server.failure().join();
-    out.println("krait: the engine failed: " + failure.getMessage());
+    notes.println("krait: the engine failed: " + failure.getMessage());
     ended.complete(Exit.ENGINE_FAILED);
     return Exit.ENGINE_FAILED;
   }
@@ -139,7 +134,7 @@ final class ServeCommand implements Callable<Integer> {
         new HttpServerConfig(
             host,
             port,
-            (int) Math.min(maxBody.bytes(), Integer.MAX_VALUE),
+            maxBodyBytes(),
             usual.maxHeaderBytes(),
             usual.requestTimeout(),
             usual.idleTimeout(),
@@ -154,6 +149,14 @@ final class ServeCommand implements Callable<Integer> {
         trustRequestTemplates,
         accessLog,
         Duration.ofSeconds(drainSeconds));
+  }
+
+  private int maxBodyBytes() {
+    if (maxBody.bytes() > Integer.MAX_VALUE) {
+      throw EngineException.invalidArgument(
+          "max-body", maxBody.bytes(), "at most " + Integer.MAX_VALUE + " bytes");
+    }
+    return (int) maxBody.bytes();
   }
 
   private static Duration sinceProcessStart() {

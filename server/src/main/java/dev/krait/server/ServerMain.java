@@ -7,11 +7,12 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -44,19 +45,28 @@ public final class ServerMain {
   public static CommandLine commandLine(
       PrintStream out, PrintStream notes, Map<String, String> environment) {
     String version = version();
+    Environment variables = new Environment(environment);
     CommandLine line =
         new CommandLine(new Root(notes))
-            .addSubcommand(new ServeCommand(out, version))
+            .addSubcommand(new ServeCommand(out, notes, version))
             .addSubcommand(new GenerateCommand(out))
             .addSubcommand(new BenchCommand(out, home()))
             .addSubcommand(new VersionCommand(out, version));
     line.registerConverter(ByteSize.class, ServerMain::size);
-    line.setExecutionExceptionHandler((failure, command, parsed) -> refused(failure, notes));
+    line.setParameterExceptionHandler(
+        (failure, arguments) -> Refusals.ofArguments(failure, arguments, variables));
+    line.setExecutionExceptionHandler(
+        (failure, command, parsed) -> Refusals.ofExecution(failure, command, variables, notes));
+    line.setExecutionStrategy(parsed -> {
+      Optional<Integer> refused = Refusals.ofEnvironment(parsed, variables, notes);
+      return refused.isPresent() ? refused.get() : new CommandLine.RunLast().execute(parsed);
+    });
     line.setCaseInsensitiveEnumValuesAllowed(true);
-    line.setDefaultValueProvider(new EnvironmentDefaults(environment));
-    line.getSubcommands()
-        .values()
-        .forEach(command -> command.setDefaultValueProvider(new EnvironmentDefaults(environment)));
+    Stream.concat(Stream.of(line), line.getSubcommands().values().stream())
+        .forEach(command -> {
+          command.getCommandSpec().version("krait " + version);
+          command.setDefaultValueProvider(new EnvironmentDefaults(variables));
+        });
     return line;
   }
 
@@ -67,15 +77,6 @@ public final class ServerMain {
     } catch (EngineException e) {
       throw new TypeConversionException(e.getMessage());
     }
-  }
-
-  /// One line for what the engine refuses; anything else is a defect and keeps its trace.
-  private static int refused(Exception failure, PrintStream notes) throws Exception {
-    if (failure instanceof EngineException refusal) {
-      notes.println("krait: " + refusal.getMessage());
-      return Exit.FAILED;
-    }
-    throw failure;
   }
 
   /// The checkout, which the `krait` script names; the current folder otherwise.
@@ -118,21 +119,13 @@ public final class ServerMain {
     }
   }
 
-  /// Defaults from environment variables; an empty one is the same as none.
-  private record EnvironmentDefaults(Map<String, String> environment)
-      implements IDefaultValueProvider {
+  /// Defaults from environment variables.
+  private record EnvironmentDefaults(Environment environment) implements IDefaultValueProvider {
     @Override
     public @Nullable String defaultValue(ArgSpec argument) {
-      if (!(argument instanceof OptionSpec option)) {
-        return null;
-      }
-      String name = option.longestName();
-      if (!name.startsWith("--")) {
-        return null;
-      }
-      String variable = "KRAIT_" + name.substring(2).replace('-', '_').toUpperCase(Locale.ROOT);
-      String value = environment.get(variable);
-      return value == null || value.isBlank() ? null : value;
+      return argument instanceof OptionSpec option && Refusals.hasVariable(option)
+          ? environment.value(Environment.variable(option.longestName())).orElse(null)
+          : null;
     }
   }
 }

@@ -8,14 +8,18 @@ import dev.krait.engine.SpeculationMode;
 import dev.krait.error.EngineException;
 import dev.krait.server.testing.TestServer;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -43,16 +47,160 @@ class CommandLineTest {
     assertThat(written()).startsWith("krait ").doesNotContain("$");
   }
 
-  @Test
-  void suggestsTheNearestOption() {
-    assertThat(run(Map.of(), "serve", "--modle", "x")).isEqualTo(Exit.USAGE);
-    assertThat(errors.toString()).contains("--model");
+  @ParameterizedTest
+  @ValueSource(strings = {"--version", "-V", "serve -V", "generate --version", "bench -V"})
+  void everyCommandPrintsTheVersionWhenAsked(String arguments) {
+    StringWriter asked = new StringWriter();
+    int code =
+        ServerMain.commandLine(System.out, System.err, Map.of("KRAIT_NONSENSE", "1"))
+            .setOut(new PrintWriter(asked, true))
+            .execute(arguments.split(" "));
+    assertThat(code).isZero();
+    assertThat(asked.toString().strip()).matches("krait \\d+\\.\\d+\\S*");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          serve --modle x | unknown option --modle (nearest: --model); see krait serve --help
+          serve --max-sequence 3 | unknown option --max-sequence (nearest: --max-sequences); see
+          serve --port x | Invalid value for option '--port': 'x' is not an int; see krait serve --help
+          serve --prot=8001 | unknown option --prot=8001 (nearest: --port); see krait serve --help
+          serve a b | unexpected argument b; see krait serve --help
+          generate m | Missing required option: '--prompt=TEXT'; see krait generate --help
+          serve --weights fp8 | STORED, BF16, FP32
+          sevre | unexpected argument sevre (nearest: serve); see krait --help
+          """)
+  void aWrongArgumentIsOneLine(String arguments, String message) {
+    assertThat(run(Map.of(), arguments.split(" "))).isEqualTo(Exit.USAGE);
+    assertThat(errors.toString()).startsWith("krait: ").contains(message).hasLineCount(1);
+    assertThat(written()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "KRAIT_APIKEY, x, KRAIT_API_KEY",
+    "KRAIT_API_KEYS, x, KRAIT_API_KEY",
+    "KRAIT_PROT, 8001, KRAIT_PORT",
+    "KRAIT_MAX_SEQUENCE, 3, KRAIT_MAX_SEQUENCES",
+    "KRAIT_HELP, true, KRAIT_H",
+    "KRAIT_VERSION, 1, KRAIT_",
+    "KRAIT_LOG, nonsense, KRAIT_LOG: nonsense (expected: one of [DEBUG"
+  })
+  void aVariableThatNobodyReadsStopsTheStart(String variable, String value, String hint) {
+    int code = run(Map.of(variable, value), "serve", "--model", "no-such-folder", "--port", "0");
+    assertThat(code).isEqualTo(Exit.USAGE);
+    assertThat(written()).startsWith("krait: " + variable + ": ").contains(hint).hasLineCount(1);
   }
 
   @Test
-  void suggestsTheNearestCommand() {
-    assertThat(run(Map.of(), "sevre")).isEqualTo(Exit.USAGE);
-    assertThat(errors.toString()).contains("serve");
+  void variablesOfTheScriptAndEmptyOnesAreFine() {
+    Map<String, String> environment =
+        Map.of(
+            "KRAIT_JAVA_OPTIONS",
+            "-Xmx1g",
+            "KRAIT_LOG",
+            "debug",
+            "KRAIT_NONSENSE",
+            " ",
+            "PORT",
+            "x");
+    run(environment, "serve", "--model", "no-such-folder", "--port", "0");
+    assertThat(written()).startsWith("krait: no-such-folder").hasLineCount(1);
+  }
+
+  @Test
+  void variablesOfAServiceAreIgnoredAndSaid() {
+    Map<String, String> service =
+        Map.ofEntries(
+            Map.entry("KRAIT_PORT", "tcp://10.96.12.7:8000"),
+            Map.entry("KRAIT_SERVICE_HOST", "10.96.12.7"),
+            Map.entry("KRAIT_SERVICE_PORT", "8000"),
+            Map.entry("KRAIT_SERVICE_PORT_HTTP", "8000"),
+            Map.entry("KRAIT_PORT_8000_TCP", "tcp://10.96.12.7:8000"),
+            Map.entry("KRAIT_PORT_8000_TCP_PROTO", "tcp"),
+            Map.entry("KRAIT_PORT_8000_TCP_PORT", "8000"),
+            Map.entry("KRAIT_PORT_8000_TCP_ADDR", "10.96.12.7"),
+            Map.entry("KRAIT_GRPC_PORT", "tcp://10.96.12.8:50051"),
+            Map.entry("KRAIT_GRPC_SERVICE_HOST", "10.96.12.8"),
+            Map.entry("KRAIT_GRPC_SERVICE_PORT", "50051"),
+            Map.entry("KRAIT_GRPC_PORT_50051_TCP_ADDR", "10.96.12.8"));
+
+    // Port 8000 may be taken here, so another is asked for.
+    int code = run(service, "serve", "--model", "no-such-folder", "--port", "0");
+
+    assertThat(code).isEqualTo(Exit.FAILED);
+    assertThat(written().lines().toList())
+        .satisfiesExactly(
+            line -> assertThat(line).startsWith("krait: ignored").contains(service.keySet()),
+            line -> assertThat(line).contains("no-such-folder"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "KRAIT_PORT, x, 'is not an int (from KRAIT_PORT)'",
+    "KRAIT_MAX_BODY, much, '(from KRAIT_MAX_BODY)'",
+    "KRAIT_CACHE_MEMORY, 9999999TiB, 'less than 8 EiB'"
+  })
+  void aValueThatCannotBeReadNamesItsVariable(String variable, String value, String message) {
+    assertThat(run(Map.of(variable, value), "serve", "--model", "x")).isEqualTo(Exit.USAGE);
+    assertThat(errors.toString()).contains(message).contains("from " + variable).hasLineCount(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "KRAIT_MAX_SEQUENCES, 0, 'max-sequences: 0 (expected: 1 to 4096) (from KRAIT_MAX_SEQUENCES)'",
+    "KRAIT_MAX_BODY, 9TiB, 'max-body: 9895604649984 (expected: at most 2147483647 bytes) (from'"
+  })
+  void aValueThatIsRefusedNamesItsVariable(String variable, String value, String message) {
+    int code = run(Map.of(variable, value), "serve", "--model", "x", "--port", "0");
+    assertThat(code).isEqualTo(Exit.FAILED);
+    assertThat(written()).startsWith("krait: " + message).hasLineCount(1);
+  }
+
+  @Test
+  void refusalsOfServeAreNotMixedWithItsOutput() {
+    ByteArrayOutputStream notes = new ByteArrayOutputStream();
+    int code =
+        ServerMain.commandLine(
+                new PrintStream(written, true, StandardCharsets.UTF_8),
+                new PrintStream(notes, true, StandardCharsets.UTF_8),
+                Map.of())
+            .execute("serve", "--model", "no-such-folder", "--port", "0");
+    assertThat(code).isEqualTo(Exit.FAILED);
+    assertThat(written()).isEmpty();
+    assertThat(notes.toString(StandardCharsets.UTF_8)).contains("no-such-folder");
+  }
+
+  @Test
+  void theModelMayStandAlone() {
+    assertThat(config("somewhere").modelFolder()).isEqualTo(Path.of("somewhere"));
+    assertThat(config("--model", "a", "a").modelFolder()).isEqualTo(Path.of("a"));
+    assertThatThrownBy(() -> config("--model", "a", "b"))
+        .isInstanceOf(EngineException.class)
+        .hasMessage("model: a and b (expected: one folder)");
+  }
+
+  @Test
+  void aModelOnTheCommandLineCountsBeforeThatOfAVariable() {
+    run(Map.of("KRAIT_MODEL", "other"), "serve", "no-such-folder", "--port", "0");
+    assertThat(written()).startsWith("krait: no-such-folder: ");
+  }
+
+  @Test
+  void aMissingTokenizerIsSaidBeforeWeightsAreLoaded(@TempDir Path folder) throws IOException {
+    for (String file : List.of("config.json", "model.safetensors", "mamba_config.json")) {
+      Files.copy(TestServer.modelFolder().resolve(file), folder.resolve(file));
+    }
+    for (String command : List.of("serve --port 0", "generate --prompt x")) {
+      written.reset();
+      List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
+      arguments.addAll(List.of("--model", folder.toString(), "--speculation", "off"));
+      assertThat(run(Map.of(), arguments.toArray(String[]::new))).isEqualTo(Exit.FAILED);
+      assertThat(written()).contains("tokenizer.json: missing").hasLineCount(1);
+    }
   }
 
   @Test
@@ -116,8 +264,10 @@ class CommandLineTest {
     assertThat(code).as(written()).isZero();
     assertThat(written())
         .contains("ready in")
-        .contains("http://127.0.0.1:")
+        .containsPattern("(?m)^ *http://127\\.0\\.0\\.1:\\d+$")
+        .containsPattern("(?m)^krait: \\S+ ready in .{1,60}$")
         .contains("gRPC on")
+        .contains("backend: cpu")
         .contains("cache:")
         .contains("sequences of")
         .contains("curl -N");

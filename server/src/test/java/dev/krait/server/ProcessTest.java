@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 /// The server as a process of its own.
 @Tag("slow")
 class ProcessTest {
-  private static final Pattern READY = Pattern.compile("ready in .* on http://127.0.0.1:(\\d+),");
+  private static final Pattern READY = Pattern.compile("^ *http://127.0.0.1:(\\d+)$");
 
   private Process process;
   private BufferedReader output;

@@ -51,15 +51,16 @@ public final class CpuBackend implements Backend {
   }
 
   /// Threads, vector width and kernels, such as `cpu: 2 threads, 256-bit vectors, bf16 products in
-  /// machine code`.
+  /// machine code`, and why slower code or memory was taken where it was.
   @Override
   public String describe() {
     return "cpu: "
         + threads()
         + (threads() == 1 ? " thread, " : " threads, ")
         + Lanes.FLOATS.vectorBitSize()
-        + "-bit vectors"
-        + (ops.usesMachineCode() ? ", bf16 products in machine code" : "");
+        + "-bit vectors, "
+        + ops.describeProducts()
+        + weights.smallPages().map(why -> ", weights in small pages (" + why + ")").orElse("");
   }
 
   @Override

@@ -30,6 +30,7 @@ final class CpuOps implements Ops {
   /// Null where there is no machine code for this machine.
   private final @Nullable TileMatmulTask tileMatmul;
 
+  private final String products;
   private final float[] stripes = new float[RowNorm.STRIPES];
   private final NormTask norm;
   private final ElementTask elements;
@@ -45,8 +46,13 @@ final class CpuOps implements Ops {
       scratch[i] = new Scratch(arena);
     }
     matmul = new MatmulTask(pool, scratch);
-    TileKernels kernels = TileKernels.open(arena);
+    TileKernels.Opened opened = TileKernels.open(arena);
+    TileKernels kernels = opened.kernels();
     tileMatmul = kernels == null ? null : new TileMatmulTask(pool, kernels, arena);
+    products =
+        kernels == null
+            ? "bf16 products in Java (" + opened.missing() + ")"
+            : "bf16 products in machine code";
     norm = new NormTask(pool, scratch);
     elements = new ElementTask(pool);
     rope = new RopeTask(pool);
@@ -56,9 +62,9 @@ final class CpuOps implements Ops {
     ssdScan = new SsdScanTask(pool);
   }
 
-  /// True where products with bf16 weights run in machine code of ours.
-  boolean usesMachineCode() {
-    return tileMatmul != null;
+  /// How products with bf16 weights are computed, for people, and why not faster.
+  String describeProducts() {
+    return products;
   }
 
   @Override

@@ -1,8 +1,12 @@
 package dev.krait.backend.cpu;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /// Zeroed memory off-heap, on Linux in pages of 2 MiB where the system has them: weights are read
 /// once a step from end to end, and with pages of 4 KiB finding them takes as long as reading them.
@@ -10,9 +14,11 @@ import java.lang.foreign.SegmentAllocator;
 /// Small pieces share slabs. What is allocated lives as long as the arena. Not thread-safe.
 final class PagedMemory implements SegmentAllocator {
   private static final long PAGE_BYTES = 2L << 20;
+  private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
   private static final long SLAB_BYTES = 32L << 20;
 
   private final Arena arena;
+  private boolean refused;
   private MemorySegment slab = MemorySegment.NULL;
   private long used;
 
@@ -34,6 +40,24 @@ final class PagedMemory implements SegmentAllocator {
     return slab.asSlice(from, byteSize);
   }
 
+  /// Why what was allocated lies in small pages, for people; empty when large ones were asked for.
+  Optional<String> smallPages() {
+    if (refused) {
+      return Optional.of("the system gave no memory for large ones");
+    }
+    return SystemCalls.missing().or(PagedMemory::switchedOff);
+  }
+
+  private static Optional<String> switchedOff() {
+    try {
+      return Files.readString(SETTING).contains("[never]")
+          ? Optional.of(SETTING + " is never")
+          : Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(SETTING + " is missing");
+    }
+  }
+
   private MemorySegment map(long bytes, long alignment) {
     SystemCalls system = SystemCalls.FOUND;
     if (system != null && alignment <= PAGE_BYTES) {
@@ -43,6 +67,7 @@ final class PagedMemory implements SegmentAllocator {
         system.preferLargePages(pages);
         return pages.asSlice(0, bytes);
       }
+      refused = true;
     }
     return arena.allocate(bytes, alignment);
   }

@@ -7,6 +7,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Memory from Linux itself; numbers are those of 64 bits.
@@ -25,6 +26,17 @@ record SystemCalls(
               && SystemCalls.class.getModule().isNativeAccessEnabled()
           ? find()
           : null;
+
+  /// Why there are none; empty when there are.
+  static Optional<String> missing() {
+    if (FOUND != null) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        System.getProperty("os.name").equals("Linux")
+            ? "the JVM was started without --enable-native-access=ALL-UNNAMED"
+            : "only on Linux");
+  }
 
   private static SystemCalls find() {
     return new SystemCalls(

@@ -42,12 +42,24 @@ final class TileKernels {
     this.mostTiles = mostTiles;
   }
 
-  /// The kernels, to be used while the arena lives; null on other machines, without native access,
-  /// and where the system forbids a program to write code.
-  static @Nullable TileKernels open(Arena arena) {
+  /// The kernels, or why there are none.
+  ///
+  /// @param kernels to be used while the arena lives; null on other machines, without native
+  ///   access, and where the system forbids a program to write code
+  /// @param missing the reason, for people; empty when there are kernels
+  record Opened(@Nullable TileKernels kernels, String missing) {}
+
+  /// Opens the kernels where this machine can run them.
+  static Opened open(Arena arena) {
     SystemCalls system = SystemCalls.FOUND;
-    if (system == null || Lanes.BYTES != TileKernelCode.VECTOR_BYTES || !hasInstructions()) {
-      return null;
+    if (system == null) {
+      return new Opened(null, SystemCalls.missing().orElseThrow());
+    }
+    if (Lanes.BYTES != TileKernelCode.VECTOR_BYTES) {
+      return new Opened(null, "the faster ones are for vectors of 256 bits");
+    }
+    if (!hasInstructions()) {
+      return new Opened(null, "no processor with AVX2 and FMA");
     }
     byte[][] codes = new byte[2 * MOST_TOKENS][];
     long bytes = 0;
@@ -58,7 +70,7 @@ final class TileKernels {
     }
     MemorySegment pages = system.map(bytes, PAGE_BYTES, arena);
     if (pages == null) {
-      return null;
+      return new Opened(null, "the system gave no memory for it");
     }
     MemorySegment[] kernels = new MemorySegment[codes.length];
     long at = 0;
@@ -68,11 +80,13 @@ final class TileKernels {
       at += aligned(codes[i].length);
     }
     if (!system.makeExecutable(pages)) {
-      return null;
+      return new Opened(null, "the system forbids a program to write code");
     }
-    return new TileKernels(
-        Arrays.copyOf(kernels, MOST_TOKENS),
-        Arrays.copyOfRange(kernels, MOST_TOKENS, codes.length));
+    return new Opened(
+        new TileKernels(
+            Arrays.copyOf(kernels, MOST_TOKENS),
+            Arrays.copyOfRange(kernels, MOST_TOKENS, codes.length)),
+        "");
   }
 
   private static long aligned(int bytes) {

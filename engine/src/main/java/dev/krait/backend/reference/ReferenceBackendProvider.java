@@ -5,7 +5,7 @@ import dev.krait.backend.BackendProvider;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// Offers the scalar backend, never on its own account.
+/// Offers the scalar backend to who asks for it: it is many times slower than any other.
 public final class ReferenceBackendProvider implements BackendProvider {
 
   /// For the service loader.
@@ -18,7 +18,7 @@ public final class ReferenceBackendProvider implements BackendProvider {
 
   @Override
   public int preference() {
-    return 0;
+    return -1;
   }
 
   @Override

@@ -8,12 +8,10 @@ import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.AttentionWeights;
 import dev.krait.model.ModelWeights.BranchWeights;
 import dev.krait.model.ModelWeights.GatedMlpWeights;
-import dev.krait.model.Rope;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.IntFunction;
 
 /// The parts of a Llama that its hybrids keep: attention, feed-forward, embedding and head, by
@@ -25,8 +23,8 @@ final class LlamaLayers {
   /// What a configuration means that has no `rms_norm_eps`.
   static final double EPSILON = 1e-6;
 
-  private static final String AT_LEAST_ONE = "a finite number, 1 or more";
-  private static final double MOST = Double.POSITIVE_INFINITY;
+  /// What a Mistral configuration means that has no `sliding_window` and does not say null.
+  private static final int MISTRAL_WINDOW = 4096;
 
   private LlamaLayers() {}
 
@@ -42,9 +40,18 @@ final class LlamaLayers {
         heads % kvHeads == 0, config, "num_key_value_heads", "a divisor of " + heads + " heads");
     int headDim = headDim(folder, heads);
     folder.product(config, "num_attention_heads * head_dim", heads, headDim);
-    boolean mistral = folder.hasArchitecture("MistralForCausalLM");
-    int window = mistral ? config.optionalPositiveInt("sliding_window").orElse(0) : 0;
-    return new Attention(heads, kvHeads, headDim, rope(config, headDim, scaled), window);
+    return new Attention(
+        heads, kvHeads, headDim, RopeKeys.read(config, headDim, scaled), window(folder));
+  }
+
+  private static int window(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
+    if (!folder.hasArchitecture("MistralForCausalLM")) {
+      return 0;
+    }
+    return config.contains("sliding_window")
+        ? config.optionalPositiveInt("sliding_window").orElse(0)
+        : MISTRAL_WINDOW;
   }
 
   private static int headDim(ModelFolder folder, int heads) {
@@ -76,49 +83,6 @@ final class LlamaLayers {
 
   static float epsilon(ModelFolder folder) {
     return folder.epsilon("rms_norm_eps", EPSILON);
-  }
-
-  private static Rope rope(CheckpointConfig config, int headDim, boolean scaled) {
-    Optional<CheckpointConfig> parameters = config.object("rope_parameters");
-    double theta =
-        parameters
-            .orElse(config)
-            .number("rope_theta", 10000, LlamaLayers::atLeastOne, AT_LEAST_ONE);
-    Optional<CheckpointConfig> scaling =
-        parameters.isPresent() ? parameters : config.object("rope_scaling");
-    Rope.Scaling kind =
-        scaled && scaling.isPresent() ? scaling(scaling.get()) : new Rope.Scaling.None();
-    return new Rope(headDim, theta, kind);
-  }
-
-  private static Rope.Scaling scaling(CheckpointConfig in) {
-    String type = in.optionalText("rope_type").or(() -> in.optionalText("type")).orElse("default");
-    return switch (type) {
-      case "default" -> new Rope.Scaling.None();
-      case "linear" ->
-          new Rope.Scaling.Linear(in.number("factor", LlamaLayers::atLeastOne, AT_LEAST_ONE));
-      case "llama3" -> llama3(in);
-      default -> throw in.invalid("rope_type", type, "default, linear or llama3");
-    };
-  }
-
-  private static Rope.Scaling llama3(CheckpointConfig in) {
-    double low =
-        in.number("low_freq_factor", value -> value > 0 && value < MOST, "a finite number above 0");
-    double high =
-        in.number(
-            "high_freq_factor",
-            value -> value > low && value < MOST,
-            "a finite number above low_freq_factor " + low);
-    return new Rope.Scaling.Llama3(
-        in.number("factor", LlamaLayers::atLeastOne, AT_LEAST_ONE),
-        low,
-        high,
-        in.number("original_max_position_embeddings", LlamaLayers::atLeastOne, AT_LEAST_ONE));
-  }
-
-  private static boolean atLeastOne(double value) {
-    return value >= 1 && value < MOST;
   }
 
   static String layer(int index) {

@@ -39,7 +39,7 @@ public final class MambaFamily implements ModelFamily {
 
   /// True for the state-spaces format.
   static boolean isOriginal(ModelFolder folder) {
-    return !folder.config().has("architectures")
+    return folder.architectures().isEmpty()
         && folder.config().has("d_model")
         && folder.config().has("n_layer");
   }

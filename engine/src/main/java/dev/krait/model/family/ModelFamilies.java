@@ -30,10 +30,8 @@ public final class ModelFamilies {
         return family;
       }
     }
-    String found =
-        folder.config().has("architectures")
-            ? String.join(", ", folder.config().texts("architectures"))
-            : "none";
+    List<String> named = folder.architectures();
+    String found = named.isEmpty() ? "none" : String.join(", ", named);
     throw EngineException.invalidCheckpoint(
         folder.config().file()
             + ": architecture: "

@@ -2,7 +2,10 @@ package dev.krait.model.family;
 
 import dev.krait.checkpoint.Checkpoint;
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.checkpoint.CheckpointFolder;
+import dev.krait.error.EngineException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
@@ -25,15 +28,37 @@ public record ModelFolder(
   ///
   /// @throws EngineException INVALID_CHECKPOINT or NOT_FOUND naming what is missing or broken
   public static ModelFolder open(Path path) {
+    CheckpointFolder.require(path);
     CheckpointConfig config = CheckpointConfig.read(path.resolve("config.json"));
+    CheckpointFolder.requireUnquantised(config);
     Optional<CheckpointConfig> mambaConfig =
         CheckpointConfig.readIfPresent(path.resolve("mamba_config.json"));
     return new ModelFolder(path, config, mambaConfig, Checkpoint.open(path));
   }
 
-  /// True when the configuration names the architecture.
+  /// True when the configuration names the architecture, by `architectures` or, where that is
+  /// missing, by `model_type`.
   boolean hasArchitecture(String name) {
-    return config.has("architectures") && config.texts("architectures").contains(name);
+    return architectures().contains(name);
+  }
+
+  /// What the configuration names; empty for the state-spaces format, which names nothing.
+  List<String> architectures() {
+    List<String> named = config.texts("architectures");
+    return named.isEmpty()
+        ? config.optionalText("model_type").map(type -> List.of(architecture(type))).orElse(named)
+        : named;
+  }
+
+  /// The class that Transformers makes of a model type.
+  private static String architecture(String modelType) {
+    return switch (modelType) {
+      case "llama" -> "LlamaForCausalLM";
+      case "mistral" -> "MistralForCausalLM";
+      case "mamba" -> "MambaForCausalLM";
+      case "mamba2" -> "Mamba2ForCausalLM";
+      default -> "model_type " + modelType;
+    };
   }
 
   /// True when some tensor's name ends so.
@@ -55,6 +80,15 @@ public record ModelFolder(
             .map((MatchResult found) -> found.group(1))
             .distinct()
             .count();
+    if (named == 0) {
+      throw EngineException.invalidCheckpoint(
+          path
+              + ": no weights of a model, only "
+              + checkpoint.describe()
+              + " (expected: model.safetensors, or an index with its shards, with tensors of "
+              + depth
+              + " layers)");
+    }
     require(depth == named, config, key, named + ", the layers that the tensors' names count");
     return depth;
   }

@@ -22,7 +22,7 @@ class TileKernelsTest {
   @ValueSource(ints = {1, 2, 3, 4, 5, 6})
   void everyKernelGivesTheBitsOfFusedMultiplyAdds(int tokens) {
     try (Arena arena = Arena.ofShared()) {
-      TileKernels kernels = TileKernels.open(arena);
+      TileKernels kernels = TileKernels.open(arena).kernels();
       Requirement.AVX2.orSkip(
           kernels == null
               ? Optional.of("no machine code here, with vectors of " + Lanes.BYTES * 8 + " bits")

@@ -23,7 +23,6 @@ import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
-import org.jspecify.annotations.Nullable;
 
 /// One GPU: its context, one stream on which everything runs in order, and the memory that was
 /// taken from it. Any thread may call, one at a time.
@@ -44,7 +43,7 @@ public final class CudaDevice implements AutoCloseable {
   private final int multiprocessors;
   private final List<CUdeviceptr> memory = new ArrayList<>();
   private final List<Pointer> pinned = new ArrayList<>();
-  private @Nullable Thread current;
+  private final Call setCurrent = this::setCurrent;
   private long synchronizations;
 
   /// A stream that gives away its number, which JCuda keeps to itself.
@@ -152,13 +151,14 @@ public final class CudaDevice implements AutoCloseable {
         failure);
   }
 
-  /// Makes this device the one that driver calls of the calling thread mean.
+  /// Makes this device the one that driver calls of the calling thread mean. Always asks the
+  /// driver: in between the thread may have called for another device.
   void makeCurrent() {
-    Thread caller = Thread.currentThread();
-    if (caller != current) {
-      check("cuCtxSetCurrent", () -> JCudaDriver.cuCtxSetCurrent(context));
-      current = caller;
-    }
+    check("cuCtxSetCurrent", setCurrent);
+  }
+
+  private int setCurrent() {
+    return JCudaDriver.cuCtxSetCurrent(context);
   }
 
   ExtendedLaunch launches() {

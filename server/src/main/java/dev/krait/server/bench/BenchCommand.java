@@ -4,6 +4,7 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.MachineRates;
 import dev.krait.backend.cpu.ProcessorRates;
+import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.io.IOException;
@@ -70,9 +71,9 @@ public final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      defaultValue = "auto",
+      defaultValue = EngineConfig.DEFAULT_BACKEND,
       description = "auto, cuda, cpu or reference; default: ${DEFAULT-VALUE}.")
-  private String backendName = "auto";
+  private String backendName = EngineConfig.DEFAULT_BACKEND;
 
   @Option(
       names = "--threads",

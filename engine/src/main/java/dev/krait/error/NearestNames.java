@@ -1,11 +1,11 @@
-package dev.krait.checkpoint;
+package dev.krait.error;
 
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 
 /// Names that differ least from one that does not exist, for messages.
-final class NearestNames {
+public final class NearestNames {
   private static final int MAX_COMPARED_CHARS = 200;
 
   private record Candidate(String name, int edits) {}
@@ -13,7 +13,7 @@ final class NearestNames {
   private NearestNames() {}
 
   /// At most `limit` names, the nearest first.
-  static List<String> of(String wanted, Collection<String> names, int limit) {
+  public static List<String> of(String wanted, Collection<String> names, int limit) {
     return names.stream()
         .map(name -> new Candidate(name, edits(wanted, name)))
         .sorted(Comparator.comparingInt(Candidate::edits).thenComparing(Candidate::name))

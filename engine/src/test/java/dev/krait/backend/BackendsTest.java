@@ -1,0 +1,55 @@
+package dev.krait.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.krait.backend.reference.ReferenceBackend;
+import dev.krait.backend.reference.ReferenceBackendProvider;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+
+class BackendsTest {
+  private static final BackendProvider REFERENCE = new ReferenceBackendProvider();
+
+  private record Provider(String name, int preference, Optional<String> unavailable)
+      implements BackendProvider {
+    @Override
+    public Backend open(OptionalInt threads) {
+      return new ReferenceBackend();
+    }
+  }
+
+  private static Backends.Selection select(String name, BackendProvider... providers) {
+    return Backends.select(name, OptionalInt.empty(), List.of(providers));
+  }
+
+  @Test
+  void autoFailsWithTheFlagToAddInsteadOfTakingTheReference() {
+    Provider cpu =
+        new Provider("cpu", 10, Optional.of("the JVM was started without --add-modules x.y"));
+
+    EngineException failure =
+        catchThrowableOfType(EngineException.class, () -> select("auto", cpu, REFERENCE));
+
+    assertThat(failure.code()).isEqualTo(ErrorCode.UNSUPPORTED);
+    assertThat(failure).hasMessageContaining("--add-modules x.y").hasMessageContaining("reference");
+  }
+
+  @Test
+  void theReferenceIsTakenWhenAskedFor() {
+    assertThat(select("reference", REFERENCE).reason()).isEqualTo("asked for");
+  }
+
+  @Test
+  void autoSaysWhatItPassedOver() {
+    Provider cuda = new Provider("cuda", 20, Optional.of("no driver"));
+    Provider cpu = new Provider("cpu", 10, Optional.empty());
+
+    assertThat(select("auto", cuda, cpu, REFERENCE).reason()).contains("cuda: no driver");
+    assertThat(select("auto", cpu, REFERENCE).reason()).isEqualTo("the best in this build");
+  }
+}
