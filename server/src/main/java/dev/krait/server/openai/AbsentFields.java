@@ -82,6 +82,12 @@ final class AbsentFields {
   private static EngineException absent(String field, String value, String expected) {
     return new EngineException(
         ErrorCode.UNSUPPORTED,
-        field + ": " + value + " is not supported by this server (expected: " + expected + ")");
+        field,
+        field
+            + ": "
+            + EngineException.shown(value)
+            + " is not supported by this server (expected: "
+            + expected
+            + ")");
   }
 }

@@ -147,6 +147,7 @@ public final class Fields {
     if (value.isPresent() && !isBlank(value.get())) {
       throw new EngineException(
           ErrorCode.UNSUPPORTED,
+          path(name),
           path(name) + ": not supported by this server (expected: " + expected + ")");
     }
   }

@@ -76,7 +76,7 @@ public final class OpenAiJson {
       text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString();
     } catch (CharacterCodingException e) {
       throw new EngineException(
-          ErrorCode.INVALID_ARGUMENT, "body: malformed bytes (expected: UTF-8)", e);
+          ErrorCode.INVALID_ARGUMENT, "body", "body: malformed bytes (expected: UTF-8)", e);
     }
     if (text.startsWith("\uFEFF")) {
       throw EngineException.invalidArgument("body", "byte order mark", "UTF-8 without one");
@@ -93,6 +93,7 @@ public final class OpenAiJson {
           at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
+          "body",
           "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),
           e);
     }
@@ -104,8 +105,8 @@ public final class OpenAiJson {
       checkText(node.stringValue(), path);
     } else if (node.isFloat() || node.isDouble()) {
       if (!Double.isFinite(node.doubleValue())) {
-        throw new EngineException(
-            ErrorCode.INVALID_ARGUMENT, "body: number out of range at " + path);
+        throw EngineException.invalidArgument(
+            path, node.asString(), "a number of 64 bits, at most 1.8e308");
       }
     } else if (node.isArray()) {
       for (int i = 0; i < node.size(); i++) {
@@ -130,6 +131,7 @@ public final class OpenAiJson {
         String hex = Integer.toHexString(point);
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
+            "body",
             "body: lone surrogate \\u" + hex + " at " + path + ", character " + at);
       }
       at += Character.charCount(point);

@@ -242,6 +242,7 @@ public final class OpenAiParser {
       } catch (NumberFormatException e) {
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
+            "logit_bias",
             "logit_bias: \"" + entry.getKey() + "\" (expected: a token id)",
             e);
       }

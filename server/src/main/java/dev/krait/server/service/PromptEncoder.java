@@ -122,6 +122,7 @@ public final class PromptEncoder {
         .orElseThrow(() ->
             new EngineException(
                 ErrorCode.INVALID_ARGUMENT,
+                "messages",
                 "messages: the model has no chat template (expected: /v1/completions)"));
   }
 

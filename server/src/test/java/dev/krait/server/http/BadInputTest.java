@@ -47,6 +47,7 @@ class BadInputTest {
         "min_p | 2",
         "n | 0",
         "n | 129",
+        "n | 1e400",
         "seed | 1.5",
         "seed | 99999999999999999999",
         "stop | 5",
@@ -86,7 +87,7 @@ class BadInputTest {
         "prompt | null",
         "prompt | []",
         "prompt | ['']",
-        "prompt | ``",
+        "prompt | ''",
         "prompt | 5",
         "prompt | {}",
         "prompt | [5, -1]",
@@ -96,7 +97,6 @@ class BadInputTest {
         "prompt | [5, 1.5]",
         "model | 5",
         "user_x | 1e400",
-        "user_x | `'\\ud800'`",
       })
   void refusesWrongValues(String field, String value) {
     String given = value == null ? "''" : value;
@@ -105,9 +105,9 @@ class BadInputTest {
         http.post("/v1/completions", "{" + prompt + "'" + field + "': " + given + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(400);
     assertThat(reply.json().at("/error/message").stringValue()).isNotBlank();
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("BadRequestError");
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
     assertThat(reply.json().at("/error/code").isString()).isTrue();
-    assertThat(reply.json().get("error").has("param")).isTrue();
+    assertThat(reply.json().at("/error/param").asString(null)).startsWith(field);
   }
 
   @ParameterizedTest
@@ -166,8 +166,9 @@ class BadInputTest {
       })
   void saysWhatItCannotDo(String field) {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'a', " + field + "}");
-    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("unsupported_value");
     assertThat(field)
         .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
   }
@@ -187,8 +188,9 @@ class BadInputTest {
         http.post(
             "/v1/chat/completions",
             "{'messages': [{'role': 'user', 'content': 'a'}], " + field + "}");
-    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("unsupported_value");
     assertThat(field)
         .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
   }
@@ -253,7 +255,6 @@ class BadInputTest {
         "{'prompt': '\\u12'}",
         "{'prompt': '\\ud800'}",
         "{'prompt': '\\udc00x'}",
-        "{'prompt': 'a', 'n': 1e400}",
         "\uFEFF{'prompt': 'a'}",
         "{'\\ud800': 1, 'prompt': 'a'}",
       })
