@@ -114,10 +114,11 @@ public final class EngineHandle {
     TokenIds prompt = request.promptIds();
     long total = (long) prompt.size() + request.stop().maxTokens();
     if (total > limits.maxModelTokens()) {
-      throw EngineException.invalidArgument(
-          "prompt tokens + max_tokens",
-          prompt.size() + " + " + request.stop().maxTokens(),
-          "at most " + limits.maxModelTokens());
+      throw new EngineException(
+          ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+          "prompt",
+          "prompt tokens + max_tokens: %d + %d (expected: at most %d)"
+              .formatted(prompt.size(), request.stop().maxTokens(), limits.maxModelTokens()));
     }
     checkIds("prompt token id", prompt);
     checkIds("stop token id", request.stop().stopTokenIds());

@@ -19,14 +19,15 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Strict reading and plain writing of JSON.
+/// Strict reading and plain writing of JSON. What is written has no character that a reader of
+/// lines could take for the end of one.
 ///
 /// Refused with the place where it happens: malformed text, duplicate keys, nesting deeper than 64,
-/// numbers that no double holds, lone surrogates, anything but UTF-8 without a byte order mark, and
-/// a second value after the first.
+/// numbers that no double holds or with more digits than Python reads, lone surrogates, anything
+/// but UTF-8 without a byte order mark, and a second value after the first.
 public final class OpenAiJson {
   private static final int MAX_DEPTH = 64;
-  private static final int MAX_NUMBER = 64;
+  private static final int MAX_NUMBER = 4300;
   private static final int MAX_NAME = 256;
   private static final int MAX_TOKENS = 4_000_000;
 
@@ -41,6 +42,7 @@ public final class OpenAiJson {
                   .maxStringLength(Integer.MAX_VALUE)
                   .build())
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .characterEscapes(new LineSeparatorEscapes())
           .build();
   private static final JsonMapper MAPPER =
       JsonMapper.builder(FACTORY).enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
@@ -70,6 +72,11 @@ public final class OpenAiJson {
     return out.toByteArray();
   }
 
+  /// JSON text of a tree, UTF-8.
+  static byte[] write(JsonNode tree) {
+    return MAPPER.writeValueAsBytes(tree);
+  }
+
   private static String decode(byte[] body) {
     String text;
     try {
@@ -94,7 +101,7 @@ public final class OpenAiJson {
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
           "body",
-          "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),
+          "body: malformed JSON" + where + ": " + reason(e.getOriginalMessage()),
           e);
     }
   }
@@ -138,8 +145,11 @@ public final class OpenAiJson {
     }
   }
 
-  private static String firstLine(String message) {
-    int end = message.indexOf('\n');
-    return end < 0 ? message : message.substring(0, end);
+  /// The parser's message without its own settings and classes.
+  private static String reason(String message) {
+    int end = message.indexOf(" (start marker at");
+    return EngineException.shown(
+        (end < 0 ? message : message.substring(0, end))
+            .replaceAll("\\R.*| *\\[Source: [^]]*]|, from `[^`]*`", ""));
   }
 }

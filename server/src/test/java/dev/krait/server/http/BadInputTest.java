@@ -35,13 +35,11 @@ class BadInputTest {
       quoteCharacter = '`',
       value = {
         "max_tokens | -1",
-        "max_tokens | '5'",
         "max_tokens | 5.5",
         "max_tokens | true",
         "max_tokens | 99999999999",
         "temperature | -0.1",
         "temperature | 'hot'",
-        "top_p | 0",
         "top_p | 1.5",
         "top_k | -2",
         "min_p | 2",
@@ -63,7 +61,6 @@ class BadInputTest {
         "logit_bias | {'x': 1}",
         "logit_bias | {'4096': 1}",
         "logit_bias | {'5': 101}",
-        "logit_bias | {'5': '1'}",
         "logit_bias | 5",
         "logprobs | 21",
         "logprobs | -2",
@@ -82,7 +79,6 @@ class BadInputTest {
         "truncate_prompt_tokens | 0",
         "timeout | 0",
         "timeout | -1.5",
-        "timeout | '5'",
         "timeout | 1e9",
         "prompt | null",
         "prompt | []",
@@ -143,8 +139,7 @@ class BadInputTest {
     HttpCalls.Reply reply =
         http.post("/v1/chat/completions", "{" + messages + "'" + field + "': " + value + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(400);
-    assertThat(reply.json().at("/error/param").stringValue())
-        .startsWith(field.startsWith("max") ? "max_tokens" : field);
+    assertThat(reply.json().at("/error/param").stringValue()).startsWith(field);
   }
 
   @ParameterizedTest
@@ -304,7 +299,7 @@ class BadInputTest {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + "'}");
     assertThat(reply.status()).isEqualTo(400);
     assertThat(reply.json().at("/error/message").stringValue())
-        .contains("expected: at most 63, the model's context is 64");
+        .contains("maximum context length is 64 tokens");
     assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("prompt");
   }
 
@@ -323,7 +318,7 @@ class BadInputTest {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + rest);
     assertThat(reply.status()).as(reply.text()).isEqualTo(200);
     assertThat(reply.json().at("/usage/prompt_tokens").intValue())
-        .isEqualTo(TestServer.MAX_TOKENS - 1);
+        .isEqualTo(TestServer.MAX_TOKENS - 2);
     String messages = "{'messages': [{'role': 'user', 'content': '" + words + "'}]";
     HttpCalls.Reply chat =
         http.post("/v1/chat/completions", messages + ", 'truncate_prompt_tokens': 7}");

@@ -29,7 +29,8 @@ public final class ShippedServer {
             Optional.empty(),
             false,
             false,
-            Duration.ofSeconds(5));
+            Duration.ofSeconds(5),
+            false);
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }
 }

@@ -66,7 +66,8 @@ public final class TestServer implements AutoCloseable {
             Optional.empty(),
             false,
             false,
-            Duration.ofSeconds(5));
+            Duration.ofSeconds(5),
+            false);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -88,7 +89,8 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         true,
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   /// The same configuration, with a line in the log for each request.
@@ -101,7 +103,8 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         config.trustRequestTemplates(),
         true,
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   /// The same configuration, with an API key.
@@ -114,7 +117,22 @@ public final class TestServer implements AutoCloseable {
         Optional.of("secret"),
         false,
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
+  }
+
+  /// The same configuration, with priorities of requests allowed.
+  public static ServerConfig withPriorities(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        config.trustRequestTemplates(),
+        config.accessLog(),
+        config.drainTimeout(),
+        true);
   }
 
   private static HttpServerConfig shortTimeouts() {
