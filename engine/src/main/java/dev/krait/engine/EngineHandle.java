@@ -62,9 +62,9 @@ public final class EngineHandle {
 
   /// Queues a request and returns the stream of its tokens.
   ///
-  /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary or a prompt plus
-  ///   output beyond the model; RESOURCE_EXHAUSTED when too many wait; UNAVAILABLE when the engine
-  ///   drains, has failed or is closed
+  /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary,
+  ///   CONTEXT_LENGTH_EXCEEDED for a prompt plus output beyond the model; RESOURCE_EXHAUSTED when
+  ///   too many wait; UNAVAILABLE when the engine drains, has failed or is closed
   public TokenStream submit(GenerationRequest request) {
     checkRequest(request);
     checkOpen();
