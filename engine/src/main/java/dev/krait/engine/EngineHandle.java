@@ -62,9 +62,9 @@ public final class EngineHandle {
 
   /// Queues a request and returns the stream of its tokens.
   ///
-  /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary or a prompt plus
-  ///   output beyond the model; RESOURCE_EXHAUSTED when too many wait; UNAVAILABLE when the engine
-  ///   drains, has failed or is closed
+  /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary,
+  ///   CONTEXT_LENGTH_EXCEEDED for a prompt plus output beyond the model; RESOURCE_EXHAUSTED when
+  ///   too many wait; UNAVAILABLE when the engine drains, has failed or is closed
   public TokenStream submit(GenerationRequest request) {
     checkRequest(request);
     checkOpen();
@@ -114,10 +114,11 @@ public final class EngineHandle {
     TokenIds prompt = request.promptIds();
     long total = (long) prompt.size() + request.stop().maxTokens();
     if (total > limits.maxModelTokens()) {
-      throw EngineException.invalidArgument(
-          "prompt tokens + max_tokens",
-          prompt.size() + " + " + request.stop().maxTokens(),
-          "at most " + limits.maxModelTokens());
+      throw new EngineException(
+          ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+          "prompt",
+          "prompt tokens + max_tokens: %d + %d (expected: at most %d)"
+              .formatted(prompt.size(), request.stop().maxTokens(), limits.maxModelTokens()));
     }
     checkIds("prompt token id", prompt);
     checkIds("stop token id", request.stop().stopTokenIds());

@@ -3,9 +3,10 @@ package dev.krait.error;
 /// What kind of failure an [EngineException] reports; each protocol maps every code to a status of
 /// its own.
 public enum ErrorCode {
-  /// The caller sent something that can never succeed: a bad value, a prompt that is too long,
-  /// malformed input.
+  /// The caller sent something that can never succeed: a bad value, malformed input.
   INVALID_ARGUMENT,
+  /// The prompt, or the prompt and the tokens asked for, are more than the model's context.
+  CONTEXT_LENGTH_EXCEEDED,
   /// The thing asked for does not exist, such as a model name.
   NOT_FOUND,
   /// The request is understood but this build or model cannot do it.

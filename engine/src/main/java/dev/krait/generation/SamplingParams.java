@@ -9,7 +9,8 @@ import java.util.Map;
 ///
 /// @param temperature divisor of the logits; 0 chooses the most probable token always
 /// @param topK keep this many most probable tokens; 0 keeps all
-/// @param topP keep the smallest set of most probable tokens whose mass reaches this; 1 keeps all
+/// @param topP keep the smallest set of most probable tokens whose mass reaches this; 1 keeps all,
+///   0 the most probable one
 /// @param minP drop tokens less probable than this share of the most probable one; 0 drops none
 /// @param seed key of the random numbers
 /// @param reproducible the same request with the same seed gives the same tokens, whatever is
@@ -53,7 +54,7 @@ public record SamplingParams(
   public SamplingParams {
     check(temperature >= 0 && temperature <= 100, "temperature", temperature, "0 to 100");
     check(topK >= 0, "top_k", topK, "0 (all) or more");
-    check(topP > 0 && topP <= 1, "top_p", topP, "above 0, at most 1");
+    check(topP >= 0 && topP <= 1, "top_p", topP, "0 to 1");
     check(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
     check(
         repetitionPenalty >= LEAST_REPETITION_PENALTY
@@ -85,7 +86,7 @@ public record SamplingParams(
 
   /// True when the most probable token is always taken.
   public boolean isGreedy() {
-    return temperature == 0;
+    return temperature == 0 || topP == 0;
   }
 
   /// True when earlier tokens or a bias change the logits.

@@ -182,14 +182,15 @@ public final class ChatTemplate {
   }
 
   private static EngineException invalid(TemplateException e) {
-    String field =
+    String field = e.reason() == TemplateException.Reason.SYNTAX ? "chat_template" : "messages";
+    String what =
         switch (e.reason()) {
-          case SYNTAX -> "chat_template: ";
-          case RAISED -> "messages: the chat template refused them: ";
-          case EVALUATION -> "messages: the chat template failed: ";
-          case LIMIT -> "messages: ";
+          case SYNTAX, LIMIT -> "";
+          case RAISED -> "the chat template refused them: ";
+          case EVALUATION -> "the chat template failed: ";
         };
-    return new EngineException(ErrorCode.INVALID_ARGUMENT, field + e.getMessage(), e);
+    return new EngineException(
+        ErrorCode.INVALID_ARGUMENT, field, field + ": " + what + e.getMessage(), e);
   }
 
   /// The last message with a mark after its text, at which the rendered prompt is cut.

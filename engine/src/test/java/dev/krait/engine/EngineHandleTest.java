@@ -91,9 +91,10 @@ class EngineHandleTest {
   void whatTheModelCannotDoIsRefused() {
     assertRefused(
         request(40, 11),
-        ErrorCode.INVALID_ARGUMENT,
+        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
         "prompt tokens + max_tokens: 40 + 11 (expected: at most 50)");
-    assertRefused(request(1, Integer.MAX_VALUE), ErrorCode.INVALID_ARGUMENT, "1 + 2147483647");
+    assertRefused(
+        request(1, Integer.MAX_VALUE), ErrorCode.CONTEXT_LENGTH_EXCEEDED, "1 + 2147483647");
     assertRefused(prompt(3, 100), ErrorCode.INVALID_ARGUMENT, "prompt token id: 100");
     assertRefused(
         prompt(-1), ErrorCode.INVALID_ARGUMENT, "prompt token id: -1 (expected: 0 to 99)");

@@ -118,6 +118,7 @@ public final class KraitServer implements AutoCloseable {
       engine = kept(opener.open(config.engine(), new Steps(steps, failure), notes), resources);
     } finally {
       keptWhenOpened(tokenizerOpening, resources);
+      keptWhenOpened(metricsOpening, resources);
     }
     Metrics metrics = joined(metricsOpening);
     EngineMeters.registerGauges(
@@ -137,7 +138,8 @@ public final class KraitServer implements AutoCloseable {
             joined(tokenizerOpening),
             joined(templateOpening));
     Admission admission =
-        new Admission(config.engine().maxSequences() + config.engine().maxWaiting());
+        new Admission(
+            config.engine().maxSequences() + config.engine().maxWaiting(), config.priorities());
     GenerationService service =
         new GenerationService(
             model, engine.handle(), admission, meters, new SecureRandom()::nextLong);

@@ -70,6 +70,15 @@ final class ServeCommand implements Callable<Integer> {
       description = "Lets requests bring their own chat template.")
   private boolean trustRequestTemplates;
 
+  @Option(
+      names = "--scheduling-policy",
+      paramLabel = "fcfs|priority",
+      defaultValue = "fcfs",
+      description =
+          "Whether requests run in the order of arrival and a priority other than 0 is refused, or"
+              + " by priority, lowest first; default: ${DEFAULT-VALUE}.")
+  private SchedulingPolicy policy = SchedulingPolicy.FCFS;
+
   @Option(names = "--access-log", description = "Logs a line for each HTTP request.")
   private boolean accessLog;
 
@@ -148,7 +157,8 @@ final class ServeCommand implements Callable<Integer> {
         apiKey,
         trustRequestTemplates,
         accessLog,
-        Duration.ofSeconds(drainSeconds));
+        Duration.ofSeconds(drainSeconds),
+        policy == SchedulingPolicy.PRIORITY);
   }
 
   private int maxBodyBytes() {

@@ -17,6 +17,7 @@ import java.util.Optional;
 /// @param trustRequestTemplates whether a request may bring its own chat template
 /// @param accessLog whether each HTTP request leaves a line in the log
 /// @param drainTimeout how long running requests may go on after the server was asked to stop
+/// @param priorities whether a request may name a priority of its own
 public record ServerConfig(
     EngineConfig engine,
     HttpServerConfig http,
@@ -25,7 +26,8 @@ public record ServerConfig(
     Optional<String> apiKey,
     boolean trustRequestTemplates,
     boolean accessLog,
-    Duration drainTimeout) {
+    Duration drainTimeout,
+    boolean priorities) {
 
   /// The gRPC server.
   ///

@@ -17,7 +17,11 @@ final class StatusMapper {
   static StatusRuntimeException of(EngineException failure) {
     String message = String.valueOf(failure.getMessage());
     ErrorDetail detail =
-        ErrorDetail.newBuilder().setCode(proto(failure.code())).setMessage(message).build();
+        ErrorDetail.newBuilder()
+            .setCode(proto(failure.code()))
+            .setMessage(message)
+            .setField(failure.field().orElse(""))
+            .build();
     return StatusProto.toStatusRuntimeException(
         Status.newBuilder()
             .setCode(status(failure.code()).getNumber())
@@ -29,7 +33,7 @@ final class StatusMapper {
   /// gRPC's code for a category.
   static Code status(ErrorCode code) {
     return switch (code) {
-      case INVALID_ARGUMENT -> Code.INVALID_ARGUMENT;
+      case INVALID_ARGUMENT, CONTEXT_LENGTH_EXCEEDED -> Code.INVALID_ARGUMENT;
       case NOT_FOUND -> Code.NOT_FOUND;
       case UNSUPPORTED -> Code.UNIMPLEMENTED;
       case INVALID_CHECKPOINT -> Code.FAILED_PRECONDITION;

@@ -7,7 +7,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Logs one line for each finished exchange: method, path, status, milliseconds, request id, and
-/// the tokens of its prompt and answer. Never a query, a header but the id, or a body.
+/// the tokens of its prompt and answer, and whether the answer was broken off. Never a query, a
+/// header but the id, or a body.
 public final class AccessLog implements HttpListener {
   /// Name of the logger.
   public static final String LOGGER = "dev.krait.access";
@@ -22,14 +23,15 @@ public final class AccessLog implements HttpListener {
   public void finished(HttpExchange exchange, String route, long nanos) {
     Optional<Usage> usage = exchange.usage();
     LOG.info(
-        "{} {} {} {} ms id={} prompt={} completion={}",
+        "{} {} {} {} ms id={} prompt={} completion={}{}",
         shown(exchange.method()),
         shown(exchange.target().split("[?#]", 2)[0]),
         exchange.status(),
         String.format(Locale.ROOT, "%.1f", nanos / 1e6),
         shown(exchange.requestId()),
         usage.map(tokens -> String.valueOf(tokens.promptTokens())).orElse("-"),
-        usage.map(tokens -> String.valueOf(tokens.completionTokens())).orElse("-"));
+        usage.map(tokens -> String.valueOf(tokens.completionTokens())).orElse("-"),
+        exchange.isComplete() ? "" : " broken off");
   }
 
   /// What a client sent, of a bounded length and without what could break or forge a line.

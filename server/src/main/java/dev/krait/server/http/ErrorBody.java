@@ -5,13 +5,11 @@ import dev.krait.error.ErrorCode;
 import dev.krait.server.openai.OpenAiJson;
 import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /// An error as HTTP tells it: a status and the `error` object that OpenAI clients read.
 ///
 /// @param status HTTP status
-/// @param type category by vLLM's names
+/// @param type category: `invalid_request_error` as OpenAI calls it, the others by vLLM's names
 /// @param message what was wrong, with the value received and what was expected
 /// @param param the request field at fault, if one is
 /// @param code short name that programs can test
@@ -24,29 +22,27 @@ public record ErrorBody(
     String code,
     Map<String, String> headers) {
 
-  private static final Pattern NAMED = Pattern.compile("^([a-z][a-z0-9_.\\[\\]]{0,99}): ");
+  /// Category of everything that the client has to change, by OpenAI's name.
+  private static final String INVALID_REQUEST = "invalid_request_error";
+
   private static final String BODY = "body";
 
   /// The error of an exception: the one place where [ErrorCode]s become HTTP statuses.
+  ///
+  /// A feature that is absent is a 400 as OpenAI answers for a model without it: clients send a
+  /// request with a status of 500 and above again.
   public static ErrorBody of(EngineException failure) {
     String message = String.valueOf(failure.getMessage());
-    Optional<String> named = namedField(message);
-    boolean malformed = named.equals(Optional.of(BODY));
-    Optional<String> param = malformed ? Optional.empty() : named;
+    boolean malformed = failure.field().equals(Optional.of(BODY));
+    Optional<String> param = malformed ? Optional.empty() : failure.field();
     return switch (failure.code()) {
       case INVALID_ARGUMENT ->
-          new ErrorBody(
-              400,
-              "BadRequestError",
-              message,
-              param,
-              malformed ? "json_parse_error" : "invalid_value",
-              Map.of());
+          badRequest(message, param, malformed ? "json_parse_error" : "invalid_value");
+      case CONTEXT_LENGTH_EXCEEDED -> badRequest(message, param, "context_length_exceeded");
+      case UNSUPPORTED -> badRequest(message, param, "unsupported_value");
       case NOT_FOUND ->
           new ErrorBody(
               404, "NotFoundError", message, param, param.orElse("path") + "_not_found", Map.of());
-      case UNSUPPORTED ->
-          new ErrorBody(501, "NotImplementedError", message, param, "unsupported", Map.of());
       case RESOURCE_EXHAUSTED ->
           plain(429, "RateLimitError", message, "rate_limit_exceeded", Map.of("retry-after", "1"));
       case DEADLINE_EXCEEDED ->
@@ -69,7 +65,7 @@ public record ErrorBody(
     return plain(
         404,
         "NotFoundError",
-        "path: " + path + " (expected: a path of this server)",
+        "path: " + EngineException.shown(path) + " (expected: a path of this server)",
         "not_found",
         Map.of());
   }
@@ -79,14 +75,14 @@ public record ErrorBody(
     return plain(
         405,
         "MethodNotAllowedError",
-        "method: " + method + " (expected: " + allowed + ")",
+        "method: " + EngineException.shown(method) + " (expected: " + allowed + ")",
         "method_not_allowed",
         Map.of("allow", allowed));
   }
 
   /// A failure of the HTTP exchange itself.
   public static ErrorBody protocol(int status, String message, String code) {
-    return plain(status, "BadRequestError", message, code, Map.of());
+    return plain(status, INVALID_REQUEST, message, code, Map.of());
   }
 
   /// The JSON text, UTF-8.
@@ -117,8 +113,7 @@ public record ErrorBody(
     return new ErrorBody(status, type, message, Optional.empty(), code, headers);
   }
 
-  private static Optional<String> namedField(String message) {
-    Matcher matcher = NAMED.matcher(message);
-    return matcher.find() ? Optional.of(matcher.group(1)) : Optional.empty();
+  private static ErrorBody badRequest(String message, Optional<String> param, String code) {
+    return new ErrorBody(400, INVALID_REQUEST, message, param, code, Map.of());
   }
 }

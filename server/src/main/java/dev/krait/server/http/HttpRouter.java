@@ -75,6 +75,7 @@ public final class HttpRouter {
     } catch (IllegalArgumentException e) {
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
+          "path",
           "path: malformed escape (expected: a percent sign and two hex digits)",
           e);
     }

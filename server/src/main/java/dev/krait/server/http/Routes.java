@@ -110,6 +110,7 @@ public final class Routes {
             .orElseThrow(() ->
                 new EngineException(
                     ErrorCode.NOT_FOUND,
+                    "path",
                     "path: nothing is drafted (expected: --speculation ngram or draft)"));
     exchange.respondJson(SpeculationJson.write(report));
   }

@@ -73,7 +73,7 @@ public final class TokensHandler {
     Path file = model.folder().resolve("tokenizer_config.json");
     if (!Files.exists(file)) {
       throw new EngineException(
-          ErrorCode.NOT_FOUND, "path: the model has no tokenizer_config.json");
+          ErrorCode.NOT_FOUND, "path", "path: the model has no tokenizer_config.json");
     }
     try {
       exchange.respondJson(TokenizerInfo.json(Files.readAllBytes(file)));

@@ -7,23 +7,34 @@ import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.Tag;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.core.instrument.config.NamingConvention;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.micrometer.prometheusmetrics.PrometheusNamingConvention;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// The registry, and the few kinds of meter that this server uses. Names are used as they are
-/// given: only counters gain `_total`.
-public final class Metrics {
+/// given: only counters gain `_total`. The process and its JVM are measured from the start, under
+/// Micrometer's names for Prometheus.
+public final class Metrics implements AutoCloseable {
   private static final double[] HTTP_SECONDS = {0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
 
   private final PrometheusMeterRegistry registry;
   private final Tags common;
+  private final JvmGcMetrics gc = new JvmGcMetrics();
 
   /// Creates an empty registry.
   ///
@@ -32,19 +43,36 @@ public final class Metrics {
     registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     registry.config().namingConvention(new PlainNames());
     common = Tags.of("model_name", modelName, "engine", "0");
+    List.of(
+            gc,
+            new ClassLoaderMetrics(),
+            new FileDescriptorMetrics(),
+            new JvmMemoryMetrics(),
+            new JvmThreadMetrics(),
+            new ProcessorMetrics(),
+            new UptimeMetrics())
+        .forEach(binder -> binder.bindTo(registry));
   }
 
-  /// Names and labels without change.
+  /// Names and labels without change, but those with dots, which Micrometer's own meters have.
   private static final class PlainNames implements NamingConvention {
+    private final NamingConvention dotted = new PrometheusNamingConvention();
+
     @Override
     public String name(String name, Meter.Type type, @Nullable String baseUnit) {
-      return name;
+      return name.contains(".") ? dotted.name(name, type, baseUnit) : name;
     }
 
     @Override
     public String tagKey(String key) {
-      return key;
+      return dotted.tagKey(key);
     }
+  }
+
+  /// Listens to garbage collections no more.
+  @Override
+  public void close() {
+    gc.close();
   }
 
   /// A counter of the engine.

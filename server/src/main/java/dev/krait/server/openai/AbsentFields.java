@@ -4,6 +4,7 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
@@ -41,6 +42,7 @@ final class AbsentFields {
   }
 
   private static void refuse(Fields fields) {
+    refuseBestOf(fields);
     fields.refuse("use_beam_search", "false");
     NULL_ONLY.forEach(name -> fields.refuse(name, "null"));
     fields.accept("length_penalty"); // only beam search reads it
@@ -64,6 +66,19 @@ final class AbsentFields {
     }
   }
 
+  /// What is generated is answered; nothing is generated to choose the best from.
+  private static void refuseBestOf(Fields fields) {
+    OptionalInt best = fields.integer("best_of");
+    int asked = fields.integer("n").orElse(1);
+    if (best.isEmpty() || best.getAsInt() == asked) {
+      return;
+    }
+    if (best.getAsInt() < asked) {
+      throw EngineException.invalidArgument("best_of", best.getAsInt(), "n, which is " + asked);
+    }
+    throw absent("best_of", Integer.toString(best.getAsInt()), "n, which is " + asked);
+  }
+
   /// Tools are rendered into the prompt and the model may use them or not; nothing makes it.
   private static void refuseToolChoice(Fields fields, JsonNode choice) {
     String asked = choice.isObject() ? "a named tool" : Fields.textOf(choice, "tool_choice");
@@ -82,6 +97,12 @@ final class AbsentFields {
   private static EngineException absent(String field, String value, String expected) {
     return new EngineException(
         ErrorCode.UNSUPPORTED,
-        field + ": " + value + " is not supported by this server (expected: " + expected + ")");
+        field,
+        field
+            + ": "
+            + EngineException.shown(value)
+            + " is not supported by this server (expected: "
+            + expected
+            + ")");
   }
 }

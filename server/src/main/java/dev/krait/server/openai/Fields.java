@@ -3,6 +3,8 @@ package dev.krait.server.openai;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -14,12 +16,20 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/// The fields of one JSON object, read by type and without coercion: `"5"` is no number and 1 no
-/// boolean. `null` counts as absent.
+/// The fields of one JSON object, read by type. `null` counts as absent. Numbers are taken as vLLM
+/// takes them: 4, 4.0 and `"4"` are the same whole number. Nothing else is coerced: 1 is no
+/// boolean.
 public final class Fields {
+  private static final Pattern NUMBER =
+      Pattern.compile("[+-]?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?");
+
+  /// Digits of the largest integer of 64 bits.
+  private static final int LONG_DIGITS = 19;
+
   private final JsonNode object;
   private final String prefix;
   private final Set<String> known = new HashSet<>();
@@ -93,10 +103,12 @@ public final class Fields {
       return OptionalLong.empty();
     }
     JsonNode value = found.get();
-    if (!value.isIntegralNumber() || !value.canConvertToLong()) {
-      throw EngineException.invalidArgument(path(name), kind(value), "an integer of 64 bits");
-    }
-    return OptionalLong.of(value.longValue());
+    return OptionalLong.of(
+        whole(value)
+            .filter(whole -> whole.bitLength() < Long.SIZE)
+            .orElseThrow(() ->
+                EngineException.invalidArgument(path(name), kind(value), "an integer of 64 bits"))
+            .longValue());
   }
 
   /// A number.
@@ -147,6 +159,7 @@ public final class Fields {
     if (value.isPresent() && !isBlank(value.get())) {
       throw new EngineException(
           ErrorCode.UNSUPPORTED,
+          path(name),
           path(name) + ": not supported by this server (expected: " + expected + ")");
     }
   }
@@ -161,30 +174,54 @@ public final class Fields {
 
   /// Whole number of a node.
   static int integerOf(JsonNode value, String path) {
-    if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-      throw EngineException.invalidArgument(path, kind(value), "an integer of 32 bits");
-    }
-    return value.intValue();
+    return whole(value)
+        .filter(whole -> whole.bitLength() < Integer.SIZE)
+        .orElseThrow(
+            () -> EngineException.invalidArgument(path, kind(value), "an integer of 32 bits"))
+        .intValue();
   }
 
   /// Number of a node.
   static double numberOf(JsonNode value, String path) {
-    if (!value.isNumber()) {
+    double number = decimal(value).map(BigDecimal::doubleValue).orElse(Double.NaN);
+    if (!Double.isFinite(number)) {
       throw EngineException.invalidArgument(path, kind(value), "a number");
     }
-    return value.doubleValue();
+    return number;
+  }
+
+  /// The value of a number or of a string that holds one.
+  private static Optional<BigDecimal> decimal(JsonNode value) {
+    if (value.isString()) {
+      String text = value.stringValue().strip();
+      return NUMBER.matcher(text).matches() ? Optional.of(new BigDecimal(text)) : Optional.empty();
+    }
+    return value.isNumber() ? Optional.of(value.decimalValue()) : Optional.empty();
+  }
+
+  /// A number without a fraction and of at most so many digits.
+  private static Optional<BigInteger> whole(JsonNode value) {
+    return decimal(value)
+        .filter(number -> number.precision() - number.scale() <= LONG_DIGITS)
+        .filter(number -> number.stripTrailingZeros().scale() <= 0)
+        .map(BigDecimal::toBigInteger);
   }
 
   /// Token ids of a list node.
   static TokenIds idsOf(JsonNode list, String path) {
     int[] ids = new int[list.size()];
     for (int i = 0; i < ids.length; i++) {
-      ids[i] = integerOf(list.get(i), path + "[" + i + "]");
+      String at = path + "[" + i + "]";
+      if (!list.get(i).isNumber()) {
+        throw EngineException.invalidArgument(at, kind(list.get(i)), "a token id");
+      }
+      ids[i] = integerOf(list.get(i), at);
     }
     return TokenIds.of(ids);
   }
 
-  /// The value as plain Java: text, Long, Double, Boolean, List, Map; null stays null.
+  /// The value as plain Java: text, Long, BigInteger beyond it, Double, Boolean, List, Map; null
+  /// stays null.
   static @Nullable Object plain(JsonNode value) {
     if (value.isString()) {
       return value.stringValue();
@@ -192,8 +229,9 @@ public final class Fields {
     if (value.isBoolean()) {
       return value.booleanValue();
     }
-    if (value.isIntegralNumber() && value.canConvertToLong()) {
-      return value.longValue();
+    if (value.isIntegralNumber()) {
+      BigInteger whole = value.bigIntegerValue();
+      return whole.bitLength() < Long.SIZE ? whole.longValue() : whole;
     }
     if (value.isNumber()) {
       return value.doubleValue();

@@ -29,11 +29,11 @@ final class LogprobJson {
     int end = offset;
     if (first.isPresent()) {
       json.writeNumber(end);
-      end += characters(head.tokenName(first.getAsInt()));
+      end += characters(head.names().text(first.getAsInt()));
     }
     for (TokenLogprobs position : positions) {
       json.writeNumber(end);
-      end += characters(head.tokenName(position.tokenId()));
+      end += characters(head.names().text(position.tokenId()));
     }
     json.writeEndArray();
     json.writeArrayPropertyStart("token_logprobs");
@@ -44,9 +44,9 @@ final class LogprobJson {
     json.writeEndArray();
     json.writeArrayPropertyStart("tokens");
     if (first.isPresent()) {
-      json.writeString(head.tokenName(first.getAsInt()));
+      json.writeString(head.tokenKey(first.getAsInt()));
     }
-    positions.forEach(position -> json.writeString(head.tokenName(position.tokenId())));
+    positions.forEach(position -> json.writeString(head.tokenKey(position.tokenId())));
     json.writeEndArray();
     json.writeArrayPropertyStart("top_logprobs");
     if (first.isPresent()) {
@@ -104,11 +104,16 @@ final class LogprobJson {
     json.writeEndObject();
   }
 
+  /// Token to value. A further token of the same text is named by its id, so that none is lost.
   private static void writeTopMap(JsonGenerator json, AnswerHead head, TokenLogprobs position) {
     Map<String, Float> top = new LinkedHashMap<>();
-    top.put(head.tokenName(position.tokenId()), position.logprob());
+    top.put(head.tokenKey(position.tokenId()), position.logprob());
     for (int i = 0; i < Math.min(position.topCount(), head.output().logprobs()); i++) {
-      top.putIfAbsent(head.tokenName(position.topId(i)), position.topLogprob(i));
+      int id = position.topId(i);
+      if (id != position.tokenId()) {
+        String key = head.tokenKey(id);
+        top.put(top.containsKey(key) ? AnswerHead.tokenIdName(id) : key, position.topLogprob(i));
+      }
     }
     json.writeStartObject();
     top.forEach((token, logprob) -> json.writeNumberProperty(token, finite(logprob)));

@@ -19,14 +19,15 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Strict reading and plain writing of JSON.
+/// Strict reading and plain writing of JSON. What is written has no character that a reader of
+/// lines could take for the end of one.
 ///
 /// Refused with the place where it happens: malformed text, duplicate keys, nesting deeper than 64,
-/// numbers that no double holds, lone surrogates, anything but UTF-8 without a byte order mark, and
-/// a second value after the first.
+/// numbers that no double holds or with more digits than Python reads, lone surrogates, anything
+/// but UTF-8 without a byte order mark, and a second value after the first.
 public final class OpenAiJson {
   private static final int MAX_DEPTH = 64;
-  private static final int MAX_NUMBER = 64;
+  private static final int MAX_NUMBER = 4300;
   private static final int MAX_NAME = 256;
   private static final int MAX_TOKENS = 4_000_000;
 
@@ -41,6 +42,7 @@ public final class OpenAiJson {
                   .maxStringLength(Integer.MAX_VALUE)
                   .build())
           .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .characterEscapes(new LineSeparatorEscapes())
           .build();
   private static final JsonMapper MAPPER =
       JsonMapper.builder(FACTORY).enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
@@ -70,13 +72,18 @@ public final class OpenAiJson {
     return out.toByteArray();
   }
 
+  /// JSON text of a tree, UTF-8.
+  static byte[] write(JsonNode tree) {
+    return MAPPER.writeValueAsBytes(tree);
+  }
+
   private static String decode(byte[] body) {
     String text;
     try {
       text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString();
     } catch (CharacterCodingException e) {
       throw new EngineException(
-          ErrorCode.INVALID_ARGUMENT, "body: malformed bytes (expected: UTF-8)", e);
+          ErrorCode.INVALID_ARGUMENT, "body", "body: malformed bytes (expected: UTF-8)", e);
     }
     if (text.startsWith("\uFEFF")) {
       throw EngineException.invalidArgument("body", "byte order mark", "UTF-8 without one");
@@ -93,7 +100,8 @@ public final class OpenAiJson {
           at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
-          "body: malformed JSON" + where + ": " + firstLine(e.getOriginalMessage()),
+          "body",
+          "body: malformed JSON" + where + ": " + reason(e.getOriginalMessage()),
           e);
     }
   }
@@ -104,8 +112,8 @@ public final class OpenAiJson {
       checkText(node.stringValue(), path);
     } else if (node.isFloat() || node.isDouble()) {
       if (!Double.isFinite(node.doubleValue())) {
-        throw new EngineException(
-            ErrorCode.INVALID_ARGUMENT, "body: number out of range at " + path);
+        throw EngineException.invalidArgument(
+            path, node.asString(), "a number of 64 bits, at most 1.8e308");
       }
     } else if (node.isArray()) {
       for (int i = 0; i < node.size(); i++) {
@@ -130,14 +138,18 @@ public final class OpenAiJson {
         String hex = Integer.toHexString(point);
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
+            "body",
             "body: lone surrogate \\u" + hex + " at " + path + ", character " + at);
       }
       at += Character.charCount(point);
     }
   }
 
-  private static String firstLine(String message) {
-    int end = message.indexOf('\n');
-    return end < 0 ? message : message.substring(0, end);
+  /// The parser's message without its own settings and classes.
+  private static String reason(String message) {
+    int end = message.indexOf(" (start marker at");
+    return EngineException.shown(
+        (end < 0 ? message : message.substring(0, end))
+            .replaceAll("\\R.*| *\\[Source: [^]]*]|, from `[^`]*`", ""));
   }
 }

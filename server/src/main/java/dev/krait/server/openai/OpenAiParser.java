@@ -81,6 +81,9 @@ public final class OpenAiParser {
     }
     OptionalInt newer = fields.integer("max_completion_tokens");
     OptionalInt older = fields.integer("max_tokens");
+    if (newer.orElse(0) < 0) {
+      throw EngineException.invalidArgument("max_completion_tokens", newer.orElse(0), "0 or more");
+    }
     Prompt.Chat chat = messages.chat(fields, fields.flag("add_special_tokens", false));
     OpenAiRequest request =
         request(
@@ -242,10 +245,14 @@ public final class OpenAiParser {
       } catch (NumberFormatException e) {
         throw new EngineException(
             ErrorCode.INVALID_ARGUMENT,
-            "logit_bias: \"" + entry.getKey() + "\" (expected: a token id)",
+            "logit_bias",
+            "logit_bias: \"" + EngineException.shown(entry.getKey()) + "\" (expected: a token id)",
             e);
       }
-      bias.put(id, (float) Fields.numberOf(entry.getValue(), path));
+      if (bias.put(id, (float) Fields.numberOf(entry.getValue(), path)) != null) {
+        throw EngineException.invalidArgument(
+            "logit_bias", "token " + id + " twice", "each token once");
+      }
     }
     return bias;
   }

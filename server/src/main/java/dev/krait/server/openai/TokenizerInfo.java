@@ -19,6 +19,6 @@ public final class TokenizerInfo {
       boolean token = entry.getKey().endsWith("_token") && value.has("content");
       out.set(entry.getKey(), token ? value.get("content") : value);
     }
-    return MAPPER.writeValueAsBytes(out);
+    return OpenAiJson.write(out);
   }
 }

@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 /// when the server drains. Any thread.
 public final class Admission {
   private final int maxSequences;
+  private final boolean priorities;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private int requests;
@@ -20,7 +21,26 @@ public final class Admission {
   ///
   /// @param maxSequences most sequences that may run or wait at once
   public Admission(int maxSequences) {
+    this(maxSequences, false);
+  }
+
+  /// Creates an open door.
+  ///
+  /// @param maxSequences most sequences that may run or wait at once
+  /// @param priorities whether a request may name a priority of its own
+  public Admission(int maxSequences, boolean priorities) {
     this.maxSequences = maxSequences;
+    this.priorities = priorities;
+  }
+
+  /// Refuses a priority unless the operator allows it: one client could keep all others waiting.
+  ///
+  /// @throws EngineException INVALID_ARGUMENT for any but 0
+  public void checkPriority(int priority) {
+    if (priority != 0 && !priorities) {
+      throw EngineException.invalidArgument(
+          "priority", priority, "0, unless the server runs with --scheduling-policy priority");
+    }
   }
 
   /// A request that was let in. Closing it twice is closing it once.

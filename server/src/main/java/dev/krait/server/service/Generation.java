@@ -4,7 +4,8 @@ import dev.krait.generation.TokenIds;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// The running sequences of one request. Closing it ends whatever still runs.
+/// The running sequences of one request. Closing it, once nobody reads them, ends whatever still
+/// runs.
 public final class Generation implements AutoCloseable {
   private final List<Part> parts;
   private final Runnable onClose;
@@ -49,8 +50,12 @@ public final class Generation implements AutoCloseable {
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
-      cancel();
-      onClose.run();
+      try {
+        cancel();
+        parts.forEach(part -> part.stream().abandon());
+      } finally {
+        onClose.run();
+      }
     }
   }
 }

@@ -63,6 +63,7 @@ public final class GenerationService {
   ///   RESOURCE_EXHAUSTED when the queue is full, UNAVAILABLE while draining
   public Generation start(PromptRequest request) {
     model.checkName(request.model());
+    admission.checkPriority(request.priority());
     Admission.Ticket ticket = admission.admit(request.prompts().size() * request.sequences());
     try {
       List<Generation.Part> parts = submit(request);

@@ -30,15 +30,17 @@ public final class PromptEncoder {
 
   /// Token ids of a prompt that a generation can continue.
   ///
-  /// @param keepLast cuts the prompt to its last so many tokens
-  /// @param maxTokens tokens that will be generated, if that is known
-  /// @throws EngineException with INVALID_ARGUMENT when the prompt is empty or too long
+  /// @param keepLast cuts the prompt to its last so many tokens, and to what leaves room for
+  ///   `maxTokens`
+  /// @param maxTokens tokens that will be generated, if that is known; else at least one
+  /// @throws EngineException with INVALID_ARGUMENT when the prompt is empty,
+  ///   CONTEXT_LENGTH_EXCEEDED when it and `maxTokens` are more than the context
   public TokenIds encodeToContinue(Prompt prompt, OptionalInt keepLast, OptionalInt maxTokens) {
     long most = (long) model.info().maxTokens() * MOST_CHARACTERS_PER_TOKEN;
     TokenIds ids = encode(prompt, keepLast.isPresent() ? Long.MAX_VALUE : most);
-    int room = model.info().maxTokens() - (maxTokens.orElse(1) == 0 ? 0 : 1);
+    int room = model.info().maxTokens() - maxTokens.orElse(1);
     int keep = Math.min(keepLast.orElse(Integer.MAX_VALUE), room);
-    if (keepLast.isPresent() && ids.size() > keep) {
+    if (keepLast.isPresent() && keep > 0 && ids.size() > keep) {
       int[] all = ids.toArray();
       ids = TokenIds.of(Arrays.copyOfRange(all, all.length - keep, all.length));
     }
@@ -46,10 +48,7 @@ public final class PromptEncoder {
       throw EngineException.invalidArgument(name(prompt), "no token", "at least one token");
     }
     if (ids.size() > room) {
-      throw EngineException.invalidArgument(
-          name(prompt),
-          ids.size() + " tokens",
-          "at most " + room + ", the model's context is " + model.info().maxTokens());
+      throw tooLong(name(prompt), ids.size(), maxTokens);
     }
     return ids;
   }
@@ -94,12 +93,30 @@ public final class PromptEncoder {
 
   private String checkedLength(String field, String text, long mostCharacters) {
     if (text.length() > mostCharacters) {
-      throw EngineException.invalidArgument(
+      throw tooLong(
           field,
-          text.length() + " characters",
-          "far fewer, the model's context is " + model.info().maxTokens() + " tokens");
+          "more than %d tokens (%d characters in the %s)"
+              .formatted(model.info().maxTokens(), text.length(), field));
     }
     return text;
+  }
+
+  private EngineException tooLong(String field, int promptTokens, OptionalInt maxTokens) {
+    long all = (long) promptTokens + maxTokens.orElse(1);
+    String least = maxTokens.isPresent() ? "" : "at least ";
+    return tooLong(
+        field,
+        "%s%d tokens (%d in the %s, %s%d in the completion)"
+            .formatted(least, all, promptTokens, field, least, maxTokens.orElse(1)));
+  }
+
+  /// In the words of OpenAI, by which frameworks know this error.
+  private EngineException tooLong(String field, String requested) {
+    return new EngineException(
+        ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+        field,
+        "This model's maximum context length is %d tokens. However, you requested %s. Please reduce the length of the %s or the completion."
+            .formatted(model.info().maxTokens(), requested, field));
   }
 
   private String render(Prompt.Chat chat) {
@@ -122,6 +139,7 @@ public final class PromptEncoder {
         .orElseThrow(() ->
             new EngineException(
                 ErrorCode.INVALID_ARGUMENT,
+                "messages",
                 "messages: the model has no chat template (expected: /v1/completions)"));
   }
 

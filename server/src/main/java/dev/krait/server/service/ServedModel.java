@@ -43,7 +43,12 @@ public record ServedModel(
     if (asked.isPresent() && !asked.get().isEmpty() && !names.contains(asked.get())) {
       throw new EngineException(
           ErrorCode.NOT_FOUND,
-          "model: " + asked.get() + " (expected: " + String.join(", ", names) + ")");
+          "model",
+          "model: "
+              + EngineException.shown(asked.get())
+              + " (expected: "
+              + String.join(", ", names)
+              + ")");
     }
   }
 }

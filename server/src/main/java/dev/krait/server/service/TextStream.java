@@ -15,6 +15,7 @@ import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
 import dev.krait.text.IncrementalDecoder;
+import dev.krait.text.SpecialStopMatcher;
 import dev.krait.text.StopMatcher;
 import dev.krait.text.Tokenizer;
 import java.util.ArrayList;
@@ -39,6 +40,10 @@ public final class TextStream {
   private final int[] before;
 
   private final StopMatcher matcher;
+
+  /// Stop strings that special tokens of a text without them complete; its text is the matcher's.
+  private final SpecialStopMatcher specialStops;
+
   private final IntStream.Builder shown = IntStream.builder();
   private final StopRequest stop;
   private final GenerationListener listener;
@@ -48,6 +53,7 @@ public final class TextStream {
   private Optional<GenerationEvent> ahead = Optional.empty();
 
   private boolean whole;
+  private boolean over;
   private int generated;
   private OptionalLong lastTokensNanos = OptionalLong.empty();
   private Usage usage;
@@ -66,6 +72,12 @@ public final class TextStream {
     this.decoder = new IncrementalDecoder(tokenizer, before, skipSpecialTokens);
     this.stop = request.stop();
     this.matcher = new StopMatcher(stop.strings(), stop.includeString());
+    this.specialStops =
+        new SpecialStopMatcher(
+            skipSpecialTokens
+                ? SpecialStopMatcher.withSpecialTokens(tokenizer, stop.strings())
+                : List.of(),
+            stop.includeString());
     this.listener = listener;
     this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0);
   }
@@ -112,7 +124,7 @@ public final class TextStream {
   ///
   /// @param streamed the chunks' text, joined
   public String wholeText(String streamed) {
-    if (matcher.matched().isPresent()) {
+    if (matched().isPresent()) {
       return streamed;
     }
     return tokenizer.decodeAfter(before, shown.build().toArray(), skipSpecialTokens);
@@ -126,6 +138,23 @@ public final class TextStream {
   /// Asks the engine to end the sequence; any thread may.
   public void cancel() {
     engine.cancel(tokens);
+  }
+
+  /// Ends the sequence if it still runs, and counts it, unread, by how it ended; for a reader that
+  /// reads no more. Waits for the engine's next step.
+  public void abandon() {
+    if (over) {
+      return;
+    }
+    engine.cancel(tokens);
+    GenerationEvent event = nextEvent();
+    while (!(event instanceof End)) {
+      event = nextEvent();
+    }
+    switch ((End) event) {
+      case Failed failed -> end(failed.stats(), "error");
+      case Finished finished -> end(finished.stats(), outcome(finished.reason()));
+    }
   }
 
   private GenerationEvent nextEvent() {
@@ -143,9 +172,12 @@ public final class TextStream {
       boolean hidden = burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
       if (!hidden) {
         shown.add(ids.at(i));
-        emit(decoder.push(ids.at(i)), text);
+        emit(decoder.push(ids.at(i)), false, text);
+        if (skipSpecialTokens && tokenizer.isSpecial(ids.at(i))) {
+          emit(tokenizer.tokenText(ids.at(i)), true, text);
+        }
       }
-      if (matcher.matched().isPresent()) {
+      if (matched().isPresent()) {
         return stoppedByString(burst, i + 1, text);
       }
     }
@@ -158,8 +190,16 @@ public final class TextStream {
     return new TextChunk(text.toString(), ids, burst.logprobs(), finish);
   }
 
-  private void emit(String delta, StringBuilder text) {
-    text.append(generated <= stop.minTokens() ? delta : matcher.push(delta));
+  private void emit(String delta, boolean hidden, StringBuilder text) {
+    if (generated > stop.minTokens()) {
+      text.append(matcher.push(specialStops.push(delta, hidden)));
+    } else if (!hidden) {
+      text.append(delta);
+    }
+  }
+
+  private Optional<String> matched() {
+    return matcher.matched().or(specialStops::matched);
   }
 
   private TextChunk stoppedByString(Tokens burst, int kept, StringBuilder text) {
@@ -172,7 +212,7 @@ public final class TextStream {
     TokenIds ids = TokenIds.of(Arrays.copyOf(burst.ids().toArray(), kept));
     List<TokenLogprobs> logprobs =
         burst.logprobs().subList(0, Math.min(kept, burst.logprobs().size()));
-    Finish finish = Finish.stopString(matcher.matched().orElseThrow());
+    Finish finish = Finish.stopString(matched().orElseThrow());
     return new TextChunk(text.toString(), ids, logprobs, Optional.of(finish));
   }
 
@@ -184,8 +224,9 @@ public final class TextStream {
       }
       case Finished finished -> {
         Finish finish = ended(finished);
-        emit(decoder.flush(), text);
-        Optional<String> late = matcher.matched();
+        emit(decoder.flush(), false, text);
+        text.append(matcher.push(specialStops.flush()));
+        Optional<String> late = matched();
         text.append(matcher.flush());
         yield late.isPresent() ? Finish.stopString(late.get()) : finish;
       }
@@ -237,6 +278,7 @@ public final class TextStream {
   }
 
   private void end(GenerationStats stats, String outcome) {
+    over = true;
     int rejected = Math.max(0, stats.draftedTokens() - stats.acceptedTokens());
     usage =
         new Usage(

@@ -182,7 +182,7 @@ class OpenAiClientTest {
             BadRequestException.class,
             e -> {
               assertThat(e.param()).contains("max_tokens");
-              assertThat(e.type()).contains("BadRequestError");
+              assertThat(e.type()).contains("invalid_request_error");
               assertThat(e.code()).contains("invalid_value");
             });
     assertThatThrownBy(() -> client.completions().create(completion().model("gpt").build()))
@@ -190,7 +190,11 @@ class OpenAiClientTest {
             NotFoundException.class, e -> assertThat(e.code()).contains("model_not_found"));
     assertThatThrownBy(() -> client.completions().create(completion().suffix("end").build()))
         .isInstanceOfSatisfying(
-            InternalServerException.class, e -> assertThat(e.statusCode()).isEqualTo(501));
+            BadRequestException.class,
+            e -> {
+              assertThat(e.param()).contains("suffix");
+              assertThat(e.code()).contains("unsupported_value");
+            });
     assertThatThrownBy(() -> client.models().retrieve("gpt")).isInstanceOf(NotFoundException.class);
   }
 

@@ -182,6 +182,32 @@ class GrpcTest {
   }
 
   @Test
+  void namesTheFieldAndThatTheContextIsExceeded() {
+    assertThat(detail(LONG.toBuilder().setPrompt("once ".repeat(200)).build()))
+        .satisfies(detail -> {
+          assertThat(detail.getCode()).isEqualTo(ErrorCode.ERROR_CODE_CONTEXT_LENGTH_EXCEEDED);
+          assertThat(detail.getField()).isEqualTo("prompt");
+          assertThat(detail.getMessage())
+              .startsWith("This model's maximum context length is 64 tokens. However, you ");
+        });
+    assertThat(detail(LONG.toBuilder().setPriority(-1).build()).getField()).isEqualTo("priority");
+  }
+
+  private ErrorDetail detail(GenerateRequest request) {
+    try {
+      generate(request);
+    } catch (StatusRuntimeException e) {
+      com.google.rpc.Status status = Objects.requireNonNull(StatusProto.fromThrowable(e));
+      try {
+        return status.getDetails(0).unpack(ErrorDetail.class);
+      } catch (com.google.protobuf.InvalidProtocolBufferException broken) {
+        throw new AssertionError(broken);
+      }
+    }
+    throw new AssertionError("accepted");
+  }
+
+  @Test
   void carriesItsOwnCodeInTheDetail() {
     assertThatThrownBy(() -> generate(LONG.toBuilder().setModel("gpt").build()))
         .satisfies(e -> {

@@ -18,6 +18,7 @@ class StatusMapperTest {
   private static final Map<ErrorCode, Code> STATUSES =
       Map.of(
           ErrorCode.INVALID_ARGUMENT, Code.INVALID_ARGUMENT,
+          ErrorCode.CONTEXT_LENGTH_EXCEEDED, Code.INVALID_ARGUMENT,
           ErrorCode.NOT_FOUND, Code.NOT_FOUND,
           ErrorCode.UNSUPPORTED, Code.UNIMPLEMENTED,
           ErrorCode.INVALID_CHECKPOINT, Code.FAILED_PRECONDITION,
@@ -31,11 +32,13 @@ class StatusMapperTest {
   @EnumSource(ErrorCode.class)
   void everyCodeHasItsStatusAndTravelsInTheDetail(ErrorCode code)
       throws InvalidProtocolBufferException {
-    StatusRuntimeException failure = StatusMapper.of(new EngineException(code, "what was wrong"));
+    StatusRuntimeException failure =
+        StatusMapper.of(new EngineException(code, "top_p", "what was wrong"));
     com.google.rpc.Status status = Objects.requireNonNull(StatusProto.fromThrowable(failure));
     assertThat(Code.forNumber(status.getCode())).isEqualTo(STATUSES.get(code));
     ErrorDetail detail = status.getDetails(0).unpack(ErrorDetail.class);
     assertThat(detail.getCode().name()).isEqualTo("ERROR_CODE_" + code.name());
     assertThat(detail.getMessage()).isEqualTo("what was wrong");
+    assertThat(detail.getField()).isEqualTo("top_p");
   }
 }

@@ -76,6 +76,26 @@ class AccessLogTest {
   }
 
   @Test
+  void aStreamThatTheClientLeavesIsLoggedAsBrokenOff() {
+    try (TestServer server = TestServer.start(TestServer::logging)) {
+      server.runner().hold();
+      try (HttpCalls.Raw raw = server.http().raw()) {
+        raw.post("/v1/completions", "{'prompt': [50], 'max_tokens': 60, 'stream': true}");
+        server.runner().permit(1);
+        raw.readUntil("}\n\n\r\n");
+      }
+      Waiting.until(() -> {
+        server.runner().permit(1);
+        return !lines.list.isEmpty();
+      });
+      assertThat(await(1))
+          .singleElement()
+          .asString()
+          .matches("POST /v1/completions 200 .* prompt=1 completion=\\d+ broken off");
+    }
+  }
+
+  @Test
   void whatGeneratesNothingHasNoTokens() {
     try (TestServer server = TestServer.start(TestServer::logging)) {
       // A line is written when its answer has been sent, so two calls may overtake each other.

@@ -35,18 +35,17 @@ class BadInputTest {
       quoteCharacter = '`',
       value = {
         "max_tokens | -1",
-        "max_tokens | '5'",
         "max_tokens | 5.5",
         "max_tokens | true",
         "max_tokens | 99999999999",
         "temperature | -0.1",
         "temperature | 'hot'",
-        "top_p | 0",
         "top_p | 1.5",
         "top_k | -2",
         "min_p | 2",
         "n | 0",
         "n | 129",
+        "n | 1e400",
         "seed | 1.5",
         "seed | 99999999999999999999",
         "stop | 5",
@@ -62,7 +61,6 @@ class BadInputTest {
         "logit_bias | {'x': 1}",
         "logit_bias | {'4096': 1}",
         "logit_bias | {'5': 101}",
-        "logit_bias | {'5': '1'}",
         "logit_bias | 5",
         "logprobs | 21",
         "logprobs | -2",
@@ -81,12 +79,11 @@ class BadInputTest {
         "truncate_prompt_tokens | 0",
         "timeout | 0",
         "timeout | -1.5",
-        "timeout | '5'",
         "timeout | 1e9",
         "prompt | null",
         "prompt | []",
         "prompt | ['']",
-        "prompt | ``",
+        "prompt | ''",
         "prompt | 5",
         "prompt | {}",
         "prompt | [5, -1]",
@@ -96,7 +93,6 @@ class BadInputTest {
         "prompt | [5, 1.5]",
         "model | 5",
         "user_x | 1e400",
-        "user_x | `'\\ud800'`",
       })
   void refusesWrongValues(String field, String value) {
     String given = value == null ? "''" : value;
@@ -105,9 +101,9 @@ class BadInputTest {
         http.post("/v1/completions", "{" + prompt + "'" + field + "': " + given + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(400);
     assertThat(reply.json().at("/error/message").stringValue()).isNotBlank();
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("BadRequestError");
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
     assertThat(reply.json().at("/error/code").isString()).isTrue();
-    assertThat(reply.json().get("error").has("param")).isTrue();
+    assertThat(reply.json().at("/error/param").asString(null)).startsWith(field);
   }
 
   @ParameterizedTest
@@ -143,8 +139,7 @@ class BadInputTest {
     HttpCalls.Reply reply =
         http.post("/v1/chat/completions", "{" + messages + "'" + field + "': " + value + "}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(400);
-    assertThat(reply.json().at("/error/param").stringValue())
-        .startsWith(field.startsWith("max") ? "max_tokens" : field);
+    assertThat(reply.json().at("/error/param").stringValue()).startsWith(field);
   }
 
   @ParameterizedTest
@@ -166,8 +161,9 @@ class BadInputTest {
       })
   void saysWhatItCannotDo(String field) {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': 'a', " + field + "}");
-    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("unsupported_value");
     assertThat(field)
         .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
   }
@@ -187,8 +183,9 @@ class BadInputTest {
         http.post(
             "/v1/chat/completions",
             "{'messages': [{'role': 'user', 'content': 'a'}], " + field + "}");
-    assertThat(reply.status()).as(reply.text()).isEqualTo(501);
-    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("NotImplementedError");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(400);
+    assertThat(reply.json().at("/error/type").stringValue()).isEqualTo("invalid_request_error");
+    assertThat(reply.json().at("/error/code").stringValue()).isEqualTo("unsupported_value");
     assertThat(field)
         .startsWith("'" + reply.json().at("/error/param").stringValue().replaceAll("\\..*", ""));
   }
@@ -253,7 +250,6 @@ class BadInputTest {
         "{'prompt': '\\u12'}",
         "{'prompt': '\\ud800'}",
         "{'prompt': '\\udc00x'}",
-        "{'prompt': 'a', 'n': 1e400}",
         "\uFEFF{'prompt': 'a'}",
         "{'\\ud800': 1, 'prompt': 'a'}",
       })
@@ -303,7 +299,7 @@ class BadInputTest {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + "'}");
     assertThat(reply.status()).isEqualTo(400);
     assertThat(reply.json().at("/error/message").stringValue())
-        .contains("expected: at most 63, the model's context is 64");
+        .contains("maximum context length is 64 tokens");
     assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("prompt");
   }
 
@@ -322,7 +318,7 @@ class BadInputTest {
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + rest);
     assertThat(reply.status()).as(reply.text()).isEqualTo(200);
     assertThat(reply.json().at("/usage/prompt_tokens").intValue())
-        .isEqualTo(TestServer.MAX_TOKENS - 1);
+        .isEqualTo(TestServer.MAX_TOKENS - 2);
     String messages = "{'messages': [{'role': 'user', 'content': '" + words + "'}]";
     HttpCalls.Reply chat =
         http.post("/v1/chat/completions", messages + ", 'truncate_prompt_tokens': 7}");

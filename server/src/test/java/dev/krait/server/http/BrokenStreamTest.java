@@ -9,6 +9,8 @@ import java.net.SocketException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BrokenStreamTest {
   private TestServer server;
@@ -38,6 +40,26 @@ class BrokenStreamTest {
     stepUntilNothingRuns();
     assertThat(server.runner().steps()).isLessThan(40);
     Waiting.until(() -> server.server().requests() == 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void whatAClientLeavesIsAbortedInEverySeries(boolean stream) {
+    String rest = "'max_tokens': 60, 'ignore_eos': true, 'n': 3, 'stream': " + stream + "}";
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post("/v1/completions", "{'prompt': [50], " + rest);
+      Waiting.until(() -> {
+        server.runner().permit(1);
+        return server.server().status().running() == 3;
+      });
+    }
+    stepUntilNothingRuns();
+    Waiting.until(() -> server.server().requests() == 0);
+    String series = http.get("/metrics").text();
+    assertThat(sum(series, "vllm:request_success_total")).isEqualTo(3);
+    assertThat(series).containsPattern("vllm:request_success_total\\{[^}]*\"abort\"[^}]*} 3\\.0");
+    assertThat(sum(series, "vllm:e2e_request_latency_seconds_count")).isEqualTo(3);
+    assertThat(sum(series, "vllm:prompt_tokens_total")).isEqualTo(3);
   }
 
   @Test
@@ -117,6 +139,22 @@ class BrokenStreamTest {
       assertThat(server.runner().steps()).isLessThan(200 * 60);
     }
     Waiting.until(() -> server.server().requests() == 0);
+    String series = http.get("/metrics").text();
+    double begun = sum(series, "vllm:request_params_n_sum");
+    assertThat(sum(series, "vllm:request_success_total")).isEqualTo(begun).isPositive();
+    assertThat(sum(series, "vllm:e2e_request_latency_seconds_count")).isEqualTo(begun);
+    assertThat(sum(series, "vllm:request_prompt_tokens_count")).isEqualTo(begun);
+    assertThat(sum(series, "vllm:request_generation_tokens_sum"))
+        .isEqualTo(sum(series, "vllm:generation_tokens_total"));
+  }
+
+  /// Values of every line of a series together.
+  private static double sum(String series, String name) {
+    return series
+        .lines()
+        .filter(line -> line.startsWith(name + "{"))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
   }
 
   /// Lets step after step pass, each only after the last was taken.

@@ -54,7 +54,8 @@ class MetricsTest {
         config.apiKey(),
         config.trustRequestTemplates(),
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   @ParameterizedTest
@@ -97,6 +98,24 @@ class MetricsTest {
     String text = scrape();
     assertThat(text).contains("\n# TYPE " + name + " " + type + "\n");
     assertThat(labelsOf(text, name)).isEqualTo(engineLabels(labels));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "jvm_memory_used_bytes gauge",
+        "jvm_memory_max_bytes gauge",
+        "jvm_threads_live_threads gauge",
+        "jvm_classes_loaded_classes gauge",
+        "jvm_gc_memory_allocated_bytes_total counter",
+        "process_cpu_usage gauge",
+        "process_cpu_time_ns_total counter",
+        "process_files_open_files gauge",
+        "process_start_time_seconds gauge",
+        "process_uptime_seconds gauge",
+      })
+  void measuresTheProcess(String nameAndType) {
+    assertThat(scrape()).contains("\n# TYPE " + nameAndType + "\n");
   }
 
   @ParameterizedTest

@@ -2,6 +2,8 @@ package dev.krait.server.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.generation.GenerationStats;
+import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.server.testing.TestServer;
@@ -16,6 +18,9 @@ import java.util.OptionalInt;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TextStreamTest {
   private static Tokenizer tokenizer;
@@ -111,6 +116,80 @@ class TextStreamTest {
     List<TextChunk> chunks = read("one two thr", stop(tokens, true, "three"), true);
     assertThat(text(chunks)).isEqualTo("one two thr");
     assertThat(chunks.getLast().finish()).contains(Finish.length());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "one<|end|>two, <|end|>, one",
+    "one<|end|>two, e<|end|>t, on",
+    "one<|end|>two, nobody<|end|>, onetwo",
+    "one<|end|>two, etw, on",
+  })
+  void aStopStringSeesTheTokensThatAreLeftOutOfTheText(String recited, String stop, String text) {
+    int tokens = tokenizer.encode(recited, false).length;
+    assertThat(text(read(recited, stop(tokens, true, stop), true))).isEqualTo(text);
+  }
+
+  /// Hears how sequences end.
+  private record Outcomes(List<String> ended, List<Integer> longest) implements GenerationListener {
+    @Override
+    public void accepted(PromptRequest request, int maxTokens) {}
+
+    @Override
+    public void firstTokens(long nanosSinceArrival) {}
+
+    @Override
+    public void furtherTokens(long nanosSinceLast) {}
+
+    @Override
+    public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {
+      ended.add(outcome);
+    }
+
+    @Override
+    public void promptFinished(int mostTokens) {
+      longest.add(mostTokens);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 3})
+  void everySequenceHasOneOutcomeHoweverFarItWasRead(int read) {
+    Outcomes outcomes = new Outcomes(new ArrayList<>(), new ArrayList<>());
+    int[] ids = tokenizer.encode("one two three", false);
+    try (InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(tokenizer.vocabSize())
+            .runner(_ -> new ScriptedRunner(8, ScriptedRunner.saying(ids)))
+            .build()) {
+      engine.start();
+      GenerationService service =
+          new GenerationService(
+              TestServer.served(tokenizer), engine.handle(), new Admission(3), outcomes, () -> 1);
+      PromptRequest request =
+          new PromptRequest(
+              "test",
+              Optional.empty(),
+              List.of(new Prompt.Text("a", true)),
+              3,
+              SamplingRequest.defaults(),
+              stop(ids.length, true),
+              OutputOptions.textOnly(),
+              OptionalInt.empty(),
+              0,
+              Optional.empty());
+      try (Generation generation = service.start(request)) {
+        for (Generation.Part part : generation.parts().subList(0, read)) {
+          boolean more = true;
+          while (more) {
+            more = part.stream().next().finish().isEmpty();
+          }
+        }
+      }
+      assertThat(outcomes.ended()).hasSize(3).allMatch(outcome -> outcome.matches("length|abort"));
+      assertThat(outcomes.ended().subList(0, read)).allMatch("length"::equals);
+      assertThat(outcomes.longest()).hasSize(1);
+    }
   }
 
   /// The answer to a prompt as a stream and as a whole.

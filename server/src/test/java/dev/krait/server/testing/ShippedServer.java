@@ -29,7 +29,8 @@ public final class ShippedServer {
             Optional.empty(),
             false,
             false,
-            Duration.ofMinutes(30));
+            Duration.ofMinutes(30),
+            false);
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }
 }

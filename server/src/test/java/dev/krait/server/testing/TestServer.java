@@ -69,7 +69,8 @@ public final class TestServer implements AutoCloseable {
             Optional.empty(),
             false,
             false,
-            PATIENCE);
+            PATIENCE,
+            false);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -91,7 +92,8 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         true,
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   /// The same configuration, with a line in the log for each request.
@@ -104,7 +106,8 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         config.trustRequestTemplates(),
         true,
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   /// The same configuration, with an API key.
@@ -117,7 +120,22 @@ public final class TestServer implements AutoCloseable {
         Optional.of("secret"),
         false,
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
+  }
+
+  /// The same configuration, with priorities of requests allowed.
+  public static ServerConfig withPriorities(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        config.apiKey(),
+        config.trustRequestTemplates(),
+        config.accessLog(),
+        config.drainTimeout(),
+        true);
   }
 
   /// The same configuration, with next to no time for a client to send a request.
@@ -130,7 +148,8 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         config.trustRequestTemplates(),
         config.accessLog(),
-        config.drainTimeout());
+        config.drainTimeout(),
+        config.priorities());
   }
 
   private static HttpServerConfig http(Duration requestTimeout) {
