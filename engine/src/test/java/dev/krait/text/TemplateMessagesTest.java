@@ -29,10 +29,10 @@ class TemplateMessagesTest {
   /// Cases of the template language, which Jinjava reads in its own way.
   private static final Map<String, String> OF_THE_LANGUAGE =
       Map.of(
-          "brace before a tag that strips", "Jinjava joins the brace and the tag to {{",
+          "brace before a tag that strips",
+              "Jinjava takes the brace for the begin of an expression",
           "brace, stripped comment, brace", "Jinjava joins the braces to {{",
           "filter unknown in a branch that is not taken", "filters are looked up when compiled",
-          "none through selectattr", "None is not iterable here, but undefined is",
           "filter e", "escaping needs Python's Markup, whose operators escape, too");
 
   private static final String ECHO =

@@ -130,6 +130,18 @@ class TemplateDialectTest {
         .hasMessageContaining("an int above 64 bits");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"map('upper')", "select", "reject", "selectattr('a')", "rejectattr('a', 'eq', 1)"})
+  void nothingIsSelectedFromWhatIsFalse(String filter) {
+    assertThat(
+            render("{{ none | " + filter + " | list }}{{ 0 | " + filter + " | list }}", Map.of()))
+        .isEqualTo("[][]");
+    assertThatThrownBy(() -> render("{{ 1 | " + filter + " | list }}", Map.of()))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("int is not iterable");
+  }
+
   @Test
   void anIntegerAboveItsRangeIsAnErrorNotAnotherNumber() {
     assertThatThrownBy(() -> render("{{ long + 1 }}", Map.of("long", Long.MAX_VALUE)))
