@@ -2,18 +2,15 @@ package dev.krait.text;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.text.template.PromptTemplate;
 import dev.krait.text.template.TemplateException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// Turns a conversation into the prompt that a model was trained on, with the Jinja template of its
@@ -25,54 +22,69 @@ import org.jspecify.annotations.Nullable;
 /// Templates cannot reach Java, files or the network, and every rendering has a budget of work,
 /// depth and text.
 public final class ChatTemplate {
-  private static final String TAG = "CONTINUE_FINAL_MESSAGE_TAG ";
+  private static final String TOOL_USE = "tool_use";
+  private static final Map<String, Object> TOOL =
+      Map.of(
+          "type",
+          "function",
+          "function",
+          Map.of(
+              "name",
+              "f",
+              "description",
+              "A function",
+              "parameters",
+              Map.of("type", "object", "properties", Map.of())));
 
   private final String origin;
-  private final String source;
-  private final Clock clock;
-  private final Map<String, Object> tokens;
-  private final ReentrantLock compiling = new ReentrantLock();
-  private volatile @Nullable PromptTemplate compiled;
+  private final Map<String, JinjaTemplate> templates;
 
-  private ChatTemplate(String origin, String source, Clock clock, Map<String, Object> tokens) {
+  private ChatTemplate(
+      String origin, Map<String, String> sources, Clock clock, Map<String, Object> tokens) {
     this.origin = origin;
-    this.source = source;
-    this.clock = clock;
-    this.tokens = tokens;
+    this.templates = new TreeMap<>();
+    sources.forEach((name, source) ->
+        templates.put(
+            name,
+            new JinjaTemplate(
+                source, clock, tokens, name.equals(TOOL_USE) ? List.of(TOOL) : null)));
   }
 
-  /// Opens the template of a model folder: `chat_template.jinja`, else `chat_template` of
-  /// `tokenizer_config.json`, where a list of templates gives the one named `default`. The template
-  /// itself is first looked at by [#probe] or the first rendering.
+  /// Opens the templates of a model folder: `chat_template.jinja`, else `chat_template` of
+  /// `tokenizer_config.json`, which may be a list of named ones, and
+  /// `additional_chat_templates/NAME.jinja`. A conversation with tools takes the one named
+  /// `tool_use` where there is one, any other the one named `default`. The templates themselves are
+  /// first looked at by [#probe] or the first rendering.
   ///
   /// @return empty when the folder has no template
   /// @throws EngineException INVALID_CHECKPOINT for a broken file
   public static Optional<ChatTemplate> open(Path modelFolder) {
     TokenizerConfig config = TokenizerConfig.read(modelFolder);
-    return config
-        .chatTemplate()
-        .map(source ->
+    return config.chatTemplates().isEmpty()
+        ? Optional.empty()
+        : Optional.of(
             new ChatTemplate(
-                modelFolder + ": ",
-                source,
-                systemClock(),
-                tokens(config.bosToken(), config.eosToken())));
+                modelFolder + ": ", config.chatTemplates(), systemClock(), config.specialTokens()));
   }
 
   /// A template from its source.
   ///
-  /// @param bos the begin token's text, `bos_token` in the template
-  /// @param eos the end token's text, `eos_token` in the template
+  /// @param specialTokens variables of the template such as `bos_token`; see
+  ///   [Tokenizer#specialTokens]
   /// @throws EngineException INVALID_ARGUMENT when the source is not a valid template
-  public static ChatTemplate of(String source, Optional<String> bos, Optional<String> eos) {
-    return of(source, bos, eos, systemClock());
+  public static ChatTemplate of(String source, Map<String, Object> specialTokens) {
+    return of(source, specialTokens, systemClock());
   }
 
   /// A template from its source whose `strftime_now` reads a given clock.
-  public static ChatTemplate of(
-      String source, Optional<String> bos, Optional<String> eos, Clock clock) {
-    ChatTemplate template = new ChatTemplate("", source, clock, tokens(bos, eos));
-    template.compiled();
+  public static ChatTemplate of(String source, Map<String, Object> specialTokens, Clock clock) {
+    ChatTemplate template =
+        new ChatTemplate("", Map.of(TemplateFiles.DEFAULT, source), clock, specialTokens);
+    try {
+      template.chosen(false).compiled();
+    } catch (TemplateException e) {
+      throw invalid(e);
+    }
     return template;
   }
 
@@ -80,49 +92,36 @@ public final class ChatTemplate {
     return Clock.system(ZoneId.systemDefault());
   }
 
-  private static Map<String, Object> tokens(Optional<String> bos, Optional<String> eos) {
-    Map<String, Object> tokens = new HashMap<>();
-    bos.ifPresent(token -> tokens.put("bos_token", token));
-    eos.ifPresent(token -> tokens.put("eos_token", token));
-    return tokens;
-  }
-
-  /// Compiles the template if that has not happened yet and renders small conversations until one
-  /// works: a warm-up, and the check that the template is any good.
+  /// Compiles the templates if that has not happened yet and renders small conversations until one
+  /// works: a warm-up, and the check that the templates are any good.
   ///
   /// @throws EngineException INVALID_CHECKPOINT for a template that is not valid or cannot render
   ///   even the simplest conversation
   public void probe() {
-    Map<String, Object> user = Map.of("role", "user", "content", "Hello");
-    Map<String, Object> system = Map.of("role", "system", "content", "Hello");
-    Map<String, Object> parts =
-        Map.of("role", "user", "content", List.of(Map.of("type", "text", "text", "Hello")));
-    List<List<Map<String, Object>>> conversations =
-        List.of(List.of(user), List.of(system, user), List.of(parts));
-    List<EngineException> failures = new ArrayList<>();
-    for (List<Map<String, Object>> conversation : conversations) {
+    for (String name : List.of(TemplateFiles.DEFAULT, TOOL_USE)) {
       try {
-        render(conversation, true, false, Optional.empty(), Map.of());
-        return;
-      } catch (EngineException e) {
-        failures.add(e);
+        Optional.ofNullable(templates.get(name)).ifPresent(JinjaTemplate::probe);
+      } catch (TemplateException e) {
+        throw new EngineException(
+            ErrorCode.INVALID_CHECKPOINT, origin + "chat template: " + e.getMessage(), e);
       }
     }
-    Throwable first = Objects.requireNonNull(failures.getFirst().getCause());
-    throw new EngineException(
-        ErrorCode.INVALID_CHECKPOINT, origin + "chat template: " + first.getMessage(), first);
   }
 
   /// Renders a conversation.
   ///
-  /// @param messages the messages as JSON objects; nulls inside are allowed
+  /// The messages are first brought into the form that transformers documents for templates:
+  /// arguments of tool calls as objects, nothing null, content as a text or as parts as the
+  /// template reads it, and `developer` as `system` where the template does not know it.
+  ///
+  /// @param messages the messages of the OpenAI API as JSON objects; nulls inside are allowed
   /// @param addGenerationPrompt whether the prompt ends with the start of an answer
   /// @param continueFinalMessage whether the prompt ends inside the last message, right after its
   ///   text, so that the model goes on with it; not together with a generation prompt
   /// @param tools the tools as JSON objects, in scope as `tools`
   /// @param kwargs further variables of the template
   /// @throws EngineException INVALID_ARGUMENT when the template refuses the conversation (the
-  ///   message holds what it raised), fails on it, or runs into a limit
+  ///   message holds what it raised), fails on it, runs into a limit, or does not use the tools
   public String render(
       List<Map<String, Object>> messages,
       boolean addGenerationPrompt,
@@ -135,50 +134,44 @@ public final class ChatTemplate {
           true,
           "false with add_generation_prompt: a message is either continued or started");
     }
-    // Transformers passes both always, so templates take None for "there are none".
-    Map<String, @Nullable Object> variables = new HashMap<>(tokens);
+    JinjaTemplate template = chosen(tools.isPresent());
+    Map<String, @Nullable Object> variables = new HashMap<>();
     variables.put("tools", tools.orElse(null));
-    variables.put("documents", null);
     variables.putAll(kwargs);
     variables.put("add_generation_prompt", addGenerationPrompt);
-    if (!continueFinalMessage) {
-      variables.put("messages", messages);
-      return render(variables);
-    }
-    Continuation continuation = Continuation.of(messages);
-    variables.put("messages", continuation.marked());
-    return continuation.cut(render(variables));
-  }
-
-  /// The Jinja source.
-  public String source() {
-    return source;
-  }
-
-  private String render(Map<String, @Nullable Object> variables) {
     try {
-      return compiled().render(variables);
-    } catch (TemplateException e) {
-      throw invalid(e);
-    }
-  }
-
-  private PromptTemplate compiled() {
-    PromptTemplate ready = compiled;
-    if (ready != null) {
-      return ready;
-    }
-    compiling.lock();
-    try {
-      if (compiled == null) {
-        compiled = PromptTemplate.compile(source, clock);
+      if (tools.isPresent() && !template.usesTools()) {
+        throw EngineException.invalidArgument(
+            "tools",
+            tools.get().size() + " given",
+            "none: the chat template of this model does not use tools");
       }
-      return Objects.requireNonNull(compiled);
+      List<Map<String, Object>> formed = new TemplateMessages(template).of(messages);
+      if (!continueFinalMessage) {
+        variables.put("messages", formed);
+        return template.render(variables);
+      }
+      Continuation continuation = Continuation.of(formed);
+      variables.put("messages", continuation.marked());
+      return continuation.cut(template.render(variables));
     } catch (TemplateException e) {
       throw invalid(e);
-    } finally {
-      compiling.unlock();
     }
+  }
+
+  private JinjaTemplate chosen(boolean tools) {
+    JinjaTemplate forTools = tools ? templates.get(TOOL_USE) : null;
+    JinjaTemplate chosen = forTools == null ? templates.get(TemplateFiles.DEFAULT) : forTools;
+    if (chosen == null) {
+      throw EngineException.invalidArgument(
+          templates.containsKey(TOOL_USE) ? "tools" : "messages",
+          templates.containsKey(TOOL_USE) ? "none" : "given",
+          "%s; the model has no default chat template, only %s"
+              .formatted(
+                  templates.containsKey(TOOL_USE) ? "tools" : "/v1/completions",
+                  String.join(", ", templates.keySet())));
+    }
+    return chosen;
   }
 
   private static EngineException invalid(TemplateException e) {
@@ -191,58 +184,5 @@ public final class ChatTemplate {
         };
     return new EngineException(
         ErrorCode.INVALID_ARGUMENT, field, field + ": " + what + e.getMessage(), e);
-  }
-
-  /// The last message with a mark after its text, at which the rendered prompt is cut.
-  private record Continuation(List<Map<String, Object>> marked, String text) {
-    static Continuation of(List<Map<String, Object>> messages) {
-      if (messages.isEmpty()) {
-        throw EngineException.invalidArgument("messages", "[]", "a message to continue");
-      }
-      Map<String, Object> last = new HashMap<>(messages.getLast());
-      String text;
-      switch (last.get("content")) {
-        case String content -> {
-          text = content;
-          last.put("content", content + TAG);
-        }
-        case List<?> parts -> {
-          List<Object> copy = new ArrayList<>(parts);
-          text = markLastText(copy);
-          last.put("content", copy);
-        }
-        case null, default ->
-            throw EngineException.invalidArgument(
-                "continue_final_message", true, "a last message whose content is a text");
-      }
-      List<Map<String, Object>> marked = new ArrayList<>(messages);
-      marked.set(marked.size() - 1, last);
-      return new Continuation(marked, text);
-    }
-
-    private static String markLastText(List<Object> parts) {
-      for (int i = parts.size() - 1; i >= 0; i--) {
-        if (parts.get(i) instanceof Map<?, ?> part && part.get("text") instanceof String text) {
-          Map<Object, Object> copy = new HashMap<>(part);
-          copy.put("text", text + TAG);
-          parts.set(i, copy);
-          return text;
-        }
-      }
-      throw EngineException.invalidArgument(
-          "continue_final_message", true, "a last message with a part that is a text");
-    }
-
-    String cut(String rendered) {
-      int mark = rendered.lastIndexOf(TAG.strip());
-      if (mark < 0 || !rendered.contains(text.strip())) {
-        throw EngineException.invalidArgument(
-            "continue_final_message",
-            true,
-            "a final message that appears in the rendered chat; this template leaves part of it out");
-      }
-      String prompt = rendered.substring(0, mark);
-      return rendered.startsWith(TAG, mark) ? prompt : prompt.stripTrailing();
-    }
   }
 }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -179,6 +180,12 @@ public final class Tokenizer implements AutoCloseable {
   /// The text of the token that ends a sequence, where the checkpoint names one.
   public Optional<String> eosToken() {
     return config.eosToken();
+  }
+
+  /// Texts of the special tokens that the checkpoint names, and lists of them, by the names that
+  /// chat templates use: `eos_token`, `additional_special_tokens`.
+  public Map<String, Object> specialTokens() {
+    return config.specialTokens();
   }
 
   /// A hash of all tokens and their ids, equal for tokenizers whose ids mean the same.

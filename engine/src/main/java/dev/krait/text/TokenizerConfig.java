@@ -3,9 +3,10 @@ package dev.krait.text;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,25 +18,27 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// What the small files beside a tokenizer say: `tokenizer_config.json`, `special_tokens_map.json`,
-/// `added_tokens.json` and `chat_template.jinja`, all optional.
+/// `added_tokens.json` and the chat templates, all optional.
 ///
-/// @param endTokens texts of all tokens that end a sequence, `eosToken` among them
+/// @param endTokens texts of all tokens that end a sequence, that named `eos_token` among them
+/// @param specialTokens texts of special tokens, and lists of them, by the names that chat
+///   templates use
+/// @param chatTemplates sources of chat templates by name
 /// @param addedTokens tokens that the files define, as JSON objects by id
 record TokenizerConfig(
-    Optional<String> bosToken,
-    Optional<String> eosToken,
+    Map<String, Object> specialTokens,
     List<String> endTokens,
-    Optional<String> chatTemplate,
+    Map<String, String> chatTemplates,
     Map<Integer, JsonNode> addedTokens) {
+  private static final String ADDITIONAL = "additional_special_tokens";
 
   static TokenizerConfig read(Path folder) {
     JsonNode config = json(folder.resolve("tokenizer_config.json"));
     JsonNode special = json(folder.resolve("special_tokens_map.json"));
     return new TokenizerConfig(
-        token("bos_token", config, special),
-        token("eos_token", config, special),
+        specialTokens(config, special),
         endTokens(config.has("eos_token") ? config.get("eos_token") : special.path("eos_token")),
-        chatTemplate(folder, config),
+        TemplateFiles.read(folder, config),
         addedTokens(config));
   }
 
@@ -62,8 +65,43 @@ record TokenizerConfig(
     }
   }
 
-  private static Optional<String> token(String name, JsonNode config, JsonNode special) {
-    return config.has(name) ? content(config.get(name)) : content(special.path(name));
+  /// The text of the token that begins a sequence.
+  Optional<String> bosToken() {
+    return token("bos_token");
+  }
+
+  /// The text of the token that ends a sequence.
+  Optional<String> eosToken() {
+    return token("eos_token");
+  }
+
+  private Optional<String> token(String name) {
+    return specialTokens.get(name) instanceof String text ? Optional.of(text) : Optional.empty();
+  }
+
+  /// Every `..._token`, those of `extra_special_tokens` and `additional_special_tokens`; what the
+  /// configuration says comes first.
+  private static Map<String, Object> specialTokens(JsonNode config, JsonNode special) {
+    Map<String, Object> tokens = new TreeMap<>();
+    for (JsonNode file : List.of(special, config)) {
+      for (Map.Entry<String, JsonNode> entry : file.properties()) {
+        if (entry.getKey().endsWith("_token")) {
+          put(tokens, entry);
+        }
+      }
+      file.path("extra_special_tokens").properties().forEach(entry -> put(tokens, entry));
+      List<String> more = new ArrayList<>();
+      file.path(ADDITIONAL).forEach(token -> content(token).ifPresent(more::add));
+      if (!more.isEmpty()) {
+        tokens.put(ADDITIONAL, List.copyOf(more));
+      }
+    }
+    return Collections.unmodifiableMap(tokens);
+  }
+
+  private static void put(Map<String, Object> tokens, Map.Entry<String, JsonNode> entry) {
+    tokens.remove(entry.getKey());
+    content(entry.getValue()).ifPresent(text -> tokens.put(entry.getKey(), text));
   }
 
   /// A token is a string or an object with its text as `content`.
@@ -78,27 +116,6 @@ record TokenizerConfig(
       return content(named).stream().toList();
     }
     return named.valueStream().flatMap(token -> content(token).stream()).toList();
-  }
-
-  private static Optional<String> chatTemplate(Path folder, JsonNode config) {
-    Path file = folder.resolve("chat_template.jinja");
-    if (Files.exists(file)) {
-      try {
-        return Optional.of(Files.readString(file, StandardCharsets.UTF_8));
-      } catch (IOException e) {
-        throw new EngineException(ErrorCode.INVALID_CHECKPOINT, file + ": " + e.getMessage(), e);
-      }
-    }
-    JsonNode template = config.path("chat_template");
-    if (template.isArray()) {
-      for (JsonNode named : template) {
-        if (named.path("name").asString("").equals("default")) {
-          return content(named.path("template"));
-        }
-      }
-      return Optional.empty();
-    }
-    return content(template);
   }
 
   private static Map<Integer, JsonNode> addedTokens(JsonNode config) {

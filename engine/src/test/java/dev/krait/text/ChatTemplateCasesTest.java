@@ -11,10 +11,12 @@ import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.json.JsonMapper;
@@ -39,11 +41,7 @@ class ChatTemplateCasesTest {
     List<Case> cases = new ArrayList<>();
     for (Map<String, Object> template : list(document, "templates")) {
       ChatTemplate compiled =
-          ChatTemplate.of(
-              text(template, "template"),
-              Optional.ofNullable((String) template.get("bos_token")),
-              Optional.ofNullable((String) template.get("eos_token")),
-              clock);
+          ChatTemplate.of(text(template, "template"), specialTokens(template), clock);
       for (Map<String, Object> body : list(template, "cases")) {
         cases.add(new Case(template.get("name") + "/" + body.get("name"), compiled, body));
       }
@@ -67,14 +65,19 @@ class ChatTemplateCasesTest {
 
   @SuppressWarnings("unchecked")
   private static String render(Case given) {
-    Map<String, Object> kwargs =
-        new java.util.HashMap<>((Map<String, Object>) given.body().get("kwargs"));
+    Map<String, Object> kwargs = new HashMap<>((Map<String, Object>) given.body().get("kwargs"));
     boolean generation = Boolean.TRUE.equals(kwargs.remove("add_generation_prompt"));
     boolean continued = Boolean.TRUE.equals(kwargs.remove("continue_final_message"));
     Optional<List<Object>> tools = Optional.ofNullable((List<Object>) kwargs.remove("tools"));
     return given
         .template()
         .render(list(given.body(), "messages"), generation, continued, tools, kwargs);
+  }
+
+  private static Map<String, Object> specialTokens(Map<String, Object> template) {
+    Map<String, Object> tokens = new HashMap<>(template);
+    tokens.keySet().retainAll(Set.of("bos_token", "eos_token"));
+    return tokens;
   }
 
   private static String text(Map<String, Object> object, String name) {

@@ -8,6 +8,7 @@ import dev.krait.error.ErrorCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,6 +21,13 @@ class ChatTemplateTest {
   private static final String PLAIN =
       "{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}"
           + "{% if add_generation_prompt %}<assistant>{% endif %}";
+
+  private static final String LISTED =
+      """
+      {"chat_template": [
+        {"name": "default", "template": "D:{{ messages[0].content }}"},
+        {"name": "tool_use", "template": "T:{{ tools | tojson }}{{ messages[0].content }}"}]}
+      """;
 
   @TempDir Path folder;
 
@@ -40,13 +48,86 @@ class ChatTemplateTest {
   }
 
   @Test
-  void aListOfTemplatesGivesItsDefault() throws IOException {
+  void aListOfTemplatesGivesTheOneForToolsWithToolsAndItsDefaultWithout() throws IOException {
+    config(LISTED);
+    open().probe();
+    assertThat(render(open(), "hi")).isEqualTo("D:hi");
+    assertThat(withTools(open())).isEqualTo("T:[{\"name\": \"f\"}]hi");
+  }
+
+  @Test
+  void additionalTemplatesComeBeforeThoseOfTheConfiguration() throws IOException {
+    config(LISTED);
+    Path more = Files.createDirectory(folder.resolve("additional_chat_templates"));
+    Files.writeString(more.resolve("tool_use.jinja"), "A:{{ tools | tojson }}");
+    Files.writeString(more.resolve("notes.txt"), "{% nothing");
+    assertThat(render(open(), "hi")).isEqualTo("D:hi");
+    assertThat(withTools(open())).isEqualTo("A:[{\"name\": \"f\"}]");
+    Files.writeString(folder.resolve("chat_template.jinja"), "F");
+    assertThat(render(open(), "hi")).isEqualTo("F");
+  }
+
+  @Test
+  void aModelThatHasOnlyATemplateForToolsSaysSoWithoutThem() throws IOException {
+    config(LISTED.replace("default", "rag"));
+    open().probe();
+    assertThat(withTools(open())).startsWith("T:");
+    assertThatThrownBy(() -> render(open(), "hi"))
+        .isInstanceOf(EngineException.class)
+        .hasMessage(
+            "tools: none (expected: tools; the model has no default chat template, only rag,"
+                + " tool_use)");
+    config(LISTED.replace("default", "rag").replace("tool_use", "other"));
+    assertThatThrownBy(() -> withTools(open()))
+        .hasMessage(
+            "messages: given (expected: /v1/completions; the model has no default chat template,"
+                + " only other, rag)");
+  }
+
+  @Test
+  void toolsThatTheTemplateDoesNotUseAreRefused() {
+    for (String template :
+        List.of("hi", "{# tools #}hi", "tools", "{{ 'tools' }}", "{{ messages[0].tools }}")) {
+      assertThatThrownBy(() -> withTools(ChatTemplate.of(template, Map.of())))
+          .as(template)
+          .isInstanceOfSatisfying(
+              EngineException.class,
+              e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT))
+          .hasMessage(
+              "tools: 1 given (expected: none: the chat template of this model does not use tools)");
+    }
+    for (String template :
+        List.of(
+            "hi{{ tools }}",
+            "{% if false %}{{ tools }}{% endif %}hi",
+            "{% set t = tools %}hi",
+            "{% for t in tools or [] %}{% endfor %}hi",
+            "{% macro m(x=tools) %}{% endmacro %}hi",
+            "{% if messages and not tools is none %}hi{% endif %}")) {
+      assertThat(withTools(ChatTemplate.of(template, Map.of()))).as(template).startsWith("hi");
+    }
+  }
+
+  @Test
+  void everySpecialTokenHasItsName() throws IOException {
     config(
         """
-        {"chat_template": [{"name": "tool_use", "template": "no"},
-                           {"name": "default", "template": "yes"}]}
+        {"unk_token": "<unk>", "pad_token": {"content": "<pad>"}, "bos_token": null,
+         "add_bos_token": true, "additional_special_tokens": ["<a>", {"content": "<b>"}],
+         "extra_special_tokens": {"image_token": "<img>", "boi": {"content": "<boi>"}},
+         "chat_template": "{{ unk_token }}{{ pad_token }}{{ mask_token }}{{ sep_token }}{{ cls_token }}\
+        {{ bos_token is defined }}{{ add_bos_token is defined }}{{ additional_special_tokens }}\
+        {{ image_token }}{{ boi }}"}
         """);
-    assertThat(render(open(), "hi")).isEqualTo("yes");
+    Files.writeString(
+        folder.resolve("special_tokens_map.json"),
+        """
+        {"unk_token": "no", "bos_token": "no", "mask_token": "<mask>",
+         "sep_token": {"content": "<sep>"}, "cls_token": "<cls>",
+         "additional_special_tokens": ["no"]}
+        """);
+    assertThat(render(open(), "hi"))
+        .isEqualTo("<unk><pad><mask><sep><cls>FalseFalse['<a>', '<b>']<img><boi>");
   }
 
   @Test
@@ -68,6 +149,10 @@ class ChatTemplateTest {
   void aBrokenTemplateOrFileIsAnErrorWhenOpenedAndProbed() throws IOException {
     for (String broken :
         List.of(
+            "{\"chat_template\": 5}",
+            "{\"chat_template\": [\"x\"]}",
+            "{\"chat_template\": [{\"name\": \"default\"}]}",
+            "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"{% for %}\"}]}",
             "{\"chat_template\": \"{% for %}\"}",
             "{\"chat_template\": \"{{ messages | nope }}\"}",
             "{\"chat_template\": \"{{ 1 + 'a' }}\"}",
@@ -102,9 +187,7 @@ class ChatTemplateTest {
   void toolsThatAreNotGivenAreNoneAsInTransformers() {
     ChatTemplate template =
         ChatTemplate.of(
-            "{{ tools is none }} {{ documents is defined }} {{ other is defined }}",
-            Optional.empty(),
-            Optional.empty());
+            "{{ tools is none }} {{ documents is defined }} {{ other is defined }}", Map.of());
     assertThat(render(template, "hi")).isEqualTo("True True False");
   }
 
@@ -120,8 +203,7 @@ class ChatTemplateTest {
         "'a' - 1.5 | unsupported operand type(s) for -: 'str' and 'float'",
       })
   void operandsThatDoNotFitAreNamedInThePythonWay(String operation, String message) {
-    ChatTemplate template =
-        ChatTemplate.of("{{ " + operation + " }}", Optional.empty(), Optional.empty());
+    ChatTemplate template = ChatTemplate.of("{{ " + operation + " }}", Map.of());
     assertThatThrownBy(() -> render(template, "hi"))
         .isInstanceOf(EngineException.class)
         .hasMessageStartingWith("messages: the chat template failed: " + message);
@@ -129,30 +211,26 @@ class ChatTemplateTest {
 
   @Test
   void errorsSayWhetherTheTemplateOrTheMessagesAreWrong() {
-    ChatTemplate picky =
-        ChatTemplate.of(
-            "{{ raise_exception('no system role') }}", Optional.empty(), Optional.empty());
+    ChatTemplate picky = ChatTemplate.of("{{ raise_exception('no system role') }}", Map.of());
     assertThatThrownBy(() -> render(picky, "hi"))
         .hasMessage("messages: the chat template refused them: no system role");
-    assertThatThrownBy(() -> ChatTemplate.of("{% if %}", Optional.empty(), Optional.empty()))
+    assertThatThrownBy(() -> ChatTemplate.of("{% if %}", Map.of()))
         .isInstanceOf(EngineException.class)
         .hasMessageStartingWith("chat_template: ");
   }
 
   @Test
   void aContinuedMessageEndsThePromptAfterItsText() {
-    ChatTemplate template = ChatTemplate.of(PLAIN, Optional.empty(), Optional.empty());
+    ChatTemplate template = ChatTemplate.of(PLAIN, Map.of());
     assertThat(continued(template, "So far ")).isEqualTo("<assistant>So far ");
     ChatTemplate trimming =
-        ChatTemplate.of(
-            "{% for m in messages %}{{ m.content | trim }}</m>{% endfor %}",
-            Optional.empty(), Optional.empty());
+        ChatTemplate.of("{% for m in messages %}{{ m.content | trim }}</m>{% endfor %}", Map.of());
     assertThat(continued(trimming, "So far ")).isEqualTo("So far");
   }
 
   @Test
   void aContinuedMessageThatTheTemplateDropsIsAnError() {
-    ChatTemplate template = ChatTemplate.of("nothing", Optional.empty(), Optional.empty());
+    ChatTemplate template = ChatTemplate.of("nothing", Map.of());
     assertThatThrownBy(() -> continued(template, "So far"))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("continue_final_message");
@@ -160,7 +238,7 @@ class ChatTemplateTest {
 
   @Test
   void continuingAndStartingAMessageExcludeEachOther() {
-    ChatTemplate template = ChatTemplate.of(PLAIN, Optional.empty(), Optional.empty());
+    ChatTemplate template = ChatTemplate.of(PLAIN, Map.of());
     assertThatThrownBy(() ->
             template.render(
                 List.of(Map.of("role", "user", "content", "a")),
@@ -175,10 +253,7 @@ class ChatTemplateTest {
   @Test
   void toolsAndVariablesReachTheTemplateButCannotReplaceTheMessages() {
     ChatTemplate template =
-        ChatTemplate.of(
-            "{{ tools | tojson }} {{ flag }} {{ messages | length }}",
-            Optional.empty(),
-            Optional.empty());
+        ChatTemplate.of("{{ tools | tojson }} {{ flag }} {{ messages | length }}", Map.of());
     String rendered =
         template.render(
             List.of(Map.of("role", "user", "content", "a")),
@@ -194,6 +269,13 @@ class ChatTemplateTest {
     Path model = Path.of(System.getProperty("krait.repo"), "models", "krait-tiny");
     assertThat(render(ChatTemplate.open(model).orElseThrow(), "hi"))
         .isEqualTo("<|user|>\nhi<|end|>\n<|assistant|>\n");
+    Map<String, Object> nothing = new HashMap<>(Map.of("role", "developer"));
+    nothing.put("content", null);
+    assertThat(
+            ChatTemplate.open(model)
+                .orElseThrow()
+                .render(List.of(nothing), false, false, Optional.empty(), Map.of()))
+        .isEqualTo("<|system|>\n<|end|>\n");
   }
 
   private void config(String json) throws IOException {
@@ -210,6 +292,15 @@ class ChatTemplateTest {
         true,
         false,
         Optional.empty(),
+        Map.of());
+  }
+
+  private static String withTools(ChatTemplate template) {
+    return template.render(
+        List.of(Map.of("role", "user", "content", "hi")),
+        false,
+        false,
+        Optional.of(List.of(Map.of("name", "f"))),
         Map.of());
   }
 

@@ -2,6 +2,7 @@ package dev.krait.text.template;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /// Checks the text of an expression before it is parsed, and finds its parts.
 final class ExpressionText {
@@ -75,6 +76,29 @@ final class ExpressionText {
       }
     }
     return -1;
+  }
+
+  /// Adds the names of an expression that are not behind a dot, and its texts as they are written.
+  static void collect(String expression, Set<String> names, Set<String> texts) {
+    int i = 0;
+    while (i < expression.length()) {
+      char c = expression.charAt(i);
+      int from = i++;
+      if (c == '\'' || c == '"') {
+        while (i < expression.length() && expression.charAt(i) != c) {
+          i += expression.charAt(i) == '\\' ? 2 : 1;
+        }
+        texts.add(expression.substring(from + 1, Math.min(i, expression.length())));
+        i++;
+      } else if (Character.isJavaIdentifierPart(c)) {
+        while (i < expression.length() && Character.isJavaIdentifierPart(expression.charAt(i))) {
+          i++;
+        }
+        if (from == 0 || expression.charAt(from - 1) != '.') {
+          names.add(expression.substring(from, i));
+        }
+      }
+    }
   }
 
   /// Walks the characters outside of texts and counts brackets.

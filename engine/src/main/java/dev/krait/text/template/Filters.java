@@ -1,6 +1,7 @@
 package dev.krait.text.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.ArrayList;
 import java.util.List;
@@ -166,8 +167,8 @@ final class Filters {
       return value;
     }
     String text = value instanceof String given ? given.strip() : "";
-    if (text.matches("[-+]?\\d{1,18}")) {
-      return Long.parseLong(text);
+    if (text.matches("[-+]?\\d{1,1000}")) {
+      return Values.of(new BigInteger(text));
     }
     if (value instanceof Number || DECIMAL.matcher(text).matches()) {
       double number = value instanceof Number ? Values.number(value) : Double.parseDouble(text);
@@ -188,7 +189,7 @@ final class Filters {
         : args.has(0, "default") ? args.get(0, "default") : (Double) 0.0;
   }
 
-  private static Object round(@Nullable Object value, Args args) {
+  private static @Nullable Object round(@Nullable Object value, Args args) {
     long precision = args.integer(0, "precision", 0);
     if (precision < 0 || precision > 15) {
       throw TemplateException.evaluation("round: precision " + precision + " (expected: 0 to 15)");
@@ -201,7 +202,7 @@ final class Filters {
       case "floor" -> Math.floor(number * power) / power;
       case "common" -> {
         if (Values.isInteger(value)) {
-          yield Values.integer(value);
+          yield value;
         }
         yield new BigDecimal(number)
             .setScale((int) precision, RoundingMode.HALF_EVEN)

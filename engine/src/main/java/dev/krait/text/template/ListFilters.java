@@ -71,8 +71,13 @@ final class ListFilters {
     };
   }
 
+  /// The items that `map` and the selections see: none of anything that is false, such as None.
+  private static List<@Nullable Object> itemsIfTrue(@Nullable Object value) {
+    return Values.truth(value) ? Values.items(value) : new ArrayList<>();
+  }
+
   private static Object map(@Nullable Object value, Args args) {
-    List<@Nullable Object> items = Values.items(value);
+    List<@Nullable Object> items = itemsIfTrue(value);
     if (args.positional().isEmpty()) {
       Function<@Nullable Object, @Nullable Object> attribute = attribute(args, 0);
       items.replaceAll(item -> {
@@ -90,7 +95,7 @@ final class ListFilters {
   /// Keeps or drops the items that pass a test, on one attribute of theirs when that comes first.
   private static Object select(@Nullable Object value, Args args, int tested, boolean keep) {
     List<@Nullable Object> given = args.positional();
-    List<@Nullable Object> items = Values.items(value);
+    List<@Nullable Object> items = itemsIfTrue(value);
     Object path = tested == 0 ? null : args.first("an attribute filter");
     items.removeIf(item -> {
       Budget.current().work(1);

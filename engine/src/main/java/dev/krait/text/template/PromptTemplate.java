@@ -13,7 +13,9 @@ import com.hubspot.jinjava.tree.TagNode;
 import com.hubspot.jinjava.tree.parse.ExpressionToken;
 import java.time.Clock;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import jinjava.de.odysseus.el.ExpressionFactoryImpl;
 import jinjava.de.odysseus.el.misc.TypeConverter;
@@ -31,6 +33,8 @@ public final class PromptTemplate {
 
   private final Engine engine = new Engine();
   private final Clock clock;
+  private final Set<String> names = new HashSet<>();
+  private final Set<String> texts = new HashSet<>();
   private final Node root;
 
   private PromptTemplate(String source, Clock clock) {
@@ -47,6 +51,16 @@ public final class PromptTemplate {
   ///   known here, and for one above the limits on length and nesting
   public static PromptTemplate compile(String source, Clock clock) {
     return guarded(() -> new PromptTemplate(source, clock));
+  }
+
+  /// Whether an expression of the template has a variable of this name.
+  public boolean mentions(String variable) {
+    return names.contains(variable);
+  }
+
+  /// Whether an expression of the template has this very text, in quotes.
+  public boolean quotes(String text) {
+    return texts.contains(text);
   }
 
   /// Renders with variables that are JSON values; nulls inside are None.
@@ -83,14 +97,19 @@ public final class PromptTemplate {
   /// Checks the tags and parses the expressions; the depth is bounded by the source's check.
   private void check(Node node) {
     if (node instanceof ExpressionNode && node.getMaster() instanceof ExpressionToken token) {
-      engine.parse(token.getExpr());
+      read(token.getExpr());
     } else if (node instanceof TagNode tag) {
       if (!Tags.isKnown(tag.getName())) {
         throw TemplateException.syntax("the tag " + tag.getName() + " is not supported");
       }
-      Tags.expressions(tag).forEach(engine::parse);
+      Tags.expressions(tag).forEach(this::read);
     }
     node.getChildren().forEach(this::check);
+  }
+
+  private void read(String expression) {
+    engine.parse(expression);
+    ExpressionText.collect(expression, names, texts);
   }
 
   private static <T> T guarded(java.util.function.Supplier<T> work) {

@@ -1,6 +1,7 @@
 package dev.krait.text.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.Collections;
 import java.util.List;
@@ -99,9 +100,11 @@ final class PythonFormat {
       String digits = Long.toString(Values.integer(value), 16);
       return type.equals("x") ? digits : TextMethods.call(digits, "upper", Args.NONE).toString();
     }
-    return value instanceof Double number
-        ? new BigDecimal(number).setScale(0, RoundingMode.DOWN).toPlainString()
-        : Long.toString(Values.integer(value));
+    return switch (value) {
+      case Double number -> new BigDecimal(number).setScale(0, RoundingMode.DOWN).toPlainString();
+      case BigInteger number -> number.toString();
+      case null, default -> Long.toString(Values.integer(value));
+    };
   }
 
   /// Rounds the exact value of the double, as Python does.

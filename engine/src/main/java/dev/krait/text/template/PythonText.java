@@ -1,7 +1,6 @@
 package dev.krait.text.template;
 
 import java.math.BigDecimal;
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -191,7 +190,7 @@ final class PythonText {
   }
 
   private static String number(Number number, boolean json) {
-    if (Values.isInteger(number) || number instanceof BigInteger) {
+    if (Values.isInteger(number)) {
       return number.toString();
     }
     double value = number.doubleValue();

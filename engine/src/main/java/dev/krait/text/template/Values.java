@@ -1,5 +1,7 @@
 package dev.krait.text.template;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Iterator;
@@ -18,6 +20,7 @@ final class Values {
     return switch (value) {
       case null -> None.NONE;
       case Integer number -> number.longValue();
+      case BigInteger number when number.bitLength() < Long.SIZE -> number.longValue();
       case Map<?, ?> map -> {
         Map<String, Object> copy = new LinkedHashMap<>();
         map.forEach((key, item) -> copy.put(String.valueOf(key), of(item)));
@@ -49,7 +52,7 @@ final class Values {
   }
 
   static boolean isInteger(@Nullable Object value) {
-    return value instanceof Long || value instanceof Integer;
+    return value instanceof Long || value instanceof Integer || value instanceof BigInteger;
   }
 
   static boolean truth(@Nullable Object value) {
@@ -101,9 +104,25 @@ final class Values {
     if (!isNumeric(a) || !isNumeric(b)) {
       throw TemplateException.evaluation("cannot compare " + type(a) + " with " + type(b));
     }
+    if (a instanceof BigInteger || b instanceof BigInteger) {
+      return exact(a).compareTo(exact(b));
+    }
     return isInteger(a) && isInteger(b)
         ? Long.compare(integer(a), integer(b))
         : Double.compare(number(a), number(b));
+  }
+
+  private static BigDecimal exact(@Nullable Object number) {
+    return number instanceof BigInteger whole
+        ? new BigDecimal(whole)
+        : isInteger(number) ? BigDecimal.valueOf(integer(number)) : finite(number(number));
+  }
+
+  private static BigDecimal finite(double number) {
+    if (!Double.isFinite(number)) {
+      throw TemplateException.evaluation("cannot compare an int above 64 bits with " + number);
+    }
+    return new BigDecimal(number);
   }
 
   /// Refuses what is not a number; a bool counts as one in Python, but not here.
@@ -126,7 +145,12 @@ final class Values {
     };
   }
 
+  /// A whole number that is computed with; those of more than 64 bits are only printed and
+  /// compared.
   static long integer(@Nullable Object value) {
+    if (value instanceof BigInteger) {
+      throw TemplateException.evaluation("an int above 64 bits");
+    }
     if (isInteger(value)) {
       return ((Number) Objects.requireNonNull(value)).longValue();
     }

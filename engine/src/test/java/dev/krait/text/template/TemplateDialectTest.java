@@ -95,6 +95,53 @@ class TemplateDialectTest {
         .isEqualTo("123456789012345678901234567890 1.5 2.5 123456789012345678901234567890");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      quoteCharacter = '`',
+      value = {
+        "big; 18446744073709551616",
+        "big is integer; True",
+        "big is float; False",
+        "big | int | string | length; 20",
+        "'18446744073709551616' | int == big; True",
+        "'%d %5d' % (big, 3); 18446744073709551616     3",
+        "big == 1.8446744073709552e19; True",
+        "big - 0.0 == big; True",
+        "big == next; False",
+        "big < next; True",
+        "[next, big, 5] | sort | first; 5",
+        "next | round; 18446744073709551617",
+        "{'a': big} | tojson; {\"a\": 18446744073709551616}",
+      })
+  void integersAbove64BitsKeepTheirDigits(String expression, String printed) {
+    BigInteger big = BigInteger.ONE.shiftLeft(64);
+    assertThat(
+            render("{{ " + expression + " }}", Map.of("big", big, "next", big.add(BigInteger.ONE))))
+        .isEqualTo(printed);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"big + 1", "-big", "big | abs", "big * 'a'", "[1][big]", "big is odd"})
+  void integersAbove64BitsAreNotComputedWith(String expression) {
+    BigInteger big = BigInteger.ONE.shiftLeft(64);
+    assertThatThrownBy(() -> render("{{ " + expression + " }}", Map.of("big", big)))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("an int above 64 bits");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"map('upper')", "select", "reject", "selectattr('a')", "rejectattr('a', 'eq', 1)"})
+  void nothingIsSelectedFromWhatIsFalse(String filter) {
+    assertThat(
+            render("{{ none | " + filter + " | list }}{{ 0 | " + filter + " | list }}", Map.of()))
+        .isEqualTo("[][]");
+    assertThatThrownBy(() -> render("{{ 1 | " + filter + " | list }}", Map.of()))
+        .isInstanceOf(TemplateException.class)
+        .hasMessageContaining("int is not iterable");
+  }
+
   @Test
   void anIntegerAboveItsRangeIsAnErrorNotAnotherNumber() {
     assertThatThrownBy(() -> render("{{ long + 1 }}", Map.of("long", Long.MAX_VALUE)))

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 
-/// The conversation of a chat request, as the template's variables.
+/// The conversation of a chat request; the template brings its messages into the form it expects.
 final class MessageParser {
   private static final Set<String> TEXT_PARTS =
       Set.of("text", "input_text", "output_text", "refusal");
@@ -77,18 +77,19 @@ final class MessageParser {
     return message;
   }
 
-  private static String content(JsonNode content, String path) {
+  /// A text, or a list of parts that are texts; the template decides which it reads.
+  private static Object content(JsonNode content, String path) {
     if (!content.isArray()) {
       return Fields.textOf(content, path);
     }
-    List<String> texts = new ArrayList<>(content.size());
+    List<Map<String, String>> parts = new ArrayList<>(content.size());
     for (int i = 0; i < content.size(); i++) {
-      texts.add(part(content.get(i), path + "[" + i + "]"));
+      parts.add(Map.of("type", "text", "text", text(content.get(i), path + "[" + i + "]")));
     }
-    return String.join("\n", texts);
+    return parts;
   }
 
-  private static String part(JsonNode part, String path) {
+  private static String text(JsonNode part, String path) {
     if (part.isString()) {
       return part.stringValue();
     }
@@ -100,9 +101,11 @@ final class MessageParser {
     if (!TEXT_PARTS.contains(type)) {
       throw EngineException.invalidArgument(path + ".type", type, "text; the model reads no other");
     }
+    String name = type.equals("refusal") ? "refusal" : "text";
     return fields
-        .text(type.equals("refusal") ? "refusal" : "text")
-        .orElseThrow(() -> EngineException.invalidArgument(path + ".text", "missing", "a string"));
+        .text(name)
+        .orElseThrow(
+            () -> EngineException.invalidArgument(path + "." + name, "missing", "a string"));
   }
 
   private static Optional<List<Object>> tools(Fields fields) {

@@ -5,6 +5,7 @@ import dev.krait.generation.TokenIds;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// What to continue, before it is encoded.
 public sealed interface Prompt {
@@ -57,9 +58,17 @@ public sealed interface Prompt {
       }
     }
 
-    /// The last message's content when it is text, else empty text.
+    /// The text of the last message, that of its parts on lines of their own; empty without any.
     public String lastContent() {
-      return messages.getLast().get("content") instanceof String text ? text : "";
+      return switch (messages.getLast().get("content")) {
+        case String text -> text;
+        case List<?> parts ->
+            parts.stream()
+                .map(part -> part instanceof Map<?, ?> map ? map.get("text") : part)
+                .map(String::valueOf)
+                .collect(Collectors.joining("\n"));
+        case null, default -> "";
+      };
     }
   }
 }

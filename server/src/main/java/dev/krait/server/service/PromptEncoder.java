@@ -4,7 +4,6 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import dev.krait.text.ChatTemplate;
-import dev.krait.text.Tokenizer;
 import java.util.Arrays;
 import java.util.OptionalInt;
 
@@ -131,8 +130,7 @@ public final class PromptEncoder {
 
   private ChatTemplate template(Prompt.Chat chat) {
     if (chat.template().isPresent()) {
-      Tokenizer tokenizer = model.tokenizer();
-      return ChatTemplate.of(chat.template().get(), tokenizer.bosToken(), tokenizer.eosToken());
+      return ChatTemplate.of(chat.template().get(), model.tokenizer().specialTokens());
     }
     return model
         .template()

@@ -71,6 +71,45 @@ class ChatTest {
   }
 
   @Test
+  void takesAToolTurnAsClientsSendItBack() {
+    String turn =
+        "{'role': 'assistant', 'content': null, 'refusal': null, 'tool_calls': [{'id': 'c1',"
+            + " 'type': 'function', 'function': {'name': 'f', 'arguments': '{}'}}]},"
+            + " {'role': 'tool', 'tool_call_id': 'c1', 'content': 'sunny'}";
+    JsonNode given = http.post("/tokenize", "{'messages': [" + turn + "]}").json();
+    JsonNode plain =
+        http.post(
+                "/tokenize",
+                "{'messages': [{'role': 'assistant', 'content': ''},"
+                    + " {'role': 'tool', 'content': 'sunny'}]}")
+            .json();
+    assertThat(given.get("tokens")).isEqualTo(plain.get("tokens"));
+  }
+
+  @Test
+  void saysThatTheTemplateDoesNotUseTools() {
+    HttpCalls.Reply reply =
+        http.post(
+            "/v1/chat/completions",
+            "{" + HELLO + ", 'tools': [{'type': 'function', 'function': {'name': 'f'}}]}");
+    assertThat(reply.status()).isEqualTo(400);
+    assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("tools");
+    assertThat(reply.json().at("/error/message").stringValue()).contains("does not use tools");
+  }
+
+  @Test
+  void repeatsThePartsOfTheLastMessageOnLinesOfTheirOwn() {
+    JsonNode json =
+        http.post(
+                "/v1/chat/completions",
+                "{'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'a'}, 'b']}],"
+                    + " 'echo': true}")
+            .json();
+    assertThat(json.at("/choices/0/message/content").stringValue())
+        .isEqualTo("a\nb" + TestServer.TEXT);
+  }
+
+  @Test
   void beginsTheStreamWithTheRoleTogetherWithTheFirstToken() {
     HttpCalls.Reply reply = http.post("/v1/chat/completions", "{" + HELLO + ", 'stream': true}");
     List<JsonNode> chunks = reply.chunks();
@@ -158,6 +197,45 @@ class ChatTest {
       HttpCalls.Reply used = trusting.http().post("/tokenize", body);
       assertThat(used.json().get("tokens"))
           .isEqualTo(http.post("/tokenize", "{'prompt': 'hi'}").json().get("tokens"));
+    }
+  }
+
+  @Test
+  void saysWhyTheTemplateFailedOnAMessage() {
+    try (TestServer trusting = TestServer.start(TestServer::trusting)) {
+      HttpCalls.Reply reply =
+          trusting
+              .http()
+              .post(
+                  "/v1/chat/completions",
+                  "{" + HELLO + ", 'chat_template': '{{ messages[0].role + none }}'}");
+      assertThat(reply.status()).isEqualTo(400);
+      assertThat(reply.json().at("/error/param").stringValue()).isEqualTo("messages");
+      assertThat(reply.json().at("/error/message").stringValue())
+          .startsWith("messages: the chat template failed: can only concatenate str")
+          .contains("(not \"NoneType\") to str");
+    }
+  }
+
+  @Test
+  void givesATemplateOfTheRequestThePartsThatItReadsAndTheSpecialTokens() {
+    try (TestServer trusting = TestServer.start(TestServer::trusting)) {
+      String template =
+          "{% for m in messages %}{% for p in m.content %}{{ p.text }}{{ pad_token }}"
+              + "{% endfor %}{% endfor %}";
+      JsonNode used =
+          trusting
+              .http()
+              .post(
+                  "/tokenize",
+                  "{'messages': [{'role': 'user', 'content': [{'type': 'input_text', 'text': 'a'},"
+                      + " 'b']}, {'role': 'user', 'content': 'c'}], 'chat_template': '"
+                      + template
+                      + "'}")
+              .json();
+      String text = "a<|endoftext|>b<|endoftext|>c<|endoftext|>";
+      assertThat(used.get("tokens"))
+          .isEqualTo(http.post("/tokenize", "{'prompt': '" + text + "'}").json().get("tokens"));
     }
   }
 
