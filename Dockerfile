@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.m2 \
  && mvn -B -ntp -Dfast -DskipTests -pl server -am package \
  && mkdir /dist \
  && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/
-RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.unsupported,jdk.zipfs \
+RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.management,jdk.unsupported,jdk.zipfs \
       --strip-debug --no-header-files --no-man-pages --generate-cds-archive --output /jre
 
 FROM ubuntu:24.04
@@ -41,6 +41,6 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bas
 # Caches live in the heap, weights outside of it; JDK_JAVA_OPTIONS=-Xmx... sets another heap.
 # The server is process 1: SIGTERM lets running requests finish, up to --drain-timeout.
 ENTRYPOINT ["java", "--add-modules", "jdk.incubator.vector", \
-  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-XX:MaxRAMPercentage=50", "-Dkrait.home=/opt/krait", \
+  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxRAMPercentage=50", "-Dkrait.home=/opt/krait", \
   "-cp", "/opt/krait/lib/*", "dev.krait.server.ServerMain"]
 CMD ["serve"]

@@ -77,4 +77,30 @@ class ProcessTest {
     assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(Exit.OK);
   }
+
+  @Test
+  void aSecondSignalHurriesAndClientsAreToldWhy() throws Exception {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post("/v1/completions", "{'prompt': 'Once', 'n': 64, 'ignore_eos': true}");
+      Waiting.until(() -> http.get("/load").text().equals("{\"server_load\":1}"));
+      process.destroy();
+      Waiting.until(() -> http.get("/health").status() == 503);
+      process.destroy();
+      assertThat(raw.readAll())
+          .startsWith("HTTP/1.1 503")
+          .contains("\"message\":\"the server is shutting down\"");
+    }
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(Exit.BROKEN_OFF);
+  }
+
+  @Test
+  void aHangUpOfTheTerminalDoesNotEndIt() throws Exception {
+    Process hangUp = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
+    assertThat(hangUp.waitFor()).isZero();
+    assertThat(http.get("/health").status()).isEqualTo(200);
+    process.destroy();
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(Exit.OK);
+  }
 }

@@ -49,8 +49,11 @@ public final class Generation implements AutoCloseable {
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
-      cancel();
-      onClose.run();
+      try {
+        cancel();
+      } finally {
+        onClose.run();
+      }
     }
   }
 }

@@ -16,6 +16,7 @@ import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
 import dev.krait.text.IncrementalDecoder;
 import dev.krait.text.StopMatcher;
+import dev.krait.text.StopStrings;
 import dev.krait.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,6 +58,7 @@ public final class TextStream {
       TokenStream tokens,
       Tokenizer tokenizer,
       PromptRequest request,
+      StopStrings stops,
       GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
@@ -65,7 +67,7 @@ public final class TextStream {
     this.before = request.output().echo() ? tokens.request().promptIds().toArray() : new int[0];
     this.decoder = new IncrementalDecoder(tokenizer, before, skipSpecialTokens);
     this.stop = request.stop();
-    this.matcher = new StopMatcher(stop.strings(), stop.includeString());
+    this.matcher = new StopMatcher(stops, stop.includeString());
     this.listener = listener;
     this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0);
   }

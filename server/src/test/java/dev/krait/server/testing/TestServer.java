@@ -9,6 +9,7 @@ import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.http.WebAccess;
 import dev.krait.server.service.ServedModel;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.testing.InMemoryEngine;
@@ -125,7 +126,10 @@ public final class TestServer implements AutoCloseable {
         4096,
         Duration.ofMillis(500),
         Duration.ofSeconds(20),
-        Duration.ofSeconds(20));
+        Duration.ofSeconds(20),
+        1 << 20,
+        64,
+        List.of(WebAccess.LOCALHOST, "https://chat.example.org"));
   }
 
   /// The model folder that ships with the repository.
