@@ -42,6 +42,6 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 CMD ["bas
 # Caches live in the heap, weights outside of it; JDK_JAVA_OPTIONS=-Xmx... sets another heap.
 # The server is process 1: SIGTERM lets running requests finish, up to --drain-timeout.
 ENTRYPOINT ["java", "--add-modules", "jdk.incubator.vector", \
-  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-XX:MaxRAMPercentage=50", "-Dkrait.home=/opt/krait", \
+  "--enable-native-access=ALL-UNNAMED", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-XX:MaxRAMPercentage=50", "-Dkrait.home=/opt/krait", \
   "-cp", "/opt/krait/lib/*", "dev.krait.server.ServerMain"]
 CMD ["serve"]

@@ -2,18 +2,24 @@ package dev.krait.checkpoint;
 
 import dev.krait.error.NearestNames;
 import dev.krait.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// The tensors of a model folder, mapped in place; owns the mappings.
 ///
@@ -25,12 +31,19 @@ public final class Checkpoint implements AutoCloseable {
   private final Path file;
   private final int shards;
   private final SortedMap<String, Tensor> tensors;
+  private final List<FileState> files;
   private final Arena arena;
 
-  private Checkpoint(Path file, int shards, SortedMap<String, Tensor> tensors, Arena arena) {
+  private Checkpoint(
+      Path file,
+      int shards,
+      SortedMap<String, Tensor> tensors,
+      List<FileState> files,
+      Arena arena) {
     this.file = file;
     this.shards = shards;
     this.tensors = tensors;
+    this.files = files;
     this.arena = arena;
   }
 
@@ -45,9 +58,7 @@ public final class Checkpoint implements AutoCloseable {
     CheckpointLayout layout = CheckpointLayout.find(folder);
     Arena arena = Arena.ofShared();
     try {
-      return layout.isIndex()
-          ? openShards(layout.file(), arena)
-          : new Checkpoint(layout.file(), 1, map(layout.file(), arena), arena);
+      return layout.isIndex() ? openShards(layout.file(), arena) : openFile(layout.file(), arena);
     } catch (RuntimeException failure) {
       arena.close();
       throw failure;
@@ -57,12 +68,19 @@ public final class Checkpoint implements AutoCloseable {
   private static Checkpoint openShards(Path file, Arena arena) {
     ShardIndex index = ShardIndex.read(file);
     SortedMap<String, Tensor> tensors = new TreeMap<>();
+    List<FileState> files = new ArrayList<>();
     for (String shard : index.shards()) {
+      files.add(FileState.of(file.resolveSibling(shard)));
       SortedMap<String, Tensor> mapped = map(file.resolveSibling(shard), arena);
       index.requireAgreement(shard, mapped);
       tensors.putAll(mapped);
     }
-    return new Checkpoint(file, index.shards().size(), tensors, arena);
+    return new Checkpoint(file, index.shards().size(), tensors, files, arena);
+  }
+
+  private static Checkpoint openFile(Path file, Arena arena) {
+    List<FileState> files = List.of(FileState.of(file));
+    return new Checkpoint(file, 1, map(file, arena), files, arena);
   }
 
   private static SortedMap<String, Tensor> map(Path file, Arena arena) {
@@ -99,6 +117,38 @@ public final class Checkpoint implements AutoCloseable {
     return names.isEmpty()
         ? "a tensor of that name"
         : "one of that name; nearest: " + String.join(", ", names);
+  }
+
+  /// Refuses files that somebody has cut since they were mapped: what is gone reads as zeros or as
+  /// an [InternalError] of the virtual machine. Files that were replaced keep their mapped content.
+  ///
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming the file
+  public void requireUncut() {
+    for (FileState mapped : files) {
+      FileState now = FileState.of(mapped.path());
+      if (now.bytes() < mapped.bytes() && Objects.equals(now.key(), mapped.key())) {
+        throw InvalidFile.of(
+            mapped.path(),
+            "file",
+            "cut to " + now.bytes() + " bytes while it was read",
+            "the " + mapped.bytes() + " bytes that it had; is it still being copied?");
+      }
+    }
+  }
+
+  /// A file as it was at some time.
+  ///
+  /// @param key tells it from another file of the same name, where the system can
+  private record FileState(Path path, long bytes, @Nullable Object key) {
+    static FileState of(Path path) {
+      try {
+        BasicFileAttributes now = Files.readAttributes(path, BasicFileAttributes.class);
+        return new FileState(path, now.size(), now.fileKey());
+      } catch (IOException missing) {
+        // Whoever maps the file says so; a mapped file that is gone keeps its content.
+        return new FileState(path, 0, null);
+      }
+    }
   }
 
   /// Bytes of all tensors; names of the same memory count once.

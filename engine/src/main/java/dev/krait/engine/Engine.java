@@ -25,12 +25,9 @@ import dev.krait.speculation.ModelDrafter;
 import dev.krait.speculation.NgramDrafter;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.speculation.SpeculativeRunner;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /// A model that serves generations in this process: loader, backend, pools, scheduler, runner and
 /// drafter, wired.
@@ -52,7 +49,7 @@ public final class Engine implements AutoCloseable {
   /// measured so far.
   private static final int LEAST_SNAPSHOT_TOKENS = 64;
 
-  private final List<AutoCloseable> resources;
+  private final Resources resources;
   private final EngineHandle handle;
   private final ModelInfo model;
   private final String backend;
@@ -60,7 +57,7 @@ public final class Engine implements AutoCloseable {
   private final Optional<DraftLengthPolicy> policy;
 
   private Engine(
-      List<AutoCloseable> resources,
+      Resources resources,
       EngineHandle handle,
       ModelInfo model,
       String backend,
@@ -86,11 +83,15 @@ public final class Engine implements AutoCloseable {
   ///
   /// @param plan is given the lines of the memory plan before any weight is loaded
   public static Engine open(EngineConfig config, StepListener listener, Consumer<String> plan) {
-    List<AutoCloseable> resources = new ArrayList<>();
+    Resources resources = new Resources();
     try {
       return open(config, listener, plan, resources);
     } catch (RuntimeException failure) {
-      closeAll(resources, failure);
+      resources.closeAfter(failure);
+      throw failure;
+    } catch (InternalError fault) {
+      EngineException failure = cutFile(resources, fault);
+      resources.closeAfter(failure);
       throw failure;
     } catch (OutOfMemoryError full) {
       EngineException failure =
@@ -99,26 +100,36 @@ public final class Engine implements AutoCloseable {
               "memory: the Java heap of %s is full (expected: room for scratch memory; smaller limits, or a larger heap with KRAIT_JAVA_OPTIONS=-Xmx...)"
                   .formatted(CacheLayout.size(Runtime.getRuntime().maxMemory())),
               full);
-      closeAll(resources, failure);
+      resources.closeAfter(failure);
       throw failure;
     }
   }
 
+  /// What the virtual machine throws when a mapped file has become shorter.
+  private static EngineException cutFile(Resources resources, InternalError fault) {
+    try {
+      for (ModelLoader loader : resources.of(ModelLoader.class)) {
+        loader.folder().checkpoint().requireUncut();
+      }
+    } catch (EngineException cut) {
+      cut.addSuppressed(fault);
+      return cut;
+    }
+    return new EngineException(ErrorCode.INTERNAL, "loading failed: " + fault.getMessage(), fault);
+  }
+
   private static Engine open(
-      EngineConfig config,
-      StepListener listener,
-      Consumer<String> plan,
-      List<AutoCloseable> resources) {
-    ModelLoader target = opened(ModelLoader.open(config.modelFolder()), resources);
+      EngineConfig config, StepListener listener, Consumer<String> plan, Resources resources) {
+    ModelLoader target = resources.opened(ModelLoader.open(config.modelFolder()));
     Optional<ModelLoader> draft = Optional.empty();
     if (config.speculation() == SpeculationMode.DRAFT) {
-      ModelLoader loader = opened(ModelLoader.open(config.draftFolder().orElseThrow()), resources);
+      ModelLoader loader = resources.opened(ModelLoader.open(config.draftFolder().orElseThrow()));
       SameVocabulary.require(target, loader).ifPresent(plan);
       draft = Optional.of(loader);
     }
     ModelFacts facts = ModelFacts.read(target);
     Backends.Selection selected = Backends.select(config.backend(), config.threads());
-    Backend backend = opened(selected.backend(), resources);
+    Backend backend = resources.opened(selected.backend());
     MemoryPlan.Memory room = MemoryPlan.Memory.of(backend, target, draft);
     MemoryPlan memory = MemoryPlan.of(config, target, draft, room);
     memory.describe().forEach(plan);
@@ -138,11 +149,11 @@ public final class Engine implements AutoCloseable {
           new SpeculativeRunner(
               plain, drafter.get(), drafts, policy.orElseThrow(), System::nanoTime);
     }
-    opened(runner, resources);
+    resources.opened(runner);
     ModelInfo info = facts.of(model, layout.demand().maxModelTokens());
     CachePools pools = new CachePools(layout, snapshots(config));
     EngineLoop loop = loop(config, pools, runner, policy, info, maxDrafts, listener);
-    opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)), resources);
+    resources.opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)));
     String description = backend.describe() + " (" + selected.reason() + ")";
     return new Engine(resources, loop.handle(), info, description, layout, policy);
   }
@@ -212,11 +223,6 @@ public final class Engine implements AutoCloseable {
         : new MeasuredDraftLength(drafter, maxDrafts, config.maxTokensPerStep());
   }
 
-  private static <T extends AutoCloseable> T opened(T resource, List<AutoCloseable> resources) {
-    resources.add(resource);
-    return resource;
-  }
-
   /// Submits, cancels and observes; from any thread.
   public EngineHandle handle() {
     return handle;
@@ -245,25 +251,6 @@ public final class Engine implements AutoCloseable {
   /// Ends what still runs and frees everything.
   @Override
   public void close() {
-    closeAll(resources, null);
-  }
-
-  private static void closeAll(List<AutoCloseable> resources, @Nullable RuntimeException first) {
-    RuntimeException failure = first;
-    for (AutoCloseable resource : resources.reversed()) {
-      try {
-        resource.close();
-      } catch (Exception next) {
-        if (failure == null) {
-          failure = new EngineException(ErrorCode.INTERNAL, "close failed", next);
-        } else {
-          failure.addSuppressed(next);
-        }
-      }
-    }
-    resources.clear();
-    if (first == null && failure != null) {
-      throw failure;
-    }
+    resources.close();
   }
 }

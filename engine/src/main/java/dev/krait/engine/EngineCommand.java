@@ -12,6 +12,9 @@ sealed interface EngineCommand {
   /// End a generation, if it still goes on.
   record Cancel(TokenStream stream) implements EngineCommand {}
 
+  /// End everything as unavailable.
+  record Abort(String reason) implements EngineCommand {}
+
   /// Complete the future when nothing runs or waits any more.
   record Drain(CompletableFuture<Void> done) implements EngineCommand {}
 }

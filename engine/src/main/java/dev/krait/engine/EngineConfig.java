@@ -57,12 +57,13 @@ public record EngineConfig(
   private static final int MOST_SEQUENCES = 4096;
   private static final int MOST_TOKENS_PER_STEP = 1 << 17;
   private static final int MOST_THREADS = 1024;
+  private static final int MOST_WAITING = 1 << 20;
 
   /// Checks the ranges.
   public EngineConfig {
     within("max-sequences", maxSequences, 1, MOST_SEQUENCES);
     within("max-tokens-per-step", maxTokensPerStep, 1, MOST_TOKENS_PER_STEP);
-    atLeast("max-waiting", maxWaiting, 0);
+    within("max-waiting", maxWaiting, 0, MOST_WAITING);
     threads.ifPresent(value -> within("threads", value, 1, MOST_THREADS));
     maxModelTokens.ifPresent(value -> atLeast("max-model-len", value, 1));
     within("max-draft-tokens", maxDraftTokens, 1, 16);

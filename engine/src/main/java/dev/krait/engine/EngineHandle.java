@@ -68,9 +68,19 @@ public final class EngineHandle {
   public TokenStream submit(GenerationRequest request) {
     checkRequest(request);
     checkOpen();
-    enter();
     TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), departure);
-    send(new EngineCommand.Submit(stream));
+    EngineCommand command = new EngineCommand.Submit(stream);
+    enter();
+    boolean queuedNow = false;
+    try {
+      queuedNow = commands.offer(command);
+    } finally {
+      if (!queuedNow) {
+        left(1);
+        departure.run();
+      }
+    }
+    sent();
     return stream;
   }
 
@@ -88,6 +98,15 @@ public final class EngineHandle {
     CompletableFuture<Void> done = new CompletableFuture<>();
     send(new EngineCommand.Drain(done));
     return done;
+  }
+
+  /// Refuses new requests from now on and ends everything that runs or waits before the next step,
+  /// as unavailable.
+  ///
+  /// @param reason what readers are told
+  public void abort(String reason) {
+    state.compareAndSet(State.OPEN, State.DRAINING);
+    send(new EngineCommand.Abort(reason));
   }
 
   /// The engine at a glance.
@@ -173,6 +192,10 @@ public final class EngineHandle {
 
   private void send(EngineCommand command) {
     commands.offer(command);
+    sent();
+  }
+
+  private void sent() {
     if (closed) {
       rejectQueued();
     } else {
@@ -239,6 +262,7 @@ public final class EngineHandle {
     switch (command) {
       case EngineCommand.Submit submit -> refuse(submit.stream());
       case EngineCommand.Cancel cancel -> {}
+      case EngineCommand.Abort abort -> {}
       case EngineCommand.Drain drain -> drain.done().complete(null);
     }
   }

@@ -2,7 +2,6 @@ package dev.krait.engine;
 
 import dev.krait.cache.CachePools;
 import dev.krait.cache.SlotCopier;
-import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
 import dev.krait.scheduler.Scheduler;
@@ -91,6 +90,7 @@ public final class EngineLoop {
     switch (command) {
       case EngineCommand.Submit submit -> scheduler.add(submit.stream());
       case EngineCommand.Cancel cancel -> scheduler.cancel(cancel.stream());
+      case EngineCommand.Abort abort -> scheduler.failAll(ErrorCode.UNAVAILABLE, abort.reason());
       case EngineCommand.Drain drain -> drains.add(drain.done());
     }
   }
@@ -139,15 +139,14 @@ public final class EngineLoop {
     drains.clear();
   }
 
-  /// Ends every sequence with one error and refuses all that follow.
+  /// Ends every sequence with one error and refuses all that follow. The listener hears of it
+  /// before anything is allocated: the heap may be full.
   void fail(Throwable cause) {
     failed = true;
     handle.markFailed();
-    EngineException failure =
-        new EngineException(ErrorCode.INTERNAL, "engine failed: " + cause.getMessage(), cause);
-    scheduler.failAll(failure.code(), String.valueOf(failure.getMessage()));
+    listener.engineFailed(cause);
+    scheduler.failAll(ErrorCode.INTERNAL, "engine failed: " + cause.getMessage());
     publish();
-    listener.engineFailed(failure);
   }
 
   /// Ends every sequence as unavailable and refuses all that follow; no step may be running. The

@@ -1,7 +1,5 @@
 package dev.krait.engine;
 
-import dev.krait.error.EngineException;
-
 /// Is told what the engine thread does, on that thread: it must be quick and must not throw.
 public interface StepListener {
 
@@ -10,8 +8,9 @@ public interface StepListener {
   /// @param stats valid during the call
   void stepDone(StepStats stats);
 
-  /// The engine failed for good; every sequence has been ended.
-  default void engineFailed(EngineException failure) {}
+  /// The engine failed for good; its sequences are ended next. The first that is done after a
+  /// failure, with nothing allocated before.
+  default void engineFailed(Throwable cause) {}
 
   /// Hears nothing.
   static StepListener none() {

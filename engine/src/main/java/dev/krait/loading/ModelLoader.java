@@ -64,6 +64,7 @@ public final class ModelLoader implements AutoCloseable {
     CheckpointWeights source = new CheckpointWeights(folder.checkpoint(), backend, type);
     ModelWeights weights = family.weights(spec, folder, source);
     source.requireAllUsed();
+    folder.checkpoint().requireUncut();
     return new LoadedModel(spec, weights, backend, source.bytes());
   }
 

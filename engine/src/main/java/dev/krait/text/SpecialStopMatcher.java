@@ -24,7 +24,7 @@ public final class SpecialStopMatcher {
   ///
   /// @param stops stop strings with special tokens
   /// @param includeStopInOutput whether the stop string that matched is part of the text
-  public SpecialStopMatcher(List<String> stops, boolean includeStopInOutput) {
+  public SpecialStopMatcher(StopStrings stops, boolean includeStopInOutput) {
     this.matcher = new StopMatcher(stops, false);
     this.includeStopInOutput = includeStopInOutput;
   }

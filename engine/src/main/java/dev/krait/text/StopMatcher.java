@@ -1,7 +1,5 @@
 package dev.krait.text;
 
-import dev.krait.error.EngineException;
-import java.util.List;
 import java.util.Optional;
 
 /// Finds stop strings in the text of one stream, across the pieces it comes in. Not thread-safe.
@@ -9,11 +7,8 @@ import java.util.Optional;
 /// The stop string that is complete first wins; of several complete at the same character, the
 /// longest. So where the text is cut does not depend on how it was cut into pieces.
 public final class StopMatcher {
-  private final List<String> stops;
+  private final StopStrings stops;
   private final boolean includeStopInOutput;
-
-  /// Of each stop: for every length, the longest shorter prefix that ends there as well.
-  private final int[][] shorter;
 
   /// How much of each stop the text ends with.
   private final int[] matching;
@@ -24,18 +19,10 @@ public final class StopMatcher {
   /// Starts a stream.
   ///
   /// @param includeStopInOutput whether the stop string that matched is part of the text
-  /// @throws EngineException INVALID_ARGUMENT for an empty stop string
-  public StopMatcher(List<String> stops, boolean includeStopInOutput) {
-    this.stops = List.copyOf(stops);
+  public StopMatcher(StopStrings stops, boolean includeStopInOutput) {
+    this.stops = stops;
     this.includeStopInOutput = includeStopInOutput;
-    this.shorter = new int[stops.size()][];
     this.matching = new int[stops.size()];
-    for (int i = 0; i < stops.size(); i++) {
-      if (stops.get(i).isEmpty()) {
-        throw EngineException.invalidArgument("stop", "''", "a text that is not empty");
-      }
-      shorter[i] = shorterPrefixes(stops.get(i));
-    }
   }
 
   /// Takes the next piece of text.
@@ -49,10 +36,10 @@ public final class StopMatcher {
     for (int at = held.length(); at < text.length(); at++) {
       int stop = advance(text.charAt(at));
       if (stop >= 0) {
-        matched = Optional.of(stops.get(stop));
+        matched = Optional.of(stops.text(stop));
         held = "";
         int end = at + 1;
-        return text.substring(0, includeStopInOutput ? end : end - stops.get(stop).length());
+        return text.substring(0, includeStopInOutput ? end : end - stops.text(stop).length());
       }
     }
     int keep = 0;
@@ -81,29 +68,13 @@ public final class StopMatcher {
   private int advance(char c) {
     int found = -1;
     for (int i = 0; i < matching.length; i++) {
-      String stop = stops.get(i);
-      matching[i] = extend(stop, shorter[i], matching[i], c);
-      boolean complete = matching[i] == stop.length();
-      if (complete && (found < 0 || stop.length() > stops.get(found).length())) {
+      matching[i] = stops.extend(i, matching[i], c);
+      int length = stops.text(i).length();
+      boolean complete = matching[i] == length;
+      if (complete && (found < 0 || length > stops.text(found).length())) {
         found = i;
       }
     }
     return found;
-  }
-
-  private static int extend(String stop, int[] shorter, int matching, char c) {
-    int length = matching;
-    while (length > 0 && stop.charAt(length) != c) {
-      length = shorter[length];
-    }
-    return stop.charAt(length) == c ? length + 1 : 0;
-  }
-
-  private static int[] shorterPrefixes(String stop) {
-    int[] shorter = new int[stop.length() + 1];
-    for (int end = 1; end < stop.length(); end++) {
-      shorter[end + 1] = extend(stop, shorter, shorter[end], stop.charAt(end));
-    }
-    return shorter;
   }
 }

@@ -4,6 +4,7 @@ import static dev.krait.engine.Requests.read;
 import static dev.krait.engine.Requests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.THROWABLE;
 
 import com.sun.management.ThreadMXBean;
 import dev.krait.engine.Requests.Answer;
@@ -24,7 +25,7 @@ class EngineLoopTest {
 
   @Test
   void aFailedStepEndsEverySequenceWithOneErrorAndTheEngineForGood() {
-    List<EngineException> heard = new ArrayList<>();
+    List<Throwable> heard = new ArrayList<>();
     InMemoryEngine.Builder builder =
         InMemoryEngine.builder()
             .maxSequences(2)
@@ -36,7 +37,7 @@ class EngineLoopTest {
                   }
 
                   @Override
-                  public void engineFailed(EngineException failure) {
+                  public void engineFailed(Throwable failure) {
                     heard.add(failure);
                   }
                 });
@@ -58,7 +59,7 @@ class EngineLoopTest {
         assertThat(failed.code()).isEqualTo(ErrorCode.INTERNAL);
         assertThat(failed.message()).isEqualTo("engine failed: the device is gone");
       }
-      assertThat(heard).singleElement().extracting(EngineException::getCause).isNotNull();
+      assertThat(heard).singleElement().asInstanceOf(THROWABLE).hasMessage("the device is gone");
       assertThat(engine.handle().status().failed()).isTrue();
       assertThat(engine.handle().status().waiting()).isZero();
       assertThatThrownBy(() -> engine.handle().submit(request(4, 5)))

@@ -116,6 +116,31 @@ class EngineThreadTest {
     engine.close();
   }
 
+  @Test
+  void aFailureIsToldBeforeAnythingElseIsDoneAboutIt() throws Exception {
+    CompletableFuture<String> told = new CompletableFuture<>();
+    StepListener deaf =
+        new StepListener() {
+          @Override
+          public void stepDone(StepStats stats) {}
+
+          @Override
+          public void engineFailed(Throwable cause) {
+            told.complete(cause.getMessage());
+            throw new OutOfMemoryError("again");
+          }
+        };
+    InMemoryEngine engine =
+        InMemoryEngine.builder().listener(deaf).runner(layout -> new DyingRunner()).build();
+    EngineThread thread = engine.start();
+    thread.thread().setUncaughtExceptionHandler((dead, error) -> {});
+    TokenStream stream = engine.handle().submit(request(4, 5));
+    assertThat(told.get()).isEqualTo("broken");
+    thread.thread().join();
+    assertThat(read(stream).end()).as("readers of a dead engine do not wait").isNotNull();
+    engine.close();
+  }
+
   private static void awaitParked(Thread thread) {
     while (thread.getState() != Thread.State.WAITING) {
       assertThat(Thread.currentThread().isInterrupted()).as("timed out").isFalse();

@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 class SpecialStopMatcherTest {
   private static SpecialStopMatcher matcher(boolean include, String... stops) {
-    return new SpecialStopMatcher(List.of(stops), include);
+    return new SpecialStopMatcher(StopStrings.of(List.of(stops)), include);
   }
 
   @Test

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class StopMatcherTest {
   @Test
   void textThatCouldBeginAStopIsHeldBack() {
-    StopMatcher matcher = new StopMatcher(List.of("END"), false);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of("END")), false);
     assertThat(matcher.push("the E")).isEqualTo("the ");
     assertThat(matcher.push("N")).isEmpty();
     assertThat(matcher.push("T")).isEqualTo("ENT");
@@ -27,7 +27,7 @@ class StopMatcherTest {
 
   @Test
   void whatWasHeldBackComesAtTheEnd() {
-    StopMatcher matcher = new StopMatcher(List.of("\n\n"), false);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of("\n\n")), false);
     assertThat(matcher.push("a\n")).isEqualTo("a");
     assertThat(matcher.flush()).isEqualTo("\n");
     assertThat(matcher.matched()).isEmpty();
@@ -35,14 +35,14 @@ class StopMatcherTest {
 
   @Test
   void theStopItselfIsKeptOnRequest() {
-    StopMatcher matcher = new StopMatcher(List.of("ab"), true);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of("ab")), true);
     assertThat(matcher.push("xa")).isEqualTo("x");
     assertThat(matcher.push("bc")).isEqualTo("ab");
   }
 
   @Test
   void aStopThatOverlapsItselfIsFound() {
-    StopMatcher matcher = new StopMatcher(List.of("aab"), false);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of("aab")), false);
     assertThat(matcher.push("aaa")).isEqualTo("a");
     assertThat(matcher.push("b")).isEmpty();
     assertThat(matcher.matched()).contains("aab");
@@ -50,21 +50,21 @@ class StopMatcherTest {
 
   @Test
   void theLongestOfTheStopsCompleteAtTheSamePlaceWins() {
-    StopMatcher matcher = new StopMatcher(List.of("c", "abc"), false);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of("c", "abc")), false);
     assertThat(matcher.push("xabc")).isEqualTo("x");
     assertThat(matcher.matched()).contains("abc");
   }
 
   @Test
   void withoutStopsTextPassesThrough() {
-    StopMatcher matcher = new StopMatcher(List.of(), false);
+    StopMatcher matcher = new StopMatcher(StopStrings.of(List.of()), false);
     assertThat(matcher.push("anything")).isEqualTo("anything");
     assertThat(matcher.flush()).isEmpty();
   }
 
   @Test
   void anEmptyStopIsRefused() {
-    assertThatThrownBy(() -> new StopMatcher(List.of("a", ""), false))
+    assertThatThrownBy(() -> StopStrings.of(List.of("a", "")))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("stop");
   }
@@ -79,7 +79,7 @@ class StopMatcherTest {
       }
       String text = randomText(random, random.nextInt(30));
       boolean include = random.nextBoolean();
-      StopMatcher matcher = new StopMatcher(stops, include);
+      StopMatcher matcher = new StopMatcher(StopStrings.of(stops), include);
       StringBuilder out = new StringBuilder();
       for (int at = 0; at < text.length(); ) {
         int end = Math.min(text.length(), at + 1 + random.nextInt(5));

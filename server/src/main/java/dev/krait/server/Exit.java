@@ -11,11 +11,14 @@ final class Exit {
   /// The command line is wrong.
   static final int USAGE = 2;
 
-  /// A port is taken.
+  /// A port is taken. The virtual machine ends with the same code when its heap is full.
   static final int PORT_TAKEN = 3;
 
   /// The engine or its device failed while serving.
   static final int ENGINE_FAILED = 70;
+
+  /// Requests were broken off when the time to drain was up, or by a second signal.
+  static final int BROKEN_OFF = 75;
 
   private Exit() {}
 }

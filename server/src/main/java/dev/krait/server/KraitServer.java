@@ -1,6 +1,7 @@
 package dev.krait.server;
 
 import dev.krait.engine.EngineStatus;
+import dev.krait.engine.Resources;
 import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.error.EngineException;
@@ -9,13 +10,16 @@ import dev.krait.server.http.AccessLog;
 import dev.krait.server.http.HttpListener;
 import dev.krait.server.http.HttpRouter;
 import dev.krait.server.http.HttpServer;
+import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.http.Routes;
+import dev.krait.server.http.WebAccess;
 import dev.krait.server.observability.AbsentFeatures;
 import dev.krait.server.observability.EngineMeters;
 import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
 import dev.krait.server.service.Admission;
+import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.ServedModel;
 import dev.krait.text.ChatTemplate;
@@ -24,11 +28,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.InstantSource;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,31 +43,28 @@ public final class KraitServer implements AutoCloseable {
 
   private final HttpServer http;
   private final Optional<GrpcServer> grpc;
-  private final ServedEngine engine;
-  private final ServedModel model;
-  private final Admission admission;
-  private final CompletableFuture<EngineException> failure;
-  private final Deque<AutoCloseable> resources;
+  private final Loaded loaded;
+  private final CompletableFuture<Throwable> failure;
+  private final Resources resources;
 
   private KraitServer(
-      HttpServer http, Optional<GrpcServer> grpc, Loaded loaded, Deque<AutoCloseable> resources) {
+      HttpServer http,
+      Optional<GrpcServer> grpc,
+      Loaded loaded,
+      CompletableFuture<Throwable> failure,
+      Resources resources) {
     this.http = http;
     this.grpc = grpc;
-    this.engine = loaded.engine();
-    this.model = loaded.model();
-    this.admission = loaded.admission();
-    this.failure = loaded.failure();
+    this.loaded = loaded;
+    this.failure = failure;
     this.resources = resources;
   }
 
   /// The engine with what belongs to it.
+  ///
+  /// @param counted lets the meters count steps from now on
   private record Loaded(
-      ServedEngine engine,
-      ServedModel model,
-      Admission admission,
-      GenerationService service,
-      HttpRouter routes,
-      CompletableFuture<EngineException> failure) {}
+      ServedEngine engine, ServedModel model, Routes.Parts parts, Runnable counted) {}
 
   /// Starts serving.
   ///
@@ -72,26 +72,56 @@ public final class KraitServer implements AutoCloseable {
   /// @throws EngineException when a port is taken or the model cannot be loaded
   public static KraitServer open(
       ServerConfig config, ServedEngine.Opener opener, String version, Consumer<String> notes) {
-    Deque<AutoCloseable> resources = new ArrayDeque<>();
+    Resources resources = new Resources();
     try {
-      HttpServer http = kept(HttpServer.open(config.http(), Routes.starting()), resources);
-      CompletableFuture<Optional<GrpcServer>> grpcOpening =
-          CompletableFuture.supplyAsync(() -> openGrpc(config, notes), KraitServer::background);
-      Loaded loaded;
-      Optional<GrpcServer> grpc;
-      try {
-        loaded = load(config, opener, version, notes, resources);
-      } finally {
-        keptWhenOpened(grpcOpening.thenApply(server -> closing(server)), resources);
-      }
-      grpc = joined(grpcOpening);
-      grpc.ifPresent(server -> server.serve(loaded.service()));
-      http.serve(loaded.routes());
-      var _ = loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
-      return new KraitServer(http, grpc, loaded, resources);
-    } catch (RuntimeException e) {
-      closeAll(resources);
+      return open(config, opener, version, notes, resources);
+    } catch (Throwable e) {
+      resources.closeAfter(e);
       throw e;
+    }
+  }
+
+  private static KraitServer open(
+      ServerConfig config,
+      ServedEngine.Opener opener,
+      String version,
+      Consumer<String> notes,
+      Resources resources) {
+    CompletableFuture<Throwable> failure = new CompletableFuture<>();
+    // Closed last: answers that are on their way need it.
+    Opening<Tokenizer> tokenizer = resources.opened(new Opening<>(Tokenizer::close));
+    HttpRouter starting = Routes.starting(WebAccess.of(config.http()));
+    HttpServer http = resources.opened(HttpServer.open(config.http(), starting, failure::complete));
+    Opening<GrpcServer> grpcOpening = resources.opened(new Opening<>(GrpcServer::close));
+    CompletableFuture<Optional<GrpcServer>> grpcStart =
+        CompletableFuture.supplyAsync(() -> openGrpc(config, notes), KraitServer::background);
+    grpcOpening.opens(grpcStart);
+    Loaded loaded = load(config, opener, version, notes, failure, tokenizer, resources);
+    Optional<GrpcServer> grpc = joined(grpcStart);
+    if (config.warmUp()) {
+      warmUp(config, loaded);
+    }
+    loaded.counted().run();
+    grpc.ifPresent(server -> server.serve(loaded.parts().service()));
+    http.serve(Routes.serving(loaded.parts()));
+    var _ = failure.thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
+    return new KraitServer(http, grpc, loaded, failure, resources);
+  }
+
+  /// Answers requests of its own on a port of its own, which no meter counts.
+  private static void warmUp(ServerConfig config, Loaded loaded) {
+    Routes.Parts parts = loaded.parts();
+    GenerationService service =
+        new GenerationService(
+            loaded.model(),
+            loaded.engine().handle(),
+            new Admission(config.places()),
+            GenerationListener.none(),
+            () -> 0);
+    HttpServerConfig own = HttpServerConfig.of("127.0.0.1", 0);
+    Routes.Parts quiet = parts.quiet(service);
+    try (HttpServer server = HttpServer.open(own, Routes.serving(quiet), _ -> {})) {
+      WarmUp.run(server.port(), loaded.model().template().isPresent());
     }
   }
 
@@ -100,27 +130,25 @@ public final class KraitServer implements AutoCloseable {
       ServedEngine.Opener opener,
       String version,
       Consumer<String> notes,
-      Deque<AutoCloseable> resources) {
+      CompletableFuture<Throwable> failure,
+      Opening<Tokenizer> tokenizer,
+      Resources resources) {
     Path folder = config.engine().modelFolder();
     requireTokenizer(folder);
     CompletableFuture<Tokenizer> tokenizerOpening =
         CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), KraitServer::background);
+    tokenizer.opens(tokenizerOpening.thenApply(Optional::of));
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
         CompletableFuture.supplyAsync(() -> openTemplate(folder), KraitServer::background);
     String name = config.names().getFirst();
-    CompletableFuture<EngineException> failure = new CompletableFuture<>();
     CompletableFuture<Metrics> metricsOpening =
         CompletableFuture.supplyAsync(() -> new Metrics(name), KraitServer::background);
-    CompletableFuture<EngineMeters> steps =
-        metricsOpening.thenApply(metrics -> new EngineMeters(metrics, draftPositions(config)));
-    ServedEngine engine;
-    try {
-      engine = kept(opener.open(config.engine(), new Steps(steps, failure), notes), resources);
-    } finally {
-      keptWhenOpened(tokenizerOpening, resources);
-      keptWhenOpened(metricsOpening, resources);
-    }
+    CompletableFuture<EngineMeters> steps = new CompletableFuture<>();
+    ServedEngine engine =
+        resources.opened(
+            opener.open(config.engine(), new Steps(steps, failure), loading(folder, notes)));
     Metrics metrics = joined(metricsOpening);
+    EngineMeters engineMeters = new EngineMeters(metrics, draftPositions(config));
     EngineMeters.registerGauges(
         metrics,
         engine.handle()::status,
@@ -138,25 +166,35 @@ public final class KraitServer implements AutoCloseable {
             joined(tokenizerOpening),
             joined(templateOpening));
     Admission admission =
-        new Admission(
-            config.engine().maxSequences() + config.engine().maxWaiting(), config.priorities());
+        new Admission(config.places(), config.placesOfClient(), config.priorities());
     GenerationService service =
         new GenerationService(
             model, engine.handle(), admission, meters, new SecureRandom()::nextLong);
-    HttpRouter routes =
-        Routes.serving(
-            new Routes.Parts(
-                service,
-                admission,
-                engine.handle()::status,
-                engine::speculation,
-                new MetricsHandler(metrics),
-                listener(meters, config.accessLog()),
-                config.apiKey(),
-                config.trustRequestTemplates(),
-                version,
-                InstantSource.system()));
-    return new Loaded(engine, model, admission, service, routes, failure);
+    Routes.Parts parts =
+        new Routes.Parts(
+            service,
+            admission,
+            engine.handle()::status,
+            engine::speculation,
+            new MetricsHandler(metrics),
+            listener(meters, config.accessLog()),
+            WebAccess.of(config.http()),
+            config.apiKey(),
+            config.trustRequestTemplates(),
+            version,
+            InstantSource.system());
+    return new Loaded(engine, model, parts, () -> steps.complete(engineMeters));
+  }
+
+  /// Says before the memory plan, which comes once everything is checked, that weights load now.
+  private static Consumer<String> loading(Path folder, Consumer<String> notes) {
+    AtomicBoolean said = new AtomicBoolean();
+    return line -> {
+      if (said.compareAndSet(false, true)) {
+        notes.accept("krait: loading " + folder);
+      }
+      notes.accept(line);
+    };
   }
 
   /// Says it before weights are loaded; what is no model folder at all is the engine's to refuse.
@@ -167,10 +205,7 @@ public final class KraitServer implements AutoCloseable {
   }
 
   private static HttpListener listener(HttpListener meters, boolean accessLog) {
-    if (!accessLog) {
-      return meters;
-    }
-    AccessLog log = new AccessLog();
+    AccessLog log = new AccessLog(accessLog);
     return (exchange, route, nanos) -> {
       meters.finished(exchange, route, nanos);
       log.finished(exchange, route, nanos);
@@ -178,8 +213,7 @@ public final class KraitServer implements AutoCloseable {
   }
 
   /// Passes steps on to the meters, and a failure to whoever waits for it.
-  private record Steps(
-      CompletableFuture<EngineMeters> meters, CompletableFuture<EngineException> failure)
+  private record Steps(CompletableFuture<EngineMeters> meters, CompletableFuture<Throwable> failure)
       implements StepListener {
     @Override
     public void stepDone(StepStats stats) {
@@ -189,8 +223,8 @@ public final class KraitServer implements AutoCloseable {
     }
 
     @Override
-    public void engineFailed(EngineException e) {
-      failure.complete(e);
+    public void engineFailed(Throwable cause) {
+      failure.complete(cause);
     }
   }
 
@@ -226,70 +260,85 @@ public final class KraitServer implements AutoCloseable {
 
   /// What is served.
   public ServedModel model() {
-    return model;
+    return loaded.model();
   }
 
   /// The engine.
   public ServedEngine engine() {
-    return engine;
+    return loaded.engine();
   }
 
   /// The engine at a glance.
   public EngineStatus status() {
-    return engine.handle().status();
+    return loaded.engine().handle().status();
   }
 
-  /// Requests that are in progress.
+  /// Requests whose generations are in progress.
   public int requests() {
-    return admission.requests();
+    return loaded.parts().admission().requests();
   }
 
-  /// Completed when the engine fails for good.
-  public CompletableFuture<EngineException> failure() {
+  /// Requests of any kind that are in progress.
+  public int unanswered() {
+    return Math.max(requests(), http.exchanges());
+  }
+
+  /// Completed with the cause when the engine or an event loop fails for good.
+  public CompletableFuture<Throwable> failure() {
     return failure;
   }
 
   /// Takes no new requests and waits for the running ones; health says 503 meanwhile.
   ///
   /// @param nanos most time to wait
-  /// @return false when time ran out first
+  /// @return false when time ran out first, or the thread was interrupted
   public boolean drain(long nanos) {
-    admission.drain();
+    long end = System.nanoTime() + nanos;
+    loaded.parts().admission().drain();
+    http.serve(Routes.draining(loaded.parts()));
     grpc.ifPresent(GrpcServer::stopServing);
-    return admission.awaitEmpty(nanos);
+    return loaded.parts().admission().awaitEmpty(nanos)
+        && http.awaitAnswered(end - System.nanoTime());
+  }
+
+  /// Ends what still runs with an error that says why, and waits until clients have it.
+  ///
+  /// @param nanos most time to wait
+  public void breakOff(long nanos) {
+    loaded.engine().handle().abort("the server is shutting down");
+    long end = System.nanoTime() + nanos;
+    var _ = loaded.parts().admission().awaitEmpty(nanos);
+    var _ = http.awaitAnswered(end - System.nanoTime());
   }
 
   @Override
   public void close() {
-    closeAll(resources);
+    resources.close();
   }
 
-  private static void closeAll(Deque<AutoCloseable> resources) {
-    while (!resources.isEmpty()) {
-      try {
-        resources.pop().close();
-      } catch (Exception e) {
-        LOG.warn("closing failed", e);
-      }
+  /// A resource that opens beside others. Its failure is thrown by whoever joins it.
+  private static final class Opening<T> implements AutoCloseable {
+    private final Consumer<T> closer;
+    private volatile CompletableFuture<Optional<T>> opening =
+        CompletableFuture.completedFuture(Optional.empty());
+
+    Opening(Consumer<T> closer) {
+      this.closer = closer;
     }
-  }
 
-  private static <T extends AutoCloseable> T kept(T resource, Deque<AutoCloseable> resources) {
-    resources.push(resource);
-    return resource;
-  }
+    void opens(CompletableFuture<Optional<T>> future) {
+      opening = future;
+    }
 
-  private static AutoCloseable closing(Optional<GrpcServer> server) {
-    return () -> server.ifPresent(GrpcServer::close);
-  }
-
-  /// Keeps what opens beside something else; its failure is thrown by whoever joins it.
-  private static void keptWhenOpened(
-      CompletableFuture<? extends AutoCloseable> opening, Deque<AutoCloseable> resources) {
-    try {
-      resources.push(opening.join());
-    } catch (CompletionException e) {
-      LOG.debug("opening failed", e);
+    @Override
+    public void close() {
+      Optional<T> opened = Optional.empty();
+      try {
+        opened = opening.join();
+      } catch (CompletionException e) {
+        LOG.debug("opening failed", e);
+      }
+      opened.ifPresent(closer);
     }
   }
 
@@ -297,7 +346,11 @@ public final class KraitServer implements AutoCloseable {
     try {
       return future.join();
     } catch (CompletionException e) {
-      throw e.getCause() instanceof RuntimeException cause ? cause : e;
+      switch (e.getCause()) {
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        case null, default -> throw e;
+      }
     }
   }
 

@@ -79,7 +79,9 @@ final class ServeCommand implements Callable<Integer> {
               + " by priority, lowest first; default: ${DEFAULT-VALUE}.")
   private SchedulingPolicy policy = SchedulingPolicy.FCFS;
 
-  @Option(names = "--access-log", description = "Logs a line for each HTTP request.")
+  @Option(
+      names = "--access-log",
+      description = "Logs a line for each HTTP request, not only for those that fail.")
   private boolean accessLog;
 
   @Option(
@@ -90,8 +92,46 @@ final class ServeCommand implements Callable<Integer> {
           "Seconds that running requests may go on after SIGTERM; default: ${DEFAULT-VALUE}.")
   private int drainSeconds;
 
+  @Option(
+      names = "--body-memory",
+      paramLabel = "SIZE",
+      description =
+          "Memory for the bodies of all requests in progress; default: an eighth of the heap.")
+  private Optional<ByteSize> bodyMemory = Optional.empty();
+
+  @Option(
+      names = "--max-connections",
+      paramLabel = "N",
+      description = "Most HTTP connections; default: half of the file descriptors, at most 4096.")
+  private Optional<Integer> maxConnections = Optional.empty();
+
+  @Option(
+      names = "--client-share",
+      paramLabel = "PERCENT",
+      defaultValue = "50",
+      description =
+          "Most of max-sequences + max-waiting for one client address; default: ${DEFAULT-VALUE}. 100 behind a proxy.")
+  private int clientShare;
+
+  @Option(
+      names = "--allowed-origins",
+      paramLabel = "ORIGIN",
+      split = ",",
+      defaultValue = "localhost",
+      description =
+          "Web pages that may call, such as https://chat.example.org; * for all; default: ${DEFAULT-VALUE}.")
+  private List<String> allowedOrigins = List.of("localhost");
+
+  @Option(
+      names = "--skip-warm-up",
+      description = "Says ready at once; the first requests are slower then.")
+  private boolean skipWarmUp;
+
   @Option(names = "--warm-up", hidden = true, description = "Answers one request, then ends.")
   private boolean warmUp;
+
+  private static final long BREAK_OFF_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
   private final PrintStream out;
   private final PrintStream notes;
@@ -112,33 +152,62 @@ final class ServeCommand implements Callable<Integer> {
       server.close();
       return answered ? Exit.OK : Exit.FAILED;
     }
-    CompletableFuture<Integer> ended = new CompletableFuture<>();
-    Thread hook = Thread.ofPlatform().unstarted(() -> drainAndHalt(server, ended));
-    Runtime.getRuntime().addShutdownHook(hook);
-    EngineException failure = server.failure().join();
-    notes.println("krait: the engine failed: " + failure.getMessage());
-    ended.complete(Exit.ENGINE_FAILED);
-    return Exit.ENGINE_FAILED;
+    return untilTheEnd(server);
   }
 
-  /// Ends the process from its shutdown hook, because a signal would give it another exit code.
-  private void drainAndHalt(KraitServer server, CompletableFuture<Integer> ended) {
-    int code = ended.getNow(Exit.OK);
-    if (code == Exit.OK && server.requests() > 0) {
-      out.println("krait: finishing " + server.requests() + " requests");
+  /// Waits for a signal or a failure, and ends the server. Further signals hurry.
+  private int untilTheEnd(KraitServer server) {
+    Thread main = Thread.currentThread();
+    CompletableFuture<Optional<Throwable>> end = new CompletableFuture<>();
+    var _ = server.failure().thenAccept(failure -> end.complete(Optional.of(failure)));
+    StopSignals.handle(() -> {
+      if (!end.complete(Optional.empty())) {
+        main.interrupt();
+      }
+    });
+    Optional<Throwable> failure = end.join();
+    int code = Exit.ENGINE_FAILED;
+    if (failure.isEmpty()) {
+      code = drained(server) ? Exit.OK : Exit.BROKEN_OFF;
+    } else {
+      out.println("krait: failed while serving: " + failure.get());
     }
-    boolean drained = server.drain(TimeUnit.SECONDS.toNanos(code == Exit.OK ? drainSeconds : 0));
-    if (!drained && code == Exit.OK) {
-      out.println("krait: broke off " + server.requests() + " requests");
+    if (code != Exit.OK) {
+      var _ = Thread.interrupted();
+      server.breakOff(BREAK_OFF_NANOS);
     }
-    server.close();
+    close(server);
     out.flush();
-    Runtime.getRuntime().halt(code);
+    return code;
+  }
+
+  private boolean drained(KraitServer server) {
+    if (server.unanswered() > 0) {
+      out.println("krait: finishing " + server.unanswered() + " requests");
+    }
+    if (server.drain(TimeUnit.SECONDS.toNanos(drainSeconds))) {
+      return true;
+    }
+    out.println("krait: breaking off " + server.unanswered() + " requests");
+    return false;
+  }
+
+  /// Closes on a thread that nobody has to wait for: a part that has failed may not let go.
+  private void close(KraitServer server) {
+    Thread closing = Thread.ofPlatform().daemon().name("krait-close").start(server::close);
+    try {
+      if (!closing.join(CLOSE_LIMIT)) {
+        out.println("krait: closing takes longer than " + CLOSE_LIMIT.toSeconds() + " s; ending");
+      }
+    } catch (InterruptedException hurry) {
+      out.println("krait: ending before everything is closed");
+    }
   }
 
   private ServerConfig config() {
     EngineConfig engine = model.engine();
     HttpServerConfig usual = HttpServerConfig.of(host, port);
+    int bodyBytes = (int) Math.min(maxBody.bytes(), Integer.MAX_VALUE);
     HttpServerConfig http =
         new HttpServerConfig(
             host,
@@ -147,7 +216,12 @@ final class ServeCommand implements Callable<Integer> {
             usual.maxHeaderBytes(),
             usual.requestTimeout(),
             usual.idleTimeout(),
-            usual.writeTimeout());
+            usual.writeTimeout(),
+            bodyMemory
+                .map(ByteSize::bytes)
+                .orElseGet(() -> HttpServerConfig.defaultBodyMemory(bodyBytes)),
+            maxConnections.orElseGet(HttpServerConfig::defaultConnections),
+            allowedOrigins);
     return new ServerConfig(
         engine,
         http,
@@ -158,6 +232,8 @@ final class ServeCommand implements Callable<Integer> {
         trustRequestTemplates,
         accessLog,
         Duration.ofSeconds(drainSeconds),
+        clientShare,
+        !skipWarmUp && !warmUp,
         policy == SchedulingPolicy.PRIORITY);
   }
 

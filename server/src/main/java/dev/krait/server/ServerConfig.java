@@ -17,6 +17,8 @@ import java.util.Optional;
 /// @param trustRequestTemplates whether a request may bring its own chat template
 /// @param accessLog whether each HTTP request leaves a line in the log
 /// @param drainTimeout how long running requests may go on after the server was asked to stop
+/// @param clientShare percentage of the places at the door that one client may have, 1 to 100
+/// @param warmUp whether requests of its own run before the server says that it is ready
 /// @param priorities whether a request may name a priority of its own
 public record ServerConfig(
     EngineConfig engine,
@@ -27,7 +29,35 @@ public record ServerConfig(
     boolean trustRequestTemplates,
     boolean accessLog,
     Duration drainTimeout,
+    int clientShare,
+    boolean warmUp,
     boolean priorities) {
+
+  /// A server without a warm-up, with all places for whoever asks.
+  public ServerConfig(
+      EngineConfig engine,
+      HttpServerConfig http,
+      Grpc grpc,
+      List<String> names,
+      Optional<String> apiKey,
+      boolean trustRequestTemplates,
+      boolean accessLog,
+      Duration drainTimeout) {
+    this(
+        engine,
+        http,
+        grpc,
+        names,
+        apiKey,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        ALL,
+        false,
+        false);
+  }
+
+  private static final int ALL = 100;
 
   /// The gRPC server.
   ///
@@ -45,6 +75,16 @@ public record ServerConfig(
     }
   }
 
+  /// Places at the door: sequences that may run or wait.
+  int places() {
+    return engine.maxSequences() + engine.maxWaiting();
+  }
+
+  /// Places that one client may have.
+  int placesOfClient() {
+    return (int) Math.max(1, (long) places() * clientShare / ALL);
+  }
+
   /// Checks the ranges.
   public ServerConfig {
     names = List.copyOf(names);
@@ -58,6 +98,9 @@ public record ServerConfig(
     if (drainTimeout.isNegative()) {
       throw EngineException.invalidArgument(
           "drain-timeout", drainTimeout.toSeconds(), "0 seconds or more");
+    }
+    if (clientShare < 1 || clientShare > ALL) {
+      throw EngineException.invalidArgument("client-share", clientShare, "1 to 100 percent");
     }
   }
 }

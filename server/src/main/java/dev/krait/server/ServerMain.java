@@ -33,8 +33,15 @@ public final class ServerMain {
     // The tokenizer library would otherwise look for a network and for CUDA.
     System.setProperty("OPT_OUT_TRACKING", "true");
     System.setProperty("RUST_FLAVOR", "cpu");
-    int code = commandLine(System.out, System.err, System.getenv()).execute(arguments);
-    System.exit(code);
+    int code = Exit.FAILED;
+    try {
+      code = commandLine(System.out, System.err, System.getenv()).execute(arguments);
+    } catch (Throwable failure) {
+      // Not to continue: other threads would keep a process alive that does nothing any more.
+      System.err.println("krait: " + failure);
+    } finally {
+      System.exit(code);
+    }
   }
 
   /// The command line, for the process and for tests; more subcommands may be added.

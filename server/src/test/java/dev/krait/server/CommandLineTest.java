@@ -368,7 +368,14 @@ class CommandLineTest {
 
   @Test
   void exitCodesDiffer() {
-    assertThat(List.of(Exit.OK, Exit.FAILED, Exit.USAGE, Exit.PORT_TAKEN, Exit.ENGINE_FAILED))
+    assertThat(
+            List.of(
+                Exit.OK,
+                Exit.FAILED,
+                Exit.USAGE,
+                Exit.PORT_TAKEN,
+                Exit.ENGINE_FAILED,
+                Exit.BROKEN_OFF))
         .doesNotHaveDuplicates();
   }
 }

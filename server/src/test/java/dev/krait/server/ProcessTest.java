@@ -3,6 +3,7 @@ package dev.krait.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.Waiting;
 import dev.krait.server.testing.TestServer;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -75,6 +76,30 @@ class ProcessTest {
       process.destroy();
       assertThat(raw.readUntil("0\r\n\r\n")).contains("[DONE]");
     }
+    assertThat(process.waitFor()).isEqualTo(Exit.OK);
+  }
+
+  @Test
+  void aSecondSignalHurriesAndClientsAreToldWhy() throws Exception {
+    try (HttpCalls.Raw raw = http.raw()) {
+      raw.post("/v1/completions", "{'prompt': 'Once', 'n': 64, 'ignore_eos': true}");
+      Waiting.until(() -> http.get("/load").text().equals("{\"server_load\":1}"));
+      process.destroy();
+      Waiting.until(() -> http.get("/health").status() == 503);
+      process.destroy();
+      assertThat(raw.readAll())
+          .startsWith("HTTP/1.1 503")
+          .contains("\"message\":\"the server is shutting down\"");
+    }
+    assertThat(process.waitFor()).isEqualTo(Exit.BROKEN_OFF);
+  }
+
+  @Test
+  void aHangUpOfTheTerminalDoesNotEndIt() throws Exception {
+    Process hangUp = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
+    assertThat(hangUp.waitFor()).isZero();
+    assertThat(http.get("/health").status()).isEqualTo(200);
+    process.destroy();
     assertThat(process.waitFor()).isEqualTo(Exit.OK);
   }
 }

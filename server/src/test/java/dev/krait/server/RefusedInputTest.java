@@ -56,6 +56,11 @@ class RefusedInputTest {
           --api-key | ' ' | api-key: empty (expected: a key
           --served-model-name | ' ' | served-model-name: [ ] (expected: names
           --max-model-len | 100000 | max-model-len: 100000 (expected: at most 2048
+          --max-waiting | 2147483647 | max-waiting: 2147483647 (expected: 0 to 1048576)
+          --client-share | 0 | client-share: 0 (expected: 1 to 100 percent)
+          --max-connections | 2 | max-connections: 2 (expected: 16 or more)
+          --body-memory | 1MiB | body-memory: 1048576 (expected: twice max-body, 8388608, or more)
+          --host | localhost1 | host: localhost1, an unknown host (expected: a name or address
           --max-model-len | 0 | max-model-len: 0 (expected: 1 or more)
           --max-sequences | 2000000000 | max-sequences: 2000000000 (expected: 1 to 4096)
           --max-tokens-per-step | 2000000000 | max-tokens-per-step: 2000000000 (expected: 1 to

@@ -1,30 +1,25 @@
 package dev.krait.server.http;
 
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
-import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import io.netty.handler.codec.http.TooLongHttpHeaderException;
-import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.util.ReferenceCountUtil;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayDeque;
+import java.util.Optional;
 import java.util.Queue;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,34 +28,57 @@ import org.slf4j.LoggerFactory;
 ///
 /// Reading goes on while a request is answered, so that a client that hangs up is noticed at once;
 /// it pauses when further requests are already waiting. Confined to the connection's event loop.
+///
+/// A client that ends its side of the connection has hung up: what it waits for is cancelled. The
+/// exception is a client whose last request said `Connection: close`, which has nothing more to
+/// send: it gets its answer.
 final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   private static final Logger LOG = LoggerFactory.getLogger(ConnectionHandler.class);
   private static final int MAX_WAITING = 4;
   private static final long LINGER_MILLIS = 1_000;
 
-  private final int maxBodyBytes;
+  private final HttpShared shared;
   private final RequestClock clock;
-  private final Supplier<HttpRouter> router;
-  private final ExecutorService handlers;
   private final Queue<Turn> waiting = new ArrayDeque<>();
   private @Nullable HttpRequest head;
-  private ByteArrayOutputStream body = new ByteArrayOutputStream();
+  private RequestBody body;
   private @Nullable HttpExchange current;
   private boolean discarding;
 
+  /// The client sends no more.
+  private boolean ended;
+
+  /// The last whole request asked for a connection that stays.
+  private boolean staying = true;
+
   /// What is to be answered next.
   private sealed interface Turn {
-    record Answer(HttpExchange exchange) implements Turn {}
+    record Answer(HttpExchange exchange, RequestBody body) implements Turn {}
 
     record Refuse(ErrorBody error) implements Turn {}
   }
 
-  ConnectionHandler(
-      int maxBodyBytes, RequestClock clock, Supplier<HttpRouter> router, ExecutorService handlers) {
-    this.maxBodyBytes = maxBodyBytes;
+  ConnectionHandler(HttpShared shared, RequestClock clock) {
+    this.shared = shared;
     this.clock = clock;
-    this.router = router;
-    this.handlers = handlers;
+    this.body = new RequestBody(shared.bodies(), 0);
+  }
+
+  @Override
+  public void channelActive(ChannelHandlerContext context) {
+    if (!shared.connections().opened()) {
+      discarding = true;
+      EngineException full =
+          new EngineException(
+              ErrorCode.UNAVAILABLE,
+              "connections: "
+                  + shared.config().maxConnections()
+                  + " are open and none is idle (expected: fewer; try later)");
+      var _ =
+          context
+              .writeAndFlush(HttpExchange.closingResponse(ErrorBody.of(full)))
+              .addListener(ChannelFutureListener.CLOSE);
+    }
   }
 
   @Override
@@ -81,24 +99,13 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   }
 
   private void begin(ChannelHandlerContext context, HttpRequest request) {
-    if (request.decoderResult().isFailure()) {
-      refuse(context, malformed(request.decoderResult()));
-      return;
-    }
-    String encoding = request.headers().get(HttpHeaderNames.CONTENT_ENCODING, "identity");
-    if (!encoding.equalsIgnoreCase("identity")) {
-      refuse(
-          context,
-          ErrorBody.protocol(
-              415, "content-encoding: " + encoding + " (expected: identity)", "unsupported_media"));
-      return;
-    }
-    if (HttpUtil.getContentLength(request, 0L) > maxBodyBytes) {
-      refuse(context, tooLarge());
+    Optional<ErrorBody> refusal = RequestHead.refusal(request, shared.config().maxBodyBytes());
+    if (refusal.isPresent()) {
+      refuse(context, refusal.get());
       return;
     }
     head = request;
-    body = new ByteArrayOutputStream();
+    body = new RequestBody(shared.bodies(), HttpUtil.getContentLength(request, -1L));
     if (HttpUtil.is100ContinueExpected(request) && current == null) {
       var _ =
           context.writeAndFlush(
@@ -112,31 +119,45 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
       return;
     }
     if (content.decoderResult().isFailure()) {
-      refuse(context, malformed(content.decoderResult()));
+      refuse(context, RequestHead.malformed(content.decoderResult()));
       return;
     }
     ByteBuf bytes = content.content();
-    if (body.size() + bytes.readableBytes() > maxBodyBytes) {
-      refuse(context, tooLarge());
+    int most = shared.config().maxBodyBytes();
+    if (body.size() + bytes.readableBytes() > most) {
+      refuse(context, RequestHead.tooLarge(most));
       return;
     }
-    try {
-      bytes.readBytes(body, bytes.readableBytes());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    if (!body.append(bytes)) {
+      refuse(context, bodiesFull());
+      return;
     }
     if (content instanceof LastHttpContent) {
       head = null;
+      staying = HttpUtil.isKeepAlive(request);
       clock.requestArrived();
       HttpExchange exchange =
-          new HttpExchange(context.channel(), request, body.toByteArray(), this::answered);
-      enqueue(context, new Turn.Answer(exchange));
+          new HttpExchange(
+              context.channel(), request, body.whole(), kept -> answered(context, kept));
+      enqueue(context, new Turn.Answer(exchange, body));
+      body = new RequestBody(shared.bodies(), 0);
     }
+  }
+
+  private ErrorBody bodiesFull() {
+    return ErrorBody.of(
+        new EngineException(
+            ErrorCode.UNAVAILABLE,
+            "body: no memory left beside the bodies of other requests (expected: at most "
+                + shared.config().bodyMemory()
+                + " bytes for all; try later)"));
   }
 
   private void refuse(ChannelHandlerContext context, ErrorBody error) {
     head = null;
+    body.close();
     discarding = true;
+    AccessLog.refused(error);
     enqueue(context, new Turn.Refuse(error));
   }
 
@@ -150,28 +171,37 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   }
 
   private void next(ChannelHandlerContext context) {
-    current = null;
     Turn turn = waiting.poll();
     if (waiting.size() < MAX_WAITING) {
       context.channel().config().setAutoRead(true);
     }
     switch (turn) {
-      case null -> clock.allAnswered(context);
+      case null -> {
+        if (ended) {
+          var _ = context.close();
+        } else {
+          clock.allAnswered(context);
+        }
+      }
       case Turn.Refuse refusal -> sendAndLinger(context, refusal.error());
       case Turn.Answer answer -> {
-        current = answer.exchange();
         HttpExchange exchange = answer.exchange();
-        HttpRouter routes = router.get();
-        handlers.execute(() -> run(context, routes, exchange));
+        current = exchange;
+        shared.exchanges().begin();
+        if (ended && staying) {
+          exchange.connectionClosed();
+        }
+        HttpRouter routes = shared.router().get();
+        shared.handlers().execute(() -> run(context, routes, answer));
       }
     }
   }
 
-  private static void run(ChannelHandlerContext context, HttpRouter routes, HttpExchange exchange) {
+  private static void run(ChannelHandlerContext context, HttpRouter routes, Turn.Answer answer) {
     boolean answered = false;
-    try {
-      routes.handle(exchange);
-      answered = exchange.isComplete();
+    try (RequestBody _ = answer.body()) {
+      routes.handle(answer.exchange());
+      answered = answer.exchange().isComplete();
     } finally {
       if (!answered) {
         var _ = context.close();
@@ -179,19 +209,21 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private void answered(boolean keepAlive) {
-    HttpExchange exchange = current;
-    if (exchange == null) {
+  private void answered(ChannelHandlerContext context, boolean keepAlive) {
+    if (current == null || !context.channel().isActive()) {
       return;
     }
-    ChannelHandlerContext context = exchange.channel().pipeline().context(this);
-    if (context == null || !context.channel().isActive()) {
-      return;
-    }
-    if (keepAlive) {
-      next(context);
-    } else {
-      var _ = context.close();
+    current = null;
+    try {
+      if (keepAlive) {
+        next(context);
+      } else {
+        var _ = context.close();
+      }
+    } catch (Throwable failure) {
+      exceptionCaught(context, failure);
+    } finally {
+      shared.exchanges().end();
     }
   }
 
@@ -217,11 +249,24 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext context, Object event) {
-    if (event == RequestClock.Expired.REQUEST && !discarding) {
+    if (event instanceof ChannelInputShutdownEvent) {
+      inputEnded(context);
+    } else if (event == RequestClock.Expired.REQUEST && !discarding) {
       refuse(
           context,
           ErrorBody.protocol(
               408, "request: not received in time (expected: a whole request)", "timeout"));
+    }
+  }
+
+  private void inputEnded(ChannelHandlerContext context) {
+    ended = true;
+    discarding = true;
+    HttpExchange exchange = current;
+    if (exchange == null) {
+      var _ = context.close();
+    } else if (staying) {
+      exchange.connectionClosed();
     }
   }
 
@@ -235,32 +280,29 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelInactive(ChannelHandlerContext context) {
+    shared.connections().closed(context.channel());
+    body.close();
+    for (Turn turn : waiting) {
+      if (turn instanceof Turn.Answer answer) {
+        answer.body().close();
+      }
+    }
     waiting.clear();
     HttpExchange exchange = current;
+    current = null;
     if (exchange != null) {
+      shared.exchanges().end();
       exchange.connectionClosed();
     }
   }
 
+  /// A machine error, such as a full heap, may have hit any connection of the loop.
   @Override
   public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+    if (cause instanceof VirtualMachineError) {
+      shared.failed().accept(cause);
+    }
     LOG.debug("connection {} failed", context.channel(), cause);
     var _ = context.close();
-  }
-
-  private ErrorBody tooLarge() {
-    return ErrorBody.protocol(
-        413, "body: too large (expected: at most " + maxBodyBytes + " bytes)", "request_too_large");
-  }
-
-  private static ErrorBody malformed(DecoderResult result) {
-    Throwable cause = result.cause();
-    if (cause instanceof TooLongHttpHeaderException) {
-      return ErrorBody.protocol(431, "header: too large", "header_too_large");
-    }
-    if (cause instanceof TooLongHttpLineException) {
-      return ErrorBody.protocol(414, "path: too long", "uri_too_long");
-    }
-    return ErrorBody.protocol(400, "request: not HTTP/1.1", "malformed_request");
   }
 }

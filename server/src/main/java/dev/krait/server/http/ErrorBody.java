@@ -60,12 +60,28 @@ public record ErrorBody(
     return of(new EngineException(ErrorCode.INTERNAL, "the server failed; its log says why"));
   }
 
+  /// No key, or a wrong one.
+  public static ErrorBody unauthorized() {
+    return plain(
+        401,
+        "AuthenticationError",
+        "authorization: no valid key (expected: Bearer and the server's API key)",
+        "invalid_api_key",
+        Map.of("www-authenticate", "Bearer"));
+  }
+
   /// No such path.
-  public static ErrorBody unknownPath(String path) {
+  ///
+  /// @param nearest a path of this server that may be meant
+  public static ErrorBody unknownPath(String path, Optional<String> nearest) {
     return plain(
         404,
         "NotFoundError",
-        "path: " + EngineException.shown(path) + " (expected: a path of this server)",
+        "path: "
+            + EngineException.shown(path)
+            + " (expected: a path of this server"
+            + nearest.map(other -> "; did you mean " + other + "?").orElse("")
+            + ")",
         "not_found",
         Map.of());
   }

@@ -49,7 +49,7 @@ public final class GenerateHandler implements HttpHandler {
             request.response(),
             request.prompt().output(),
             names);
-    try (Generation generation = service.start(request.prompt())) {
+    try (Generation generation = service.start(request.prompt(), exchange.client())) {
       int sequences = request.prompt().sequences();
       exchange.onHangUp(generation::cancel);
       exchange.countTokens(() -> generation.usage(sequences));

@@ -20,8 +20,10 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,6 +31,8 @@ import java.util.UUID;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// One request and its answer.
 ///
@@ -40,6 +44,8 @@ public final class HttpExchange {
 
   private static final String REQUEST_ID = "x-request-id";
   private static final int MAX_REQUEST_ID = 256;
+  private static final Pattern ABSOLUTE =
+      Pattern.compile("https?://([^/?#]*)(.*)", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
 
   private final Channel channel;
   private final HttpRequest request;
@@ -50,6 +56,8 @@ public final class HttpExchange {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final List<Runnable> hangUpActions = new ArrayList<>();
+  private final Map<String, String> added = new LinkedHashMap<>();
+  private Optional<ErrorBody> error = Optional.empty();
   private Optional<Supplier<Usage>> usage = Optional.empty();
   private boolean gone;
   private boolean complete;
@@ -79,9 +87,37 @@ public final class HttpExchange {
     return request.method().name();
   }
 
-  /// Request target as sent: path and query.
+  /// Request target: path and query, also when the whole URL was sent.
   public String target() {
-    return request.uri();
+    Matcher url = ABSOLUTE.matcher(request.uri());
+    if (!url.matches()) {
+      return request.uri();
+    }
+    return url.group(2).startsWith("/") ? url.group(2) : "/" + url.group(2);
+  }
+
+  /// The name by which the server was called, with its port; empty when none was given. A whole URL
+  /// counts more than the `Host` header (RFC 9112, 3.2.2).
+  String host() {
+    Matcher url = ABSOLUTE.matcher(request.uri());
+    return url.matches() ? url.group(1) : header("host").orElse("");
+  }
+
+  /// The address of the client, without its port.
+  public String client() {
+    return channel.remoteAddress() instanceof InetSocketAddress address
+        ? address.getAddress().getHostAddress()
+        : "";
+  }
+
+  /// Adds a header to the answer, before it begins.
+  void addHeader(String name, String value) {
+    added.put(name, value);
+  }
+
+  /// The error that the request was answered with.
+  public Optional<ErrorBody> error() {
+    return error;
   }
 
   /// One request header.
@@ -115,8 +151,9 @@ public final class HttpExchange {
   }
 
   /// Answers with an error.
-  public void respond(ErrorBody error) {
-    respond(error.status(), JSON, error.json(), error.headers());
+  public void respond(ErrorBody answer) {
+    error = Optional.of(answer);
+    respond(answer.status(), JSON, answer.json(), answer.headers());
   }
 
   /// Answers once and for all.
@@ -129,8 +166,10 @@ public final class HttpExchange {
         new DefaultFullHttpResponse(
             HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(statusCode), payload);
     HttpHeaders out = response.headers();
-    out.set(HttpHeaderNames.CONTENT_TYPE, contentType);
-    out.set(HttpHeaderNames.CONTENT_LENGTH, content.length);
+    if (statusCode != HttpResponseStatus.NO_CONTENT.code()) {
+      out.set(HttpHeaderNames.CONTENT_TYPE, contentType);
+      out.set(HttpHeaderNames.CONTENT_LENGTH, content.length);
+    }
     headers.forEach(out::set);
     addCommonHeaders(out);
     finish(response);
@@ -247,6 +286,7 @@ public final class HttpExchange {
             HttpVersion.HTTP_1_1,
             HttpResponseStatus.valueOf(error.status()),
             Unpooled.wrappedBuffer(json));
+    error.headers().forEach(response.headers()::set);
     response
         .headers()
         .set(HttpHeaderNames.CONTENT_TYPE, JSON)
@@ -268,6 +308,7 @@ public final class HttpExchange {
   }
 
   private void addCommonHeaders(HttpHeaders out) {
+    added.forEach(out::set);
     out.set(REQUEST_ID, requestId);
     if (!keepAlive) {
       out.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);

@@ -20,33 +20,39 @@ public final class HttpRouter {
 
   private final Map<String, Map<String, HttpHandler>> routes;
   private final Optional<ApiKey> apiKey;
+  private final WebAccess web;
   private final HttpListener listener;
 
   private HttpRouter(
       Map<String, Map<String, HttpHandler>> routes,
       Optional<ApiKey> apiKey,
+      WebAccess web,
       HttpListener listener) {
     this.routes = routes;
     this.apiKey = apiKey;
+    this.web = web;
     this.listener = listener;
   }
 
   /// Starts a route table.
   ///
   /// @param apiKey key that requests below `/v1` must bring; empty lets everyone in
+  /// @param web which web pages may call
   /// @param listener hears of finished exchanges
-  public static Builder builder(Optional<String> apiKey, HttpListener listener) {
-    return new Builder(apiKey, listener);
+  public static Builder builder(Optional<String> apiKey, WebAccess web, HttpListener listener) {
+    return new Builder(apiKey, web, listener);
   }
 
   /// Collects routes.
   public static final class Builder {
     private final Map<String, Map<String, HttpHandler>> routes = new LinkedHashMap<>();
     private final Optional<String> apiKey;
+    private final WebAccess web;
     private final HttpListener listener;
 
-    private Builder(Optional<String> apiKey, HttpListener listener) {
+    private Builder(Optional<String> apiKey, WebAccess web, HttpListener listener) {
       this.apiKey = apiKey;
+      this.web = web;
       this.listener = listener;
     }
 
@@ -62,7 +68,7 @@ public final class HttpRouter {
 
     /// The finished table.
     public HttpRouter build() {
-      return new HttpRouter(Map.copyOf(routes), apiKey.map(ApiKey::new), listener);
+      return new HttpRouter(Map.copyOf(routes), apiKey.map(ApiKey::new), web, listener);
     }
   }
 
@@ -86,12 +92,14 @@ public final class HttpRouter {
     long start = System.nanoTime();
     String route = NO_ROUTE;
     try {
-      String path = path(exchange);
+      String path = withoutSlash(path(exchange));
       route = match(path);
-      dispatch(exchange, route, path);
+      if (!web.answers(exchange)) {
+        dispatch(exchange, route, path);
+      }
     } catch (EngineException e) {
       fail(exchange, e);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       LOG.error("request {} {} failed", exchange.method(), exchange.target(), e);
       if (!exchange.isBegun()) {
         exchange.respond(ErrorBody.internal());
@@ -99,6 +107,11 @@ public final class HttpRouter {
     } finally {
       listener.finished(exchange, route, System.nanoTime() - start);
     }
+  }
+
+  /// A slash at the end names the same resource.
+  private static String withoutSlash(String path) {
+    return path.length() > 1 && path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
   }
 
   private String match(String path) {
@@ -117,13 +130,15 @@ public final class HttpRouter {
 
   private void dispatch(HttpExchange exchange, String route, String path) {
     if (path.startsWith("/v1") && !isAuthorized(exchange)) {
-      byte[] body = HttpExchange.utf8("{\"error\":\"Unauthorized\"}");
-      exchange.respond(401, HttpExchange.JSON, body, Map.of("www-authenticate", "Bearer"));
+      exchange.respond(ErrorBody.unauthorized());
       return;
     }
     Map<String, HttpHandler> methods = routes.get(route);
     if (methods == null) {
-      exchange.respond(ErrorBody.unknownPath(path));
+      String below = "/v1" + path;
+      exchange.respond(
+          ErrorBody.unknownPath(
+              path, match(below).equals(NO_ROUTE) ? Optional.empty() : Optional.of(below)));
       return;
     }
     HttpHandler handler = methods.get(exchange.method());

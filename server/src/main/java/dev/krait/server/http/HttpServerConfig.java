@@ -1,7 +1,10 @@
 package dev.krait.server.http;
 
+import com.sun.management.UnixOperatingSystemMXBean;
 import dev.krait.error.EngineException;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.List;
 
 /// Limits of the HTTP server.
 ///
@@ -12,6 +15,9 @@ import java.time.Duration;
 /// @param requestTimeout how long a client may take to send one whole request
 /// @param idleTimeout how long a connection may stay open between requests
 /// @param writeTimeout how long a client may leave bytes unread before it counts as gone
+/// @param bodyMemory bytes of the bodies of all requests in progress; more are refused with 503
+/// @param maxConnections connections at once; beyond it the longest idle one is closed
+/// @param allowedOrigins origins of web pages that may call; see [WebAccess]
 public record HttpServerConfig(
     String host,
     int port,
@@ -19,7 +25,14 @@ public record HttpServerConfig(
     int maxHeaderBytes,
     Duration requestTimeout,
     Duration idleTimeout,
-    Duration writeTimeout) {
+    Duration writeTimeout,
+    long bodyMemory,
+    int maxConnections,
+    List<String> allowedOrigins) {
+  /// A connection may hold a header of 32 KiB: this many hold 128 MiB.
+  private static final int MOST_CONNECTIONS = 4096;
+
+  private static final int FEWEST_CONNECTIONS = 16;
 
   /// Checks the ranges.
   public HttpServerConfig {
@@ -29,9 +42,19 @@ public record HttpServerConfig(
     if (maxBodyBytes < 1024) {
       throw EngineException.invalidArgument("max-body", maxBodyBytes, "1024 bytes or more");
     }
+    if (bodyMemory < 2L * maxBodyBytes) {
+      throw EngineException.invalidArgument(
+          "body-memory", bodyMemory, "twice max-body, " + 2L * maxBodyBytes + ", or more");
+    }
+    if (maxConnections < FEWEST_CONNECTIONS) {
+      throw EngineException.invalidArgument(
+          "max-connections", maxConnections, FEWEST_CONNECTIONS + " or more");
+    }
+    allowedOrigins = List.copyOf(allowedOrigins);
   }
 
-  /// Usual limits: bodies up to 4 MiB, headers up to 32 KiB, 30 s for a request, 75 s idle.
+  /// Usual limits: bodies up to 4 MiB, headers up to 32 KiB, 30 s for a request, 75 s idle, pages
+  /// of this machine.
   public static HttpServerConfig of(String host, int port) {
     return new HttpServerConfig(
         host,
@@ -40,6 +63,23 @@ public record HttpServerConfig(
         32 << 10,
         Duration.ofSeconds(30),
         Duration.ofSeconds(75),
-        Duration.ofSeconds(60));
+        Duration.ofSeconds(60),
+        defaultBodyMemory(4 << 20),
+        defaultConnections(),
+        List.of(WebAccess.LOCALHOST));
+  }
+
+  /// An eighth of the heap, but room for two of the longest bodies.
+  public static long defaultBodyMemory(int maxBodyBytes) {
+    return Math.max(Runtime.getRuntime().maxMemory() / 8, 2L * maxBodyBytes);
+  }
+
+  /// Half of the descriptors that the process may have, so that files and gRPC keep theirs.
+  public static int defaultConnections() {
+    long descriptors =
+        ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
+            ? system.getMaxFileDescriptorCount()
+            : Long.MAX_VALUE;
+    return Math.clamp(descriptors / 2, FEWEST_CONNECTIONS, MOST_CONNECTIONS);
   }
 }

@@ -24,8 +24,16 @@ final class PartThreads {
     }
     List<Future<T>> futures = new ArrayList<>(parts.size());
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (Generation.Part part : parts) {
-        futures.add(threads.submit(() -> readOrCancel(generation, part, read)));
+      boolean all = false;
+      try {
+        for (Generation.Part part : parts) {
+          futures.add(threads.submit(() -> readOrCancel(generation, part, read)));
+        }
+        all = true;
+      } finally {
+        if (!all) {
+          generation.cancel();
+        }
       }
     }
     List<T> results = new ArrayList<>(parts.size());

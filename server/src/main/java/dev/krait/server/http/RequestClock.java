@@ -20,13 +20,15 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
 
   private final Duration requestTimeout;
   private final Duration idleTimeout;
+  private final Connections connections;
   private @Nullable Future<?> timer;
   private boolean reading;
   private boolean busy;
 
-  RequestClock(Duration requestTimeout, Duration idleTimeout) {
+  RequestClock(Duration requestTimeout, Duration idleTimeout, Connections connections) {
     this.requestTimeout = requestTimeout;
     this.idleTimeout = idleTimeout;
+    this.connections = connections;
   }
 
   @Override
@@ -45,6 +47,7 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   public void channelRead(ChannelHandlerContext context, Object bytes) {
     if (!reading && !busy) {
       reading = true;
+      connections.busy(context.channel());
       restart(context, requestTimeout, () -> context.fireUserEventTriggered(Expired.REQUEST));
     }
     context.fireChannelRead(bytes);
@@ -66,6 +69,7 @@ final class RequestClock extends ChannelInboundHandlerAdapter {
   }
 
   private void startIdle(ChannelHandlerContext context) {
+    connections.idle(context.channel());
     restart(
         context,
         idleTimeout,

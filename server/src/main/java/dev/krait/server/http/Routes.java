@@ -18,7 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/// The route tables: one while the server starts, one while it serves.
+/// The route tables: while the server starts, serves, and drains.
 public final class Routes {
   private static final String TEXT = "text/plain; charset=utf-8";
 
@@ -32,6 +32,7 @@ public final class Routes {
   /// @param speculation what `/v1/speculation` answers, JSON; empty when nothing is drafted
   /// @param metrics answers `/metrics`
   /// @param listener hears of finished exchanges
+  /// @param web which web pages may call
   /// @param apiKey key that requests below `/v1` must bring
   /// @param trustRequestTemplates whether a request may bring its own chat template
   /// @param version of the server
@@ -43,24 +44,57 @@ public final class Routes {
       Supplier<Optional<SpeculationReport>> speculation,
       HttpHandler metrics,
       HttpListener listener,
+      WebAccess web,
       Optional<String> apiKey,
       boolean trustRequestTemplates,
       String version,
-      InstantSource clock) {}
+      InstantSource clock) {
+
+    /// The same over another service, open to everybody and unheard.
+    public Parts quiet(GenerationService other) {
+      return new Parts(
+          other,
+          admission,
+          status,
+          speculation,
+          metrics,
+          (_, _, _) -> {},
+          web,
+          Optional.empty(),
+          false,
+          version,
+          clock);
+    }
+  }
 
   /// Routes of a server that is not ready: health says 503, and so does everything else.
-  public static HttpRouter starting() {
-    HttpHandler loading =
-        exchange -> {
-          throw new EngineException(
-              ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again soon)");
-        };
-    return HttpRouter.builder(Optional.empty(), (_, _, _) -> {})
-        .on("GET", "/health", loading)
-        .on("GET", "/ping", loading)
-        .on("GET", "/*", loading)
-        .on("POST", "/*", loading)
+  public static HttpRouter starting(WebAccess web) {
+    return unavailable(web, "server: loading the model (expected: try again soon)").build();
+  }
+
+  /// Routes of a server that takes nothing new and finishes what it has.
+  public static HttpRouter draining(Parts parts) {
+    return unavailable(parts.web(), "server: draining (expected: a server that stays)")
+        .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))
+        .on("GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on("GET", "/metrics", parts.metrics())
         .build();
+  }
+
+  private static HttpRouter.Builder unavailable(WebAccess web, String why) {
+    HttpHandler refusal =
+        exchange -> {
+          throw new EngineException(ErrorCode.UNAVAILABLE, why);
+        };
+    return HttpRouter.builder(Optional.empty(), web, (_, _, _) -> {})
+        .on("GET", "/livez", Routes::alive)
+        .on("GET", "/*", refusal)
+        .on("POST", "/*", refusal);
+  }
+
+  /// The process answers; whether it can generate is another question.
+  private static void alive(HttpExchange exchange) {
+    exchange.respond(200, TEXT, new byte[0], Map.of());
   }
 
   /// Routes of a server that serves.
@@ -74,7 +108,7 @@ public final class Routes {
         new GenerateHandler(service, new CompletionJson(parser), names, parts.clock());
     HttpHandler chat = new GenerateHandler(service, new ChatJson(parser), names, parts.clock());
     HttpHandler health = exchange -> health(exchange, parts);
-    return HttpRouter.builder(parts.apiKey(), parts.listener())
+    return HttpRouter.builder(parts.apiKey(), parts.web(), parts.listener())
         .on("POST", "/v1/completions", completions)
         .on("POST", "/v1/chat/completions", chat)
         .on("GET", "/v1/models", models::list)
@@ -84,6 +118,8 @@ public final class Routes {
         .on("POST", "/detokenize", tokens::detokenize)
         .on("GET", "/tokenizer_info", tokens::info)
         .on("GET", "/health", health)
+        .on("GET", "/readyz", health)
+        .on("GET", "/livez", Routes::alive)
         .on("GET", "/ping", health)
         .on("POST", "/ping", health)
         .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))

@@ -2,15 +2,19 @@ package dev.krait.server.service;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/// The door: counts running requests, refuses when too many sequences are here, and closes for good
-/// when the server drains. Any thread.
+/// The door: counts running requests, refuses when too many sequences are here or too many of one
+/// client, and closes for good when the server drains. Any thread.
 public final class Admission {
   private final int maxSequences;
   private final boolean priorities;
+  private final int maxOfClient;
+  private final Map<String, Integer> clients = new HashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private int requests;
@@ -21,15 +25,16 @@ public final class Admission {
   ///
   /// @param maxSequences most sequences that may run or wait at once
   public Admission(int maxSequences) {
-    this(maxSequences, false);
+    this(maxSequences, maxSequences, false);
   }
 
-  /// Creates an open door.
+  /// Creates an open door that keeps places for others when one client asks for all.
   ///
-  /// @param maxSequences most sequences that may run or wait at once
+  /// @param maxOfClient most of them that one client may have
   /// @param priorities whether a request may name a priority of its own
-  public Admission(int maxSequences, boolean priorities) {
+  public Admission(int maxSequences, int maxOfClient, boolean priorities) {
     this.maxSequences = maxSequences;
+    this.maxOfClient = maxOfClient;
     this.priorities = priorities;
   }
 
@@ -45,10 +50,12 @@ public final class Admission {
 
   /// A request that was let in. Closing it twice is closing it once.
   public final class Ticket implements AutoCloseable {
+    private final String client;
     private final int admitted;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    private Ticket(int admitted) {
+    private Ticket(String client, int admitted) {
+      this.client = client;
       this.admitted = admitted;
     }
 
@@ -56,46 +63,58 @@ public final class Admission {
     @Override
     public void close() {
       if (open.compareAndSet(true, false)) {
-        leave(admitted);
+        leave(client, admitted);
       }
     }
   }
 
   /// Lets a request in, before any work is done for it.
   ///
+  /// @param client who asks, such as a network address; nobody in particular when empty
   /// @param asked sequences it will run
   /// @throws EngineException RESOURCE_EXHAUSTED when there is no room now, INVALID_ARGUMENT when
   ///   there never can be, UNAVAILABLE when draining
-  public Ticket admit(int asked) {
+  public Ticket admit(String client, int asked) {
     lock.lock();
     try {
       if (draining) {
         throw new EngineException(
             ErrorCode.UNAVAILABLE, "server: draining (expected: a server that stays)");
       }
-      if (asked > maxSequences) {
+      int most = client.isEmpty() ? maxSequences : maxOfClient;
+      if (asked > most) {
         throw EngineException.invalidArgument(
             "n",
             asked + " sequences for all prompts",
-            "at most " + maxSequences + ", more can never run and wait at once");
+            "at most " + most + ", more can never run and wait at once");
+      }
+      int held = clients.getOrDefault(client, 0);
+      if (!client.isEmpty() && held + asked > maxOfClient) {
+        throw full(held + " of this client", asked, maxOfClient);
       }
       if (sequences + asked > maxSequences) {
-        throw new EngineException(
-            ErrorCode.RESOURCE_EXHAUSTED,
-            "sequences: "
-                + sequences
-                + " are here, "
-                + asked
-                + " more asked for (expected: at most "
-                + maxSequences
-                + " at once; try later)");
+        throw full(String.valueOf(sequences), asked, maxSequences);
       }
+      Ticket ticket = new Ticket(client, asked);
+      clients.put(client, held + asked);
       requests++;
       sequences += asked;
-      return new Ticket(asked);
+      return ticket;
     } finally {
       lock.unlock();
     }
+  }
+
+  private static EngineException full(String here, int asked, int most) {
+    return new EngineException(
+        ErrorCode.RESOURCE_EXHAUSTED,
+        "sequences: "
+            + here
+            + " are here, "
+            + asked
+            + " more asked for (expected: at most "
+            + most
+            + " at once; try later)");
   }
 
   /// Requests that are in.
@@ -151,11 +170,12 @@ public final class Admission {
     }
   }
 
-  private void leave(int left) {
+  private void leave(String client, int left) {
     lock.lock();
     try {
       requests--;
       sequences -= left;
+      clients.computeIfPresent(client, (_, held) -> held == left ? null : held - left);
       changed.signalAll();
     } finally {
       lock.unlock();

@@ -57,25 +57,40 @@ public final class GenerationService {
     return encoder;
   }
 
+  /// Starts every sequence of a request of nobody in particular.
+  ///
+  /// @throws EngineException as [#start(PromptRequest, String)]
+  public Generation start(PromptRequest request) {
+    return start(request, "");
+  }
+
   /// Starts every sequence of a request.
   ///
+  /// @param client who asks, for its share of the places; see [Admission]
   /// @throws EngineException NOT_FOUND for another model, INVALID_ARGUMENT for what can never run,
   ///   RESOURCE_EXHAUSTED when the queue is full, UNAVAILABLE while draining
-  public Generation start(PromptRequest request) {
+  public Generation start(PromptRequest request, String client) {
     model.checkName(request.model());
     admission.checkPriority(request.priority());
-    Admission.Ticket ticket = admission.admit(request.prompts().size() * request.sequences());
+    Admission.Ticket ticket =
+        admission.admit(client, request.prompts().size() * request.sequences());
+    boolean started = false;
     try {
       List<Generation.Part> parts = submit(request);
-      return new Generation(
-          parts,
-          () -> {
-            promptsFinished(parts, request.sequences());
-            ticket.close();
-          });
-    } catch (RuntimeException e) {
-      ticket.close();
-      throw e;
+      Generation generation =
+          new Generation(
+              parts,
+              () -> {
+                try (ticket) {
+                  promptsFinished(parts, request.sequences());
+                }
+              });
+      started = true;
+      return generation;
+    } finally {
+      if (!started) {
+        ticket.close();
+      }
     }
   }
 
@@ -91,7 +106,9 @@ public final class GenerationService {
       checkReport(request, promptIds);
     }
     long key = request.sampling().seed().orElseGet(seeds);
+    StopTexts stops = StopTexts.of(request, model.tokenizer());
     List<Generation.Part> parts = new ArrayList<>();
+    boolean all = false;
     try {
       for (int p = 0; p < promptIds.size(); p++) {
         Prompt prompt = request.prompts().get(p);
@@ -101,16 +118,18 @@ public final class GenerationService {
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
-          TextStream stream = open(request, ids, params(request, key, s), deadline);
+          TextStream stream = open(request, ids, stops, params(request, key, s), deadline);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
-    } catch (EngineException e) {
-      parts.forEach(part -> part.stream().cancel());
-      throw e;
+      listener.accepted(request, maxTokens(request.stop(), promptIds.getFirst().size()));
+      all = true;
+      return parts;
+    } finally {
+      if (!all) {
+        parts.forEach(part -> part.stream().cancel());
+      }
     }
-    listener.accepted(request, maxTokens(request.stop(), promptIds.getFirst().size()));
-    return parts;
   }
 
   private void promptsFinished(List<Generation.Part> parts, int sequences) {
@@ -124,7 +143,11 @@ public final class GenerationService {
   }
 
   private TextStream open(
-      PromptRequest request, TokenIds ids, SamplingParams sampling, long deadline) {
+      PromptRequest request,
+      TokenIds ids,
+      StopTexts stops,
+      SamplingParams sampling,
+      long deadline) {
     StopRequest stop = request.stop();
     int maxTokens = maxTokens(stop, ids.size());
     StopConditions conditions =
@@ -133,7 +156,17 @@ public final class GenerationService {
         engine.submit(
             new GenerationRequest(
                 request.id(), ids, sampling, conditions, request.priority(), deadline));
-    return new TextStream(engine, tokens, model.tokenizer(), request, listener);
+    boolean readable = false;
+    try {
+      TextStream stream =
+          new TextStream(engine, tokens, model.tokenizer(), request, stops, listener);
+      readable = true;
+      return stream;
+    } finally {
+      if (!readable) {
+        engine.cancel(tokens);
+      }
+    }
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

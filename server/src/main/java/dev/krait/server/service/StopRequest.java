@@ -24,6 +24,9 @@ public record StopRequest(
   /// Most stop strings of a request.
   public static final int MAX_STRINGS = 64;
 
+  /// Most bytes of UTF-8 that the stop strings of a request may have together.
+  public static final int MAX_STRING_BYTES = 4096;
+
   /// Checks the ranges.
   public StopRequest {
     if (maxTokens.isPresent() && maxTokens.getAsInt() < 0) {
@@ -38,9 +41,20 @@ public record StopRequest(
       throw EngineException.invalidArgument(
           "stop", strings.size() + " strings", "at most " + MAX_STRINGS);
     }
+    long bytes = strings.stream().mapToLong(StopRequest::utf8Bytes).sum();
+    if (bytes > MAX_STRING_BYTES) {
+      throw EngineException.invalidArgument(
+          "stop", bytes + " bytes in all strings", "at most " + MAX_STRING_BYTES);
+    }
     if (strings.contains("")) {
       throw EngineException.invalidArgument("stop", "an empty string", "text");
     }
+  }
+
+  private static long utf8Bytes(String text) {
+    return text.codePoints()
+        .mapToLong(c -> c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4)
+        .sum();
   }
 
   /// Stops at the model's end tokens or after the given number of tokens.

@@ -63,6 +63,7 @@ public final class TextStream {
       TokenStream tokens,
       Tokenizer tokenizer,
       PromptRequest request,
+      StopTexts stops,
       GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
@@ -71,13 +72,8 @@ public final class TextStream {
     this.before = request.output().echo() ? tokens.request().promptIds().toArray() : new int[0];
     this.decoder = new IncrementalDecoder(tokenizer, before, skipSpecialTokens);
     this.stop = request.stop();
-    this.matcher = new StopMatcher(stop.strings(), stop.includeString());
-    this.specialStops =
-        new SpecialStopMatcher(
-            skipSpecialTokens
-                ? SpecialStopMatcher.withSpecialTokens(tokenizer, stop.strings())
-                : List.of(),
-            stop.includeString());
+    this.matcher = new StopMatcher(stops.visible(), stop.includeString());
+    this.specialStops = new SpecialStopMatcher(stops.special(), stop.includeString());
     this.listener = listener;
     this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0);
   }

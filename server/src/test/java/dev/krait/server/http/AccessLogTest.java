@@ -106,8 +106,11 @@ class AccessLogTest {
       server.http().call("GET", "/no/%0Aforged", "");
       List<String> written = await(3);
       assertThat(written.get(0)).matches("GET /health 200 .* prompt=- completion=-");
-      assertThat(written.get(1)).matches("POST /v1/completions 400 .* prompt=- completion=-");
-      assertThat(written.get(2)).matches("GET /no/%0Aforged 404 .* prompt=- completion=-");
+      assertThat(written.get(1))
+          .matches(
+              "POST /v1/completions 400 .* prompt=- completion=- error=invalid_value param=prompt");
+      assertThat(written.get(2))
+          .matches("GET /no/%0Aforged 404 .* prompt=- completion=- error=not_found");
     }
   }
 
@@ -120,16 +123,20 @@ class AccessLogTest {
       assertThat(await(1))
           .singleElement()
           .asString()
-          .matches("GET /x{199}\\.\\.\\. 404 .* id=a\\?b\\?c prompt=- completion=-");
+          .matches(
+              "GET /x{199}\\.\\.\\. 404 .* id=a\\?b\\?c prompt=- completion=- error=not_found");
     }
   }
 
   @Test
-  void isOffUnlessAskedFor() {
+  void onlyFailuresLeaveALineUnlessAllAreAskedFor() {
     try (TestServer server = TestServer.start(UnaryOperator.identity())) {
       server.http().get("/health");
-      server.http().get("/health");
+      server.http().get("/v2");
+      server.http().call("POST", "/v1/completions", "x".repeat((64 << 10) + 1));
+      List<String> written = await(2);
+      assertThat(written.get(0)).matches("GET /v2 404 .* error=not_found");
+      assertThat(written.get(1)).isEqualTo("- - 413 error=request_too_large");
     }
-    assertThat(lines.list).isEmpty();
   }
 }

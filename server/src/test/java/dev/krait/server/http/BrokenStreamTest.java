@@ -118,6 +118,34 @@ class BrokenStreamTest {
   }
 
   @Test
+  void whatIsBrokenOffAtTheEndIsToldWhy() throws Exception {
+    try (HttpCalls.Raw stream = http.raw();
+        HttpCalls.Raw whole = http.raw()) {
+      stream.post("/v1/completions", "{'prompt': 'a', 'ignore_eos': true, 'stream': true}");
+      server.runner().permit(1);
+      stream.readUntil("}\n\n\r\n");
+      whole.post("/v1/completions", "{'prompt': 'a', 'ignore_eos': true}");
+      Waiting.until(() -> server.server().requests() == 2);
+      assertThat(server.server().drain(1)).isFalse();
+      Thread breaking = Thread.ofVirtual().start(() -> server.server().breakOff(10_000_000_000L));
+      Waiting.until(() -> {
+        server.runner().permit(1);
+        return !breaking.isAlive();
+      });
+      assertThat(stream.readUntil("0\r\n\r\n"))
+          .contains("data: {\"error\":{\"message\":\"the server is shutting down\"")
+          .contains("[DONE]");
+      assertThat(whole.readUntil("}}"))
+          .startsWith("HTTP/1.1 503")
+          .contains("\"message\":\"the server is shutting down\"");
+    }
+    assertThat(server.server().requests()).isZero();
+    assertThat(http.get("/livez").status()).isEqualTo(200);
+    assertThat(http.get("/readyz").status()).isEqualTo(503);
+    assertThat(http.post("/tokenize", "{'prompt': 'a'}").status()).isEqualTo(503);
+  }
+
+  @Test
   void aReaderThatStopsReadingDoesNotFillTheMemory() throws SocketException {
     server.runner().release();
     try (HttpCalls.Raw raw = http.raw()) {
@@ -126,7 +154,7 @@ class BrokenStreamTest {
       String body =
           "{\"prompt\":\"a\",\"max_tokens\":60,\"ignore_eos\":true,\"stream\":true,"
               + "\"logprobs\":20}";
-      for (int i = 0; i < 400; i++) {
+      for (int i = 0; i < 1000; i++) {
         requests
             .append("POST /v1/completions HTTP/1.1\r\nHost: t\r\nContent-Length: ")
             .append(body.length())
@@ -136,7 +164,7 @@ class BrokenStreamTest {
       Thread.ofVirtual().start(() -> sendQuietly(raw, requests.toString()));
       int before = server.runner().steps();
       Waiting.until(() -> isSteady(before));
-      assertThat(server.runner().steps()).isLessThan(200 * 60);
+      assertThat(server.runner().steps()).isLessThan(600 * 60);
     }
     Waiting.until(() -> server.server().requests() == 0);
     String series = http.get("/metrics").text();

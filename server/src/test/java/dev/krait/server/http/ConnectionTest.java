@@ -196,7 +196,8 @@ class ConnectionTest {
       HttpCalls calls = guarded.http();
       HttpCalls.Reply refused = calls.get("/v1/models");
       assertThat(refused.status()).isEqualTo(401);
-      assertThat(refused.text()).isEqualTo("{\"error\":\"Unauthorized\"}");
+      assertThat(refused.header("www-authenticate")).isEqualTo("Bearer");
+      assertThat(refused.json().at("/error/code").stringValue()).isEqualTo("invalid_api_key");
       assertThat(calls.get("/v1/models", "authorization", "Bearer wrong").status()).isEqualTo(401);
       assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/v1/models", "authorization", "bearer secret").status()).isEqualTo(200);

@@ -28,6 +28,8 @@ class OperationsTest {
   void isHealthyOnceItServes() {
     assertThat(http.get("/health").status()).isEqualTo(200);
     assertThat(http.get("/ping").status()).isEqualTo(200);
+    assertThat(http.get("/livez").status()).isEqualTo(200);
+    assertThat(http.get("/readyz").status()).isEqualTo(200);
     assertThat(http.get("/version").json().get("version").stringValue()).isEqualTo("test");
     assertThat(http.get("/load").json().get("server_load").intValue()).isZero();
   }

@@ -54,8 +54,7 @@ class MetricsTest {
         config.apiKey(),
         config.trustRequestTemplates(),
         config.accessLog(),
-        config.drainTimeout(),
-        config.priorities());
+        config.drainTimeout());
   }
 
   @ParameterizedTest

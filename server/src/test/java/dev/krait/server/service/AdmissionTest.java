@@ -11,21 +11,21 @@ class AdmissionTest {
   private final Admission door = new Admission(4);
 
   private static void assertRefused(Admission door, int sequences, ErrorCode code) {
-    assertThatThrownBy(() -> door.admit(sequences))
+    assertThatThrownBy(() -> door.admit("", sequences))
         .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(code));
   }
 
   @Test
   void admitsUpToItsLimitAndAgainAfterwards() {
-    Admission.Ticket three = door.admit(3);
+    Admission.Ticket three = door.admit("", 3);
     assertRefused(door, 2, ErrorCode.RESOURCE_EXHAUSTED);
-    Admission.Ticket one = door.admit(1);
+    Admission.Ticket one = door.admit("", 1);
     assertThat(door.requests()).isEqualTo(2);
     three.close();
     three.close();
     assertThat(door.requests()).isEqualTo(1);
     assertRefused(door, 4, ErrorCode.RESOURCE_EXHAUSTED);
-    door.admit(3).close();
+    door.admit("", 3).close();
     one.close();
     assertThat(door.requests()).isZero();
   }
@@ -33,12 +33,33 @@ class AdmissionTest {
   @Test
   void refusesForGoodWhatCanNeverFit() {
     assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
-    door.admit(4).close();
+    door.admit("", 4).close();
+  }
+
+  @Test
+  void keepsPlacesForOtherClients() {
+    Admission shared = new Admission(4, 2, false);
+    Admission.Ticket two = shared.admit("a", 2);
+    assertThatThrownBy(() -> shared.admit("a", 1))
+        .isInstanceOfSatisfying(
+            EngineException.class,
+            e -> {
+              assertThat(e.code()).isEqualTo(ErrorCode.RESOURCE_EXHAUSTED);
+              assertThat(e).hasMessageContaining("2 of this client are here");
+            });
+    assertThatThrownBy(() -> shared.admit("b", 3))
+        .isInstanceOfSatisfying(
+            EngineException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
+    shared.admit("b", 2).close();
+    two.close();
+    shared.admit("a", 2).close();
+    shared.admit("", 4).close();
+    assertThat(shared.requests()).isZero();
   }
 
   @Test
   void admitsNobodyWhileItDrains() {
-    Admission.Ticket ticket = door.admit(1);
+    Admission.Ticket ticket = door.admit("", 1);
     door.drain();
     assertThat(door.isDraining()).isTrue();
     assertRefused(door, 1, ErrorCode.UNAVAILABLE);

@@ -1,7 +1,9 @@
 package dev.krait.server.service;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.krait.error.EngineException;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
@@ -260,5 +262,68 @@ class TextStreamTest {
     List<TokenLogprobs> none =
         read("one", stop(1, true), true).stream().flatMap(c -> c.logprobs().stream()).toList();
     assertThat(none).isEmpty();
+  }
+
+  @Test
+  void anErrorInTheMiddleOfARequestReturnsItsPlacesAndCancelsItsSequences() {
+    try (InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(tokenizer.vocabSize())
+            .runner(_ -> new ScriptedRunner(8, ScriptedRunner.saying(new int[] {9})))
+            .build()) {
+      Admission door = new Admission(4);
+      GenerationService service =
+          new GenerationService(
+              TestServer.served(tokenizer), engine.handle(), door, new Failing(), () -> 1);
+      PromptRequest request =
+          new PromptRequest(
+              "test",
+              Optional.empty(),
+              List.of(new Prompt.Text("a", true)),
+              4,
+              SamplingRequest.defaults(),
+              stop(30, true),
+              new OutputOptions(-1, -1, false, true),
+              OptionalInt.empty(),
+              0,
+              Optional.empty());
+      assertThatThrownBy(() -> service.start(request)).isInstanceOf(StackOverflowError.class);
+      assertThat(door.requests()).isZero();
+      assertThat(engine.handle().status().waiting()).isEqualTo(4);
+      engine.step();
+      assertThat(engine.handle().status().waiting()).as("cancelled").isZero();
+      door.admit("", 4).close();
+    }
+  }
+
+  /// Fails where nobody expects it.
+  private static final class Failing implements GenerationListener {
+    @Override
+    public void accepted(PromptRequest request, int maxTokens) {
+      throw new StackOverflowError("planted");
+    }
+
+    @Override
+    public void firstTokens(long nanosSinceArrival) {}
+
+    @Override
+    public void furtherTokens(long nanosSinceLast) {}
+
+    @Override
+    public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {}
+
+    @Override
+    public void promptFinished(int mostTokens) {}
+  }
+
+  @Test
+  void stopStringsAreLimitedInNumberAndBytes() {
+    assertThatThrownBy(() -> stop(1, false, "a".repeat(4000), "\u00e9".repeat(49)))
+        .isInstanceOf(EngineException.class)
+        .hasMessage("stop: 4098 bytes in all strings (expected: at most 4096)");
+    assertThatThrownBy(() -> stop(1, false, "a,".repeat(65).split(",", -1)))
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("at most 64");
+    assertThat(stop(1, false, "a".repeat(4096)).strings()).hasSize(1);
   }
 }

@@ -29,8 +29,7 @@ public final class ShippedServer {
             Optional.empty(),
             false,
             false,
-            Duration.ofMinutes(30),
-            false);
+            Duration.ofMinutes(30));
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }
 }

@@ -9,6 +9,7 @@ import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.http.WebAccess;
 import dev.krait.server.service.ServedModel;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.testing.InMemoryEngine;
@@ -69,8 +70,7 @@ public final class TestServer implements AutoCloseable {
             Optional.empty(),
             false,
             false,
-            PATIENCE,
-            false);
+            PATIENCE);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -92,8 +92,7 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         true,
         config.accessLog(),
-        config.drainTimeout(),
-        config.priorities());
+        config.drainTimeout());
   }
 
   /// The same configuration, with a line in the log for each request.
@@ -106,8 +105,7 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         config.trustRequestTemplates(),
         true,
-        config.drainTimeout(),
-        config.priorities());
+        config.drainTimeout());
   }
 
   /// The same configuration, with an API key.
@@ -120,8 +118,7 @@ public final class TestServer implements AutoCloseable {
         Optional.of("secret"),
         false,
         config.accessLog(),
-        config.drainTimeout(),
-        config.priorities());
+        config.drainTimeout());
   }
 
   /// The same configuration, with priorities of requests allowed.
@@ -135,6 +132,8 @@ public final class TestServer implements AutoCloseable {
         config.trustRequestTemplates(),
         config.accessLog(),
         config.drainTimeout(),
+        config.clientShare(),
+        config.warmUp(),
         true);
   }
 
@@ -148,12 +147,21 @@ public final class TestServer implements AutoCloseable {
         config.apiKey(),
         config.trustRequestTemplates(),
         config.accessLog(),
-        config.drainTimeout(),
-        config.priorities());
+        config.drainTimeout());
   }
 
   private static HttpServerConfig http(Duration requestTimeout) {
-    return new HttpServerConfig("127.0.0.1", 0, 64 << 10, 4096, requestTimeout, PATIENCE, PATIENCE);
+    return new HttpServerConfig(
+        "127.0.0.1",
+        0,
+        64 << 10,
+        4096,
+        requestTimeout,
+        PATIENCE,
+        PATIENCE,
+        1 << 20,
+        64,
+        List.of(WebAccess.LOCALHOST, "https://chat.example.org"));
   }
 
   /// The model folder that ships with the repository.

@@ -1,0 +1,94 @@
+package dev.krait.server.http;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.krait.server.testing.HttpCalls;
+import dev.krait.server.testing.Waiting;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
+
+/// The HTTP server by itself: what it waits for, and what ends it.
+class HttpServerTest {
+  private final List<Throwable> failures = new ArrayList<>();
+  private final HttpServerConfig config = HttpServerConfig.of("127.0.0.1", 0);
+
+  private HttpServer open(HttpHandler handler) {
+    HttpRouter routes =
+        HttpRouter.builder(Optional.empty(), WebAccess.of(config), (_, _, _) -> {})
+            .on("GET", "/", handler)
+            .build();
+    return HttpServer.open(config, routes, failures::add);
+  }
+
+  @Test
+  void everyExchangeCountsUntilItsAnswerIsWritten() {
+    CountDownLatch answer = new CountDownLatch(1);
+    HttpHandler waits =
+        exchange -> {
+          try {
+            answer.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          exchange.respondJson(new byte[0]);
+        };
+    try (HttpServer server = open(waits);
+        HttpCalls.Raw staying = new HttpCalls(server.port()).raw()) {
+      HttpCalls.Raw leaving = new HttpCalls(server.port()).raw();
+      leaving.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+      staying.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+      Waiting.until(() -> server.exchanges() == 2);
+      assertThat(server.awaitAnswered(1)).isFalse();
+      answer.countDown();
+      assertThat(server.awaitAnswered(10_000_000_000L)).isTrue();
+      assertThat(staying.readUntil("\r\n\r\n")).startsWith("HTTP/1.1 200");
+      leaving.close();
+    }
+    assertThat(failures).as("closing is no failure").isEmpty();
+  }
+
+  @Test
+  void anErrorOfOneRequestIsAnsweredAndTheNextIsServed() {
+    try (HttpServer server =
+        open(exchange -> {
+          throw new StackOverflowError("planted");
+        })) {
+      HttpCalls http = new HttpCalls(server.port());
+      assertThat(http.get("/").status()).isEqualTo(500);
+      assertThat(http.get("/").status()).isEqualTo(500);
+    }
+    assertThat(failures).isEmpty();
+  }
+
+  @Test
+  void aMachineErrorOnAnEventLoopIsToldAtOnce() {
+    HttpShared shared =
+        new HttpShared(
+            config,
+            new Connections(16),
+            new Exchanges(),
+            new BodyMemory(1 << 20),
+            () -> Routes.starting(WebAccess.of(config)),
+            Executors.newVirtualThreadPerTaskExecutor(),
+            failures::add);
+    connection(shared).fireExceptionCaught(new IllegalStateException("one connection"));
+    assertThat(failures).isEmpty();
+    OutOfMemoryError full = new OutOfMemoryError("planted");
+    connection(shared).fireExceptionCaught(full);
+    assertThat(failures).containsExactly(full);
+    shared.handlers().shutdown();
+  }
+
+  private static ChannelPipeline connection(HttpShared shared) {
+    HttpServerConfig config = shared.config();
+    RequestClock clock =
+        new RequestClock(config.requestTimeout(), config.idleTimeout(), shared.connections());
+    return new EmbeddedChannel(new ConnectionHandler(shared, clock)).pipeline();
+  }
+}
