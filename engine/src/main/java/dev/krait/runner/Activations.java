@@ -7,8 +7,11 @@ import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
+import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
+import java.util.List;
+import java.util.stream.Stream;
 
 /// Scratch memory of a step, planned once from the model and the limits; layers share it.
 public final class Activations {
@@ -20,12 +23,15 @@ public final class Activations {
   private final Buffer selection;
   private final Buffer timeStep;
   private final Buffer mixed;
-  private final Rows cos;
-  private final Rows sin;
+  private final List<RopeAngles> ropes;
   private final Rows gathered;
   private final Rows gatheredNormed;
   private final Rows logits;
   private final int outputRows;
+
+  /// Angles of every row's position under one rotary embedding, which attention layers share that
+  /// have the same.
+  record RopeAngles(Rope rope, Rows cos, Rows sin) {}
 
   /// Widest row of each scratch buffer.
   private static final class Widths {
@@ -34,14 +40,12 @@ public final class Activations {
     int selection;
     int timeStep;
     int mixed;
-    int rope;
 
     void include(Branch branch) {
       switch (branch.mixer()) {
         case Attention mixer -> {
           projection = Math.max(projection, mixer.projectionColumns());
           mixed = Math.max(mixed, mixer.heads() * mixer.headDim());
-          rope = Math.max(rope, mixer.headDim() / 2);
         }
         case Mamba1 mixer -> {
           projection = Math.max(projection, mixer.projectionColumns());
@@ -77,11 +81,27 @@ public final class Activations {
     selection = backend.allocate((long) maxTokens * widths.selection);
     timeStep = backend.allocate((long) maxTokens * widths.timeStep);
     mixed = backend.allocate((long) maxTokens * widths.mixed);
-    cos = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
-    sin = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
+    ropes = ropes(spec).map(rope -> angles(backend, rope, maxTokens)).toList();
     gathered = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
     gatheredNormed = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
     logits = Rows.of(backend.allocate((long) outputRows * spec.headRows()), spec.headRows());
+  }
+
+  /// The different rotary embeddings of a model's attention layers.
+  private static Stream<Rope> ropes(ModelSpec spec) {
+    return spec.layers().stream()
+        .flatMap(List::stream)
+        .flatMap(branch ->
+            branch.mixer() instanceof Attention own ? Stream.of(own.rope()) : Stream.<Rope>empty())
+        .distinct();
+  }
+
+  private static RopeAngles angles(Backend backend, Rope rope, int maxTokens) {
+    int pairs = rope.headDim() / 2;
+    return new RopeAngles(
+        rope,
+        Rows.of(backend.allocate((long) maxTokens * pairs), pairs),
+        Rows.of(backend.allocate((long) maxTokens * pairs), pairs));
   }
 
   /// Rows that get logits at a time.
@@ -121,12 +141,13 @@ public final class Activations {
     return Rows.of(mixed, columns);
   }
 
-  Rows cos() {
-    return cos;
+  /// One for each different rotary embedding.
+  List<RopeAngles> ropes() {
+    return ropes;
   }
 
-  Rows sin() {
-    return sin;
+  RopeAngles angles(Rope rope) {
+    return ropes.stream().filter(angles -> angles.rope().equals(rope)).findFirst().orElseThrow();
   }
 
   Rows gathered() {

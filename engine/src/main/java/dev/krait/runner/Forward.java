@@ -17,11 +17,11 @@ import dev.krait.model.ModelWeights.BranchWeights;
 import dev.krait.model.ModelWeights.GatedMlpWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.runner.Activations.RopeAngles;
 import dev.krait.tensor.Rows;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The interpreter of a [ModelSpec]: residual branches in order, then norm and head for the rows
@@ -32,7 +32,6 @@ public final class Forward {
   private final Ops ops;
   private final Activations activations;
   private final List<BoundBranch> branches;
-  private final Optional<Attention> anyAttention;
 
   /// A branch with its weights, its cache and its views of the activations.
   private record BoundBranch(Branch branch, BranchWeights weights, BoundMixer mixer) {}
@@ -43,6 +42,7 @@ public final class Forward {
       Attention mixer,
       AttentionWeights weights,
       KvCache cache,
+      RopeAngles angles,
       Rows projection,
       Rows queries,
       Rows keys,
@@ -104,12 +104,6 @@ public final class Forward {
             new BoundBranch(branch, branchWeights, bind(branch, branchWeights, nextCache)));
       }
     }
-    anyAttention =
-        branches.stream()
-            .map(bound -> bound.branch().mixer())
-            .filter(Attention.class::isInstance)
-            .map(Attention.class::cast)
-            .findFirst();
   }
 
   private BoundMixer bind(Branch branch, BranchWeights weights, Iterator<LayerCache> nextCache) {
@@ -141,6 +135,7 @@ public final class Forward {
         mixer,
         weights,
         cache,
+        activations.angles(mixer.rope()),
         projection,
         projection.columns(0, query),
         projection.columns(query, keyValue),
@@ -201,8 +196,9 @@ public final class Forward {
   public void run(StepInputs step) {
     Rows residual = activations.residual();
     ops.embed(residual, weights.embedding(), step);
-    if (anyAttention.isPresent()) {
-      ops.ropeAngles(activations.cos(), activations.sin(), anyAttention.get().rope(), step);
+    for (int i = 0; i < activations.ropes().size(); i++) {
+      RopeAngles angles = activations.ropes().get(i);
+      ops.ropeAngles(angles.cos(), angles.sin(), angles.rope(), step);
     }
     boolean first = true;
     for (int i = 0; i < branches.size(); i++) {
@@ -276,8 +272,8 @@ public final class Forward {
         bound.queries(),
         bound.keys(),
         bound.values(),
-        activations.cos(),
-        activations.sin(),
+        bound.angles().cos(),
+        bound.angles().sin(),
         bound.cache(),
         bound.mixer(),
         step);
