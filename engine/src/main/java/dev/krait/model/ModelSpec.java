@@ -17,7 +17,7 @@ public record ModelSpec(
     int hiddenDim,
     int vocabSize,
     int headRows,
-    List<List<Branch>> layers,
+    List<List<ResidualBlock>> layers,
     Norm finalNorm,
     int maxTokens) {
 
@@ -28,8 +28,8 @@ public record ModelSpec(
       throw new IllegalArgumentException(
           "headRows: " + headRows + " (expected: at least vocabSize " + vocabSize + ")");
     }
-    for (List<Branch> layer : layers) {
-      for (Branch branch : layer) {
+    for (List<ResidualBlock> layer : layers) {
+      for (ResidualBlock branch : layer) {
         if (branch.norm().width() != hiddenDim) {
           throw new IllegalArgumentException(
               "norm width: " + branch.norm().width() + " (expected: hiddenDim " + hiddenDim + ")");

@@ -11,13 +11,13 @@ import java.util.List;
 /// @param finalNorm weight of the last norm `[hiddenDim]`
 /// @param head output projection `[headRows, hiddenDim]`; the embedding itself where they are tied
 public record ModelWeights(
-    WeightMatrix embedding, List<List<BranchWeights>> layers, Buffer finalNorm, WeightMatrix head) {
+    WeightMatrix embedding, List<List<BlockWeights>> layers, Buffer finalNorm, WeightMatrix head) {
 
   /// Weights of one branch.
   ///
   /// @param norm weight of its norm `[hiddenDim]`
   /// @param mixer weights of its mixer
-  public record BranchWeights(Buffer norm, MixerWeights mixer) {}
+  public record BlockWeights(Buffer norm, MixerWeights mixer) {}
 
   /// Weights of a mixer, one kind for each [Mixer].
   public sealed interface MixerWeights {}

@@ -1,12 +1,12 @@
 package dev.krait.runner;
 
 import dev.krait.backend.Backend;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
@@ -41,7 +41,7 @@ public final class Activations {
     int timeStep;
     int mixed;
 
-    void include(Branch branch) {
+    void include(ResidualBlock branch) {
       switch (branch.mixer()) {
         case Attention mixer -> {
           projection = Math.max(projection, mixer.projectionColumns());

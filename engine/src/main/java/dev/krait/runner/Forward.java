@@ -5,7 +5,6 @@ import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
@@ -13,10 +12,11 @@ import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.AttentionWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.ModelWeights.GatedMlpWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.ResidualBlock;
 import dev.krait.runner.Activations.RopeAngles;
 import dev.krait.tensor.Rows;
 import java.util.ArrayList;
@@ -31,10 +31,10 @@ public final class Forward {
   private final ModelWeights weights;
   private final Ops ops;
   private final Activations activations;
-  private final List<BoundBranch> branches;
+  private final List<BoundBlock> branches;
 
   /// A branch with its weights, its cache and its views of the activations.
-  private record BoundBranch(Branch branch, BranchWeights weights, BoundMixer mixer) {}
+  private record BoundBlock(ResidualBlock branch, BlockWeights weights, BoundMixer mixer) {}
 
   private sealed interface BoundMixer {}
 
@@ -98,15 +98,15 @@ public final class Forward {
     Iterator<LayerCache> nextCache = caches.iterator();
     for (int i = 0; i < spec.layers().size(); i++) {
       for (int j = 0; j < spec.layers().get(i).size(); j++) {
-        Branch branch = spec.layers().get(i).get(j);
-        BranchWeights branchWeights = weights.layers().get(i).get(j);
-        branches.add(
-            new BoundBranch(branch, branchWeights, bind(branch, branchWeights, nextCache)));
+        ResidualBlock branch = spec.layers().get(i).get(j);
+        BlockWeights branchWeights = weights.layers().get(i).get(j);
+        branches.add(new BoundBlock(branch, branchWeights, bind(branch, branchWeights, nextCache)));
       }
     }
   }
 
-  private BoundMixer bind(Branch branch, BranchWeights weights, Iterator<LayerCache> nextCache) {
+  private BoundMixer bind(
+      ResidualBlock branch, BlockWeights weights, Iterator<LayerCache> nextCache) {
     return switch (branch.mixer()) {
       case Attention mixer ->
           bindAttention(mixer, (AttentionWeights) weights.mixer(), (KvCache) nextCache.next());
@@ -202,7 +202,7 @@ public final class Forward {
     }
     boolean first = true;
     for (int i = 0; i < branches.size(); i++) {
-      BoundBranch bound = branches.get(i);
+      BoundBlock bound = branches.get(i);
       if (first) {
         ops.rmsNorm(
             activations.normed(),

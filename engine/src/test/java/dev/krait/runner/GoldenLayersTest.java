@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.ResidualBlock;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
 import dev.krait.testing.TestBackends;
@@ -46,8 +46,8 @@ class GoldenLayersTest {
       compare(golden, "hidden.embed", tracing.ops().residual(0));
       int branch = 0;
       for (int i = 0; i < bench.model.spec().layers().size(); i++) {
-        List<Branch> layer = bench.model.spec().layers().get(i);
-        for (Branch part : layer) {
+        List<ResidualBlock> layer = bench.model.spec().layers().get(i);
+        for (ResidualBlock part : layer) {
           branch++;
           switch (part.mixer()) {
             case Attention mixer -> compareKv(golden, i, mixer, (KvCache) caches.next(), memory);

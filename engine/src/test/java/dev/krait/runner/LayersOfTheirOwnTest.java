@@ -7,13 +7,13 @@ import dev.krait.cache.CacheDemand;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
 import dev.krait.loading.LoadedModel;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.AttentionWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
@@ -75,17 +75,18 @@ class LayersOfTheirOwnTest {
         PlainAttention.multiply(PlainAttention.norm(expected, ones, EPSILON), embedding, VOCAB);
 
     Norm norm = new Norm(HIDDEN, EPSILON);
-    List<List<Branch>> branches = layers.stream().map(l -> List.of(new Branch(norm, l))).toList();
+    List<List<ResidualBlock>> branches =
+        layers.stream().map(l -> List.of(new ResidualBlock(norm, l))).toList();
     ModelSpec spec = new ModelSpec("Test", HIDDEN, VOCAB, VOCAB, branches, norm, TOKENS);
     try (Backend backend = TestBackends.open(backendName)) {
       Buffer one = backend.allocate(HIDDEN);
       one.write(0, ones);
-      List<List<BranchWeights>> weights = new ArrayList<>();
+      List<List<BlockWeights>> weights = new ArrayList<>();
       for (int i = 0; i < layers.size(); i++) {
         int seen = layers.get(i).heads() * layers.get(i).headDim();
         weights.add(
             List.of(
-                new BranchWeights(
+                new BlockWeights(
                     one,
                     new AttentionWeights(
                         matrix(backend, projections.get(i), HIDDEN),

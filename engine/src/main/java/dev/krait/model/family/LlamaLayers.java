@@ -6,7 +6,7 @@ import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.AttentionWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.ModelWeights.GatedMlpWeights;
 import dev.krait.model.Rope;
 import dev.krait.model.WeightSource;
@@ -125,7 +125,7 @@ final class LlamaLayers {
     return "model.layers." + index + ".";
   }
 
-  static BranchWeights attention(int index, ModelSpec spec, Attention mixer, WeightSource source) {
+  static BlockWeights attention(int index, ModelSpec spec, Attention mixer, WeightSource source) {
     String layer = layer(index);
     int hidden = spec.hiddenDim();
     int query = mixer.heads() * mixer.headDim();
@@ -147,14 +147,14 @@ final class LlamaLayers {
                   RowBlock.all(layer + "self_attn.v_proj.weight", keyValue)),
               source.matrix(query, RowBlock.all(layer + "self_attn.o_proj.weight", hidden)));
     }
-    return new BranchWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
+    return new BlockWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
   }
 
-  static BranchWeights mlp(int index, ModelSpec spec, GatedMlp mixer, WeightSource source) {
+  static BlockWeights mlp(int index, ModelSpec spec, GatedMlp mixer, WeightSource source) {
     String layer = layer(index);
     int hidden = spec.hiddenDim();
     int inner = mixer.intermediateDim();
-    return new BranchWeights(
+    return new BlockWeights(
         source.vector(layer + "post_attention_layernorm.weight", hidden),
         new GatedMlpWeights(
             source.matrix(
@@ -168,9 +168,9 @@ final class LlamaLayers {
   ///
   /// @param mixers weights of the first branch of a layer, by its index
   static ModelWeights weights(
-      ModelSpec spec, ModelFolder folder, WeightSource source, IntFunction<BranchWeights> mixers) {
+      ModelSpec spec, ModelFolder folder, WeightSource source, IntFunction<BlockWeights> mixers) {
     var embedding = source.matrix(spec.hiddenDim(), RowBlock.all(EMBEDDING, spec.headRows()));
-    List<List<BranchWeights>> layers = new ArrayList<>();
+    List<List<BlockWeights>> layers = new ArrayList<>();
     for (int i = 0; i < spec.layers().size(); i++) {
       GatedMlp mlp = (GatedMlp) spec.layers().get(i).get(1).mixer();
       layers.add(List.of(mixers.apply(i), mlp(i, spec, mlp, source)));

@@ -6,7 +6,7 @@ import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.WeightSource;
 
 /// Llama whose attention layers were partly or wholly distilled into Mamba-2 layers (arXiv
@@ -90,7 +90,7 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
             return LlamaLayers.attention(i, spec, attention, source);
           }
           String layer = LlamaLayers.layer(i);
-          return new BranchWeights(
+          return new BlockWeights(
               source.vector(layer + "input_layernorm.weight", spec.hiddenDim()),
               Mamba2Family.mixer(layer + "mamba.", spec.hiddenDim(), (Mamba2) mixer, source));
         });

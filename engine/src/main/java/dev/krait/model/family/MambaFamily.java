@@ -1,14 +1,14 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import dev.krait.tensor.Shape;
@@ -146,7 +146,7 @@ public final class MambaFamily implements ModelFamily {
         norm.width(),
         vocab,
         paddedRows(folder, vocab),
-        Collections.nCopies(folder.depth("n_layer"), List.of(new Branch(norm, mixer))),
+        Collections.nCopies(folder.depth("n_layer"), List.of(new ResidualBlock(norm, mixer))),
         norm,
         MAX_TOKENS);
   }
@@ -181,7 +181,8 @@ public final class MambaFamily implements ModelFamily {
         hidden,
         vocab,
         vocab,
-        Collections.nCopies(folder.depth("num_hidden_layers"), List.of(new Branch(norm, mixer))),
+        Collections.nCopies(
+            folder.depth("num_hidden_layers"), List.of(new ResidualBlock(norm, mixer))),
         norm,
         MAX_TOKENS);
   }
@@ -201,12 +202,12 @@ public final class MambaFamily implements ModelFamily {
             ? "backbone.embedding.weight"
             : "backbone.embeddings.weight";
     var embedding = source.matrix(hidden, RowBlock.all(embeddingName, spec.headRows()));
-    List<List<BranchWeights>> layers = new ArrayList<>();
+    List<List<BlockWeights>> layers = new ArrayList<>();
     for (int i = 0; i < spec.layers().size(); i++) {
       String layer = "backbone.layers." + i + ".";
       layers.add(
           List.of(
-              new BranchWeights(
+              new BlockWeights(
                   source.vector(layer + "norm.weight", hidden), mixers.apply(layer + "mixer."))));
     }
     var head =

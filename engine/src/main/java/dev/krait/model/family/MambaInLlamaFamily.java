@@ -1,16 +1,16 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import dev.krait.tensor.WeightMatrix;
@@ -58,10 +58,10 @@ public final class MambaInLlamaFamily implements ModelFamily {
     Attention attention = LlamaLayers.attention(folder, !fused);
     GatedMlp mlp = LlamaLayers.mlp(folder);
     Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
-    List<List<Branch>> layers = new ArrayList<>();
+    List<List<ResidualBlock>> layers = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
       Mixer mixer = attentionLayers.contains(i) ? attention : mamba;
-      layers.add(List.of(new Branch(norm, mixer), new Branch(norm, mlp)));
+      layers.add(List.of(new ResidualBlock(norm, mixer), new ResidualBlock(norm, mlp)));
     }
     return new ModelSpec(
         architecture,
@@ -161,7 +161,7 @@ public final class MambaInLlamaFamily implements ModelFamily {
     return LlamaLayers.weights(spec, folder, source, i -> mixer(i, spec, source));
   }
 
-  private static BranchWeights mixer(int index, ModelSpec spec, WeightSource source) {
+  private static BlockWeights mixer(int index, ModelSpec spec, WeightSource source) {
     Mixer mixer = spec.layers().get(index).getFirst().mixer();
     if (mixer instanceof Attention attention) {
       return LlamaLayers.attention(index, spec, attention, source);
@@ -182,7 +182,7 @@ public final class MambaInLlamaFamily implements ModelFamily {
             source.buffer(MambaFamily.decay(source, prefix + "A_log", inner, mamba.stateDim())),
             source.vector(prefix + "D", inner),
             source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
-    return new BranchWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
+    return new BlockWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
   }
 
   private static WeightMatrix projection(

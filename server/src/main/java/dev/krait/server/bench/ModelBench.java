@@ -14,7 +14,7 @@ import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import dev.krait.model.ModelWeights.AttentionWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.ModelWeights.GatedMlpWeights;
 import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.ModelWeights.Mamba2Weights;
@@ -93,7 +93,7 @@ final class ModelBench implements AutoCloseable {
     open(folder).close();
   }
 
-  private static Stream<WeightMatrix> matrices(BranchWeights branch) {
+  private static Stream<WeightMatrix> matrices(BlockWeights branch) {
     return switch (branch.mixer()) {
       case AttentionWeights own -> Stream.of(own.projection(), own.output());
       case Mamba1Weights own ->

@@ -4,4 +4,4 @@ package dev.krait.model;
 ///
 /// @param norm what is applied to the residual stream first
 /// @param mixer what is computed
-public record Branch(Norm norm, Mixer mixer) {}
+public record ResidualBlock(Norm norm, Mixer mixer) {}
