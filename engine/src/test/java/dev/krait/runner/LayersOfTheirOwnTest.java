@@ -8,9 +8,9 @@ import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
 import dev.krait.loading.LoadedModel;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.model.MixerWeights.AttentionWeights;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.AttentionWeights;
 import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.Norm;
 import dev.krait.model.ResidualBlock;
@@ -75,22 +75,21 @@ class LayersOfTheirOwnTest {
         PlainAttention.multiply(PlainAttention.norm(expected, ones, EPSILON), embedding, VOCAB);
 
     Norm norm = new Norm(HIDDEN, EPSILON);
-    List<List<ResidualBlock>> branches =
-        layers.stream().map(l -> List.of(new ResidualBlock(norm, l))).toList();
-    ModelSpec spec = new ModelSpec("Test", HIDDEN, VOCAB, VOCAB, branches, norm, TOKENS);
+    List<List<ResidualBlock>> blocks =
+        layers.stream().map(l -> List.of(ResidualBlock.of(norm, l))).toList();
+    ModelSpec spec = new ModelSpec("Test", HIDDEN, VOCAB, VOCAB, blocks, norm, TOKENS);
     try (Backend backend = TestBackends.open(backendName)) {
       Buffer one = backend.allocate(HIDDEN);
       one.write(0, ones);
-      List<List<BlockWeights>> weights = new ArrayList<>();
+      List<BlockWeights> weights = new ArrayList<>();
       for (int i = 0; i < layers.size(); i++) {
         int seen = layers.get(i).heads() * layers.get(i).headDim();
-        weights.add(
-            List.of(
-                new BlockWeights(
-                    one,
-                    new AttentionWeights(
-                        matrix(backend, projections.get(i), HIDDEN),
-                        matrix(backend, outputs.get(i), seen)))));
+        AttentionWeights own =
+            new AttentionWeights(
+                layers.get(i),
+                matrix(backend, projections.get(i), HIDDEN),
+                matrix(backend, outputs.get(i), seen));
+        weights.add(new BlockWeights(blocks.get(i).getFirst(), one, List.of(own)));
       }
       WeightMatrix table = matrix(backend, embedding, HIDDEN);
       ModelWeights all = new ModelWeights(table, weights, one, table);
@@ -140,7 +139,7 @@ class LayersOfTheirOwnTest {
   private static List<float[]> run(LoadedModel model) {
     CacheDemand demand = new CacheDemand(model.spec().cacheSpecs(), List.of(), 16, 1, TOKENS, 0, 0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
-    ForwardPass pass = new ForwardPass(model, model.spec().cacheSpecs(), layout, TOKENS);
+    ForwardPass pass = new ForwardPass(model, layout, TOKENS);
     FlatMemory memory = new FlatMemory(0, 0, demand.blocksFor(TOKENS));
     pass.begin();
     int row = pass.add(memory, 0, TOKENS, TOKENS, 0, 0);

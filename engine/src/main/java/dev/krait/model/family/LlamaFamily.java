@@ -40,7 +40,7 @@ public final class LlamaFamily implements ModelFamily {
     Attention attention = LlamaLayers.attention(folder, true);
     GatedMlp mlp = LlamaLayers.mlp(folder);
     List<ResidualBlock> layer =
-        List.of(new ResidualBlock(norm, attention), new ResidualBlock(norm, mlp));
+        List.of(ResidualBlock.of(norm, attention), ResidualBlock.of(norm, mlp));
     String architecture = folder.hasArchitecture("MistralForCausalLM") ? "Mistral" : "Llama";
     return new ModelSpec(
         architecture,
@@ -58,8 +58,6 @@ public final class LlamaFamily implements ModelFamily {
         spec,
         folder,
         source,
-        i ->
-            LlamaLayers.attention(
-                i, spec, (Attention) spec.layers().get(i).getFirst().mixer(), source));
+        (layer, mixer) -> LlamaLayers.mixer(layer, spec.hiddenDim(), mixer, source));
   }
 }
