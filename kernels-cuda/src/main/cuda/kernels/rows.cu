@@ -2,6 +2,7 @@
 //   embed      dst[t] = table[id[t]]
 //   gather     dst[i] = x[indices[i]]
 //   add        residual[t] += delta[t]
+//   scale      x[t] *= factor
 //   silu_mul   dst[t] = silu(gate[t]) up[t]
 // Shapes: all [tokens, columns], table [vocab, padded], or packed as packed.cuh says.
 // A block computes up to 1024 columns of a row, a thread four, 256 apart.
@@ -33,6 +34,11 @@ struct GatherParams {
 struct AddParams {
   Rows residual;  // [tokens, columns]
   Rows delta;     // [tokens, columns]
+};
+
+struct ScaleParams {
+  Rows x;  // [tokens, columns]
+  float factor;
 };
 
 struct SiluMulParams {
@@ -112,6 +118,15 @@ extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
   krait::for_columns(p.residual.columns, [=](int c) { to[c] += from[c]; });
 }
 KRAIT_PARAMS(add, krait::AddParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
+    scale(const __grid_constant__ krait::ScaleParams p) {
+  krait::begin();
+  float* x = p.x.row(blockIdx.x);
+  const float factor = p.factor;
+  krait::for_columns(p.x.columns, [=](int c) { x[c] *= factor; });
+}
+KRAIT_PARAMS(scale, krait::ScaleParams);
 
 extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
     silu_mul(const __grid_constant__ krait::SiluMulParams p) {

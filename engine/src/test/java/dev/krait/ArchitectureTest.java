@@ -50,7 +50,11 @@ class ArchitectureTest {
           row("backend.reference", "backend model tensor error"),
           row("backend.cpu", "backend model tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
-          row("runner", "loading backend model scheduler cache sampling generation tensor error"),
+          row("runner.mixer", "backend model cache tensor error"),
+          row(
+              "runner",
+              "runner.mixer loading backend model scheduler cache sampling generation"
+                  + " tensor error"),
           row("speculation", "runner loading model scheduler cache sampling generation error"),
           row(
               "engine",

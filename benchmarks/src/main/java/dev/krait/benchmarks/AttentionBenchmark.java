@@ -2,6 +2,8 @@ package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.benchmarks.OpBenchmarks.Op;
 import dev.krait.model.Mixer.Attention;
@@ -51,15 +53,19 @@ public class AttentionBenchmark {
   }
 
   private Op prepare(OpInputs inputs) {
-    Attention attention = new Attention(6, 2, 64, new Rope(64, 10_000, new Rope.Scaling.None()), 0);
+    Rope rope = new Rope(64, 10_000, new Rope.Scaling.None());
+    Attention attention = new Attention(6, 2, 64, rope, 0);
     int blocks = 32;
     int cached = sequences * blocks * 16 * 2 * 64;
     KvCache cache = new KvCache(inputs.buffer(cached, -1, 1), inputs.buffer(cached, -1, 1), 16);
     Rows queries = inputs.rows(sequences, 6 * 64);
     Rows dst = inputs.rows(sequences, 6 * 64);
     StepInputs step = OpInputs.step(sequences, 500, blocks);
+    Rows none = inputs.rows(0, 64);
+    RopeAngles angles = new RopeAngles(rope, none, none);
+    AttentionArgs args = new AttentionArgs(dst, queries, none, none, angles, cache, attention);
     return () -> {
-      inputs.backend().ops().attend(dst, queries, cache, attention, step);
+      inputs.backend().ops().attend(args, step);
       return dst;
     };
   }

@@ -2,10 +2,11 @@ package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.benchmarks.OpBenchmarks.Op;
 import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -62,7 +63,16 @@ public class SelectiveScanBenchmark {
     WeightMatrix none = inputs.bf16(1, 1);
     Mamba1Weights weights =
         new Mamba1Weights(
-            none, perChannel, perChannel, Optional.empty(), none, perChannel, a, perChannel, none);
+            mixer,
+            none,
+            perChannel,
+            perChannel,
+            Optional.empty(),
+            none,
+            perChannel,
+            a,
+            perChannel,
+            none);
     Buffer state = inputs.buffer(sequences * inner * states, -1, 1);
     Buffer empty = inputs.buffer(0, 0, 1);
     StateCache cache = new StateCache(state, empty, empty, 3, 0);
@@ -73,8 +83,9 @@ public class SelectiveScanBenchmark {
     Rows z = inputs.rows(sequences, inner);
     Rows dst = inputs.rows(sequences, inner);
     StepInputs step = OpInputs.step(sequences, 10, 1);
+    SelectiveScanArgs args = new SelectiveScanArgs(dst, x, timeStep, b, c, z, weights, cache);
     return () -> {
-      inputs.backend().ops().selectiveScan(dst, x, timeStep, b, c, z, mixer, weights, cache, step);
+      inputs.backend().ops().selectiveScan(args, step);
       return dst;
     };
   }

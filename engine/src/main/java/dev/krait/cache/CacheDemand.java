@@ -1,7 +1,5 @@
 package dev.krait.cache;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import java.util.List;
 
@@ -65,7 +63,7 @@ public record CacheDemand(
   long blockBytes(List<CacheSpec> specs) {
     long bytes = 0;
     for (CacheSpec spec : specs) {
-      bytes += spec instanceof KvCacheSpec kv ? kv.bytesPerToken() * blockTokens : 0;
+      bytes += spec.bytesPerToken() * blockTokens;
     }
     return bytes;
   }
@@ -73,7 +71,7 @@ public record CacheDemand(
   long slotBytes(List<CacheSpec> specs) {
     long bytes = 0;
     for (CacheSpec spec : specs) {
-      bytes += spec instanceof StateSpec state ? state.bytes(window) : 0;
+      bytes += spec.bytesPerSequence(window);
     }
     return bytes;
   }

@@ -3,15 +3,28 @@ package dev.krait.cache;
 /// What one layer must remember of a sequence; each kind knows its bytes.
 public sealed interface CacheSpec {
 
+  /// Bytes of one token of a sequence; 0 where memory does not grow with its length.
+  long bytesPerToken();
+
+  /// Bytes of one sequence, whatever its length.
+  ///
+  /// @param window most tokens of a step that may be rejected; 0 without speculation
+  long bytesPerSequence(int window);
+
   /// Keys and values of an attention layer.
   ///
   /// @param kvHeads key/value heads
   /// @param headDim elements of one head
   /// @param elementBytes bytes of one element
   record KvCacheSpec(int kvHeads, int headDim, int elementBytes) implements CacheSpec {
-    /// Bytes of the keys and values of one token.
+    @Override
     public long bytesPerToken() {
       return 2L * kvHeads * headDim * elementBytes;
+    }
+
+    @Override
+    public long bytesPerSequence(int window) {
+      return 0;
     }
   }
 
@@ -34,10 +47,13 @@ public sealed interface CacheSpec {
       return 2 * window;
     }
 
-    /// Bytes of one sequence in this layer.
-    ///
-    /// @param window most tokens of a step that may be rejected; 0 without speculation
-    public long bytes(int window) {
+    @Override
+    public long bytesPerToken() {
+      return 0;
+    }
+
+    @Override
+    public long bytesPerSequence(int window) {
       return 4L
           * (stateElements
               + (long) ringTokens(window) * convChannels

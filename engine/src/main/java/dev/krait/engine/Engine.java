@@ -136,7 +136,7 @@ public final class Engine implements AutoCloseable {
     CacheLayout layout = memory.layout();
     int maxTokens = config.maxTokensPerStep();
     LoadedModel model = target.load(backend, config.weights());
-    ForwardPass pass = new ForwardPass(model, layout.demand().target(), layout, maxTokens);
+    ForwardPass pass = new ForwardPass(model, layout, maxTokens);
     int maxDrafts = layout.demand().window() == 0 ? 0 : layout.demand().window() - 1;
     int capacity = config.maxSequences();
     BackendModelRunner plain = new BackendModelRunner(pass, capacity, maxDrafts);
@@ -209,8 +209,7 @@ public final class Engine implements AutoCloseable {
       case NGRAM -> Optional.of(new NgramDrafter(SHORTEST_NGRAM, LONGEST_NGRAM));
       case DRAFT -> {
         LoadedModel model = draft.orElseThrow().load(backend, config.weights());
-        ForwardPass pass =
-            new ForwardPass(model, layout.demand().draft(), layout, config.maxTokensPerStep());
+        ForwardPass pass = new ForwardPass(model, layout, config.maxTokensPerStep());
         yield Optional.of(new ModelDrafter(pass, config.maxSequences(), maxDrafts));
       }
     };

@@ -9,8 +9,8 @@ import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer;
+import dev.krait.model.ResidualBlock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -57,7 +57,8 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
           Stream.concat(Stream.of(target), draft.stream())
               .flatMap(loader -> loader.spec().layers().stream())
               .flatMap(List::stream)
-              .map(Branch::mixer)
+              .flatMap(block -> block.mixers().stream())
+              .map(ResidualBlock.ScaledMixer::mixer)
               .distinct()
               .toList();
       return new Memory(

@@ -103,12 +103,9 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
   /// MB`.
   private static String summary(ModelSpec spec, LoadedModel model) {
     Map<String, Integer> mixers = new TreeMap<>();
-    spec.layers()
-        .forEach(layer ->
-            layer.stream()
-                .filter(branch -> !(branch.mixer() instanceof Mixer.GatedMlp))
-                .forEach(branch ->
-                    mixers.merge(branch.mixer().getClass().getSimpleName(), 1, Integer::sum)));
+    spec.mixers()
+        .filter(mixer -> !(mixer instanceof Mixer.GatedMlp))
+        .forEach(mixer -> mixers.merge(mixer.getClass().getSimpleName(), 1, Integer::sum));
     String kinds =
         mixers.entrySet().stream()
             .map(entry -> entry.getValue() + " " + entry.getKey())

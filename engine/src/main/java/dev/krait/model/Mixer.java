@@ -5,7 +5,7 @@ import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.cache.CacheSpec.StateSpec;
 import java.util.Optional;
 
-/// What a branch of a layer computes from its normalised input.
+/// What a residual block computes from its normalised input.
 ///
 /// The differences between families are numbers here, not subclasses. Sizes follow the literature:
 /// heads, headDim, groups, stateDim; a group of B or C serves the heads or channels whose index
@@ -34,9 +34,24 @@ public sealed interface Mixer {
       return (heads + 2 * kvHeads) * headDim;
     }
 
+    /// Columns of the queries.
+    public int queryColumns() {
+      return heads * headDim;
+    }
+
+    /// Columns of the keys, and of the values.
+    public int keyValueColumns() {
+      return kvHeads * headDim;
+    }
+
+    /// Its keys and values.
+    public KvCacheSpec kvCache() {
+      return new KvCacheSpec(kvHeads, headDim, 4);
+    }
+
     @Override
     public Optional<CacheSpec> cacheSpec() {
-      return Optional.of(new KvCacheSpec(kvHeads, headDim, 4));
+      return Optional.of(kvCache());
     }
   }
 
@@ -87,12 +102,6 @@ public sealed interface Mixer {
       return innerDim / xDim;
     }
 
-    /// The channel of x that feeds channel `c` of the scan.
-    public int sourceChannel(int c) {
-      int width = groupWidth();
-      return (c / width / repeat()) * width + c % width;
-    }
-
     /// The vector B of channel `c`.
     public int bGroup(int c) {
       return c / groupWidth() / (cGroups / bGroups);
@@ -118,10 +127,14 @@ public sealed interface Mixer {
       return 2 * innerDim + bGroups * stateDim;
     }
 
+    /// Its states.
+    public StateSpec states() {
+      return new StateSpec((long) innerDim * stateDim, xDim, convWidth, inputElements());
+    }
+
     @Override
     public Optional<CacheSpec> cacheSpec() {
-      return Optional.of(
-          new StateSpec((long) innerDim * stateDim, xDim, convWidth, inputElements()));
+      return Optional.of(states());
     }
   }
 
@@ -203,11 +216,15 @@ public sealed interface Mixer {
       return xDim() + bGroups * stateDim + heads;
     }
 
+    /// Its states.
+    public StateSpec states() {
+      return new StateSpec(
+          (long) heads * stateDim * headDim, convChannels(), convWidth, inputElements());
+    }
+
     @Override
     public Optional<CacheSpec> cacheSpec() {
-      return Optional.of(
-          new StateSpec(
-              (long) heads * stateDim * headDim, convChannels(), convWidth, inputElements()));
+      return Optional.of(states());
     }
   }
 

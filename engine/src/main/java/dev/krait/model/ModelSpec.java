@@ -2,14 +2,15 @@ package dev.krait.model;
 
 import dev.krait.cache.CacheSpec;
 import java.util.List;
+import java.util.stream.Stream;
 
-/// The whole description of a model: embedding, layers of branches, final norm, head.
+/// The whole description of a model: embedding, layers of residual blocks, final norm, head.
 ///
 /// @param architecture name of the family, such as `MambaInLlama`
 /// @param hiddenDim width of the residual stream
 /// @param vocabSize real token ids; prompts and output stay below this
 /// @param headRows rows of the output head, `vocabSize` or more where the checkpoint pads it
-/// @param layers layers in order, each a list of branches
+/// @param layers layers in order, each a list of residual blocks
 /// @param finalNorm norm before the head
 /// @param maxTokens longest sequence that the model was made for
 public record ModelSpec(
@@ -17,7 +18,7 @@ public record ModelSpec(
     int hiddenDim,
     int vocabSize,
     int headRows,
-    List<List<Branch>> layers,
+    List<List<ResidualBlock>> layers,
     Norm finalNorm,
     int maxTokens) {
 
@@ -28,21 +29,26 @@ public record ModelSpec(
       throw new IllegalArgumentException(
           "headRows: " + headRows + " (expected: at least vocabSize " + vocabSize + ")");
     }
-    for (List<Branch> layer : layers) {
-      for (Branch branch : layer) {
-        if (branch.norm().width() != hiddenDim) {
+    for (List<ResidualBlock> layer : layers) {
+      for (ResidualBlock block : layer) {
+        if (block.norm().width() != hiddenDim) {
           throw new IllegalArgumentException(
-              "norm width: " + branch.norm().width() + " (expected: hiddenDim " + hiddenDim + ")");
+              "norm width: " + block.norm().width() + " (expected: hiddenDim " + hiddenDim + ")");
         }
       }
     }
   }
 
-  /// Cache specifications of all branches that remember something, in order.
-  public List<CacheSpec> cacheSpecs() {
+  /// All mixers, in order.
+  public Stream<Mixer> mixers() {
     return layers.stream()
         .flatMap(List::stream)
-        .flatMap(branch -> branch.mixer().cacheSpec().stream())
-        .toList();
+        .flatMap(block -> block.mixers().stream())
+        .map(ResidualBlock.ScaledMixer::mixer);
+  }
+
+  /// Cache specifications of all mixers that remember something, in order.
+  public List<CacheSpec> cacheSpecs() {
+    return mixers().flatMap(mixer -> mixer.cacheSpec().stream()).toList();
   }
 }

@@ -1,87 +1,40 @@
 package dev.krait.runner;
 
 import dev.krait.backend.Backend;
-import dev.krait.model.Branch;
-import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
-import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
-import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 
-/// Scratch memory of a step, planned once from the model and the limits; layers share it.
+/// Rows of a step between the layers and at the head, planned once from the model and the limits.
 public final class Activations {
   private final Rows residual;
   private final Rows normed;
   private final Rows delta;
-  private final Buffer projection;
-  private final Buffer convolved;
-  private final Buffer selection;
-  private final Buffer timeStep;
-  private final Buffer mixed;
-  private final Rows cos;
-  private final Rows sin;
+  private final Rows moreDelta;
   private final Rows gathered;
   private final Rows gatheredNormed;
   private final Rows logits;
   private final int outputRows;
 
-  /// Widest row of each scratch buffer.
-  private static final class Widths {
-    int projection;
-    int convolved;
-    int selection;
-    int timeStep;
-    int mixed;
-    int rope;
-
-    void include(Branch branch) {
-      switch (branch.mixer()) {
-        case Attention mixer -> {
-          projection = Math.max(projection, mixer.projectionColumns());
-          mixed = Math.max(mixed, mixer.heads() * mixer.headDim());
-          rope = Math.max(rope, mixer.headDim() / 2);
-        }
-        case Mamba1 mixer -> {
-          projection = Math.max(projection, mixer.projectionColumns());
-          convolved = Math.max(convolved, mixer.innerDim());
-          selection = Math.max(selection, mixer.selectionColumns());
-          timeStep = Math.max(timeStep, mixer.innerDim());
-          mixed = Math.max(mixed, mixer.innerDim());
-        }
-        case Mamba2 mixer -> {
-          projection = Math.max(projection, mixer.projectionColumns());
-          convolved = Math.max(convolved, mixer.convChannels());
-          mixed = Math.max(mixed, mixer.innerDim());
-        }
-        case GatedMlp mixer -> {
-          projection = Math.max(projection, 2 * mixer.intermediateDim());
-          mixed = Math.max(mixed, mixer.intermediateDim());
-        }
-      }
-    }
-  }
-
   /// Memory for steps of up to `maxTokens` rows, of which `outputRows` at a time get logits.
   public Activations(Backend backend, ModelSpec spec, int maxTokens, int outputRows) {
-    Widths widths = new Widths();
-    spec.layers().forEach(layer -> layer.forEach(widths::include));
     int hidden = spec.hiddenDim();
     this.outputRows = outputRows;
-    residual = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
-    normed = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
-    delta = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
-    projection = backend.allocate((long) maxTokens * widths.projection);
-    convolved = backend.allocate((long) maxTokens * widths.convolved);
-    selection = backend.allocate((long) maxTokens * widths.selection);
-    timeStep = backend.allocate((long) maxTokens * widths.timeStep);
-    mixed = backend.allocate((long) maxTokens * widths.mixed);
-    cos = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
-    sin = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
-    gathered = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
-    gatheredNormed = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
-    logits = Rows.of(backend.allocate((long) outputRows * spec.headRows()), spec.headRows());
+    residual = rows(backend, maxTokens, hidden);
+    normed = rows(backend, maxTokens, hidden);
+    delta = rows(backend, maxTokens, hidden);
+    moreDelta = rows(backend, hasMixersSideBySide(spec) ? maxTokens : 0, hidden);
+    gathered = rows(backend, outputRows, hidden);
+    gatheredNormed = rows(backend, outputRows, hidden);
+    logits = rows(backend, outputRows, spec.headRows());
+  }
+
+  private static Rows rows(Backend backend, int count, int columns) {
+    return Rows.of(backend.allocate((long) count * columns), columns);
+  }
+
+  private static boolean hasMixersSideBySide(ModelSpec spec) {
+    return spec.layers().stream()
+        .anyMatch(layer -> layer.stream().anyMatch(block -> block.mixers().size() > 1));
   }
 
   /// Rows that get logits at a time.
@@ -97,36 +50,14 @@ public final class Activations {
     return normed;
   }
 
+  /// What the mixers of a block add to the residual stream.
   Rows delta() {
     return delta;
   }
 
-  Rows projection(int columns) {
-    return Rows.of(projection, columns);
-  }
-
-  Rows convolved(int columns) {
-    return Rows.of(convolved, columns);
-  }
-
-  Rows selection(int columns) {
-    return Rows.of(selection, columns);
-  }
-
-  Rows timeStep(int columns) {
-    return Rows.of(timeStep, columns);
-  }
-
-  Rows mixed(int columns) {
-    return Rows.of(mixed, columns);
-  }
-
-  Rows cos() {
-    return cos;
-  }
-
-  Rows sin() {
-    return sin;
+  /// What a mixer that is not the first of its block adds to [#delta]; empty in a model without.
+  Rows moreDelta() {
+    return moreDelta;
   }
 
   Rows gathered() {

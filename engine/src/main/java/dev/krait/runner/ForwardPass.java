@@ -1,13 +1,11 @@
 package dev.krait.runner;
 
 import dev.krait.backend.LayerCache;
-import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.StepInputs;
 import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CacheSpec;
 import dev.krait.cache.SequenceMemory;
 import dev.krait.loading.LoadedModel;
-import dev.krait.tensor.Buffer;
+import dev.krait.runner.mixer.CacheTensors;
 import java.util.Arrays;
 import java.util.List;
 
@@ -23,10 +21,9 @@ public final class ForwardPass {
   private final StepInputs inputs;
   private final Forward forward;
   private final Activations activations;
-  private final List<LayerCache> caches;
+  private final CacheTensors caches;
   private final int maxTokens;
   private final int blockTokens;
-  private final int stateSlots;
   private final Runnable layers = this::runLayers;
   private final float[] row;
   private final int[] block;
@@ -41,21 +38,19 @@ public final class ForwardPass {
 
   /// Allocates caches and scratch memory.
   ///
-  /// @param specs the model's cache specs, a part of what the layout was planned for
+  /// @param layout planned for this model and others
   /// @param maxTokens most tokens of a step
-  public ForwardPass(LoadedModel model, List<CacheSpec> specs, CacheLayout layout, int maxTokens) {
+  public ForwardPass(LoadedModel model, CacheLayout layout, int maxTokens) {
     this.model = model;
     this.maxTokens = maxTokens;
     blockTokens = layout.demand().blockTokens();
-    stateSlots = layout.stateSlots();
     int maxBlocks = Math.max(1, layout.demand().blocksFor(layout.demand().maxModelTokens()));
     inputs = new StepInputs(maxTokens, layout.demand().maxSequences(), maxBlocks);
     int headRows = model.spec().headRows();
     int outputRows = Math.clamp(LOGIT_FLOATS / headRows, 1, maxTokens);
     activations = new Activations(model.backend(), model.spec(), maxTokens, outputRows);
-    caches = CacheTensors.allocate(model.backend(), specs, layout);
-    forward =
-        new Forward(model.spec(), model.weights(), model.backend().ops(), activations, caches);
+    caches = new CacheTensors(model.backend(), layout);
+    forward = new Forward(model, activations, caches, maxTokens);
     row = new float[headRows];
     block = new int[outputRows];
     largest = new int[outputRows];
@@ -69,22 +64,12 @@ public final class ForwardPass {
 
   /// Caches of the layers that remember something, in order.
   public List<LayerCache> caches() {
-    return caches;
+    return caches.all();
   }
 
   /// Copies the states and convolution rings of a slot to another; not the replay window.
   public void copySlot(int from, int to) {
-    for (int i = 0; i < caches.size(); i++) {
-      if (caches.get(i) instanceof StateCache cache) {
-        copy(cache.state(), from, to);
-        copy(cache.convRing(), from, to);
-      }
-    }
-  }
-
-  private void copy(Buffer slots, int from, int to) {
-    long each = slots.elements() / stateSlots;
-    slots.copy(from * each, to * each, each);
+    forward.copySlot(from, to);
   }
 
   /// Rows that the step can still take.

@@ -1,6 +1,7 @@
 package dev.krait.backend;
 
 import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
@@ -41,8 +42,18 @@ final class AttentionRig extends SequenceRig {
 
   @Override
   void compute(Rows dst, List<Rows> inputs, StepInputs step) {
-    bench.ops().writeKv(cache, inputs.get(1), inputs.get(2), attention, step);
-    bench.ops().attend(dst, inputs.get(0), cache, attention, step);
+    Rows none = bench.rows(0, attention.headDim() / 2, 0);
+    AttentionArgs args =
+        new AttentionArgs(
+            dst,
+            inputs.get(0),
+            inputs.get(1),
+            inputs.get(2),
+            new RopeAngles(attention.rope(), none, none),
+            cache,
+            attention);
+    bench.ops().writeKv(args, step);
+    bench.ops().attend(args, step);
   }
 
   @Override

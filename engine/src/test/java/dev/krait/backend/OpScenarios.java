@@ -1,7 +1,11 @@
 package dev.krait.backend;
 
+import dev.krait.backend.OpArgs.GatedMatmulArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.model.Norm;
 import dev.krait.model.Rope;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -125,9 +129,7 @@ final class OpScenarios {
                     Rows x = bench.rows(tokens, 100, 0.5f);
                     Rows gateUp = bench.rows(tokens, 2 * half, 0);
                     Rows dst = bench.output(tokens, half);
-                    Rows gate = gateUp.columns(0, half);
-                    Rows up = gateUp.columns(half, half);
-                    bench.ops().gatedMatmul(dst, gateUp, gate, up, x, weight, tokens);
+                    bench.ops().gatedMatmul(GatedMatmulArgs.of(dst, gateUp, x, weight), tokens);
                   }));
         }
       }
@@ -226,6 +228,14 @@ final class OpScenarios {
                 }));
         all.add(
             new Scenario(
+                "scale" + shape,
+                EXACT,
+                bench -> {
+                  Rows x = bench.collect(bench.rows(rows, columns, 1));
+                  bench.ops().scale(x, 0.3f, rows);
+                }));
+        all.add(
+            new Scenario(
                 "siluMul" + shape,
                 ELEMENTWISE,
                 bench -> {
@@ -257,7 +267,7 @@ final class OpScenarios {
                 bench -> {
                   Rows x = bench.rows(rows, width, 2);
                   Rows dst = bench.output(rows, width);
-                  bench.ops().rmsNorm(dst, x, bench.buffer(width, 1), norm, rows);
+                  bench.ops().rmsNorm(new NormArgs(dst, x, bench.buffer(width, 1), norm), rows);
                 }));
         all.add(
             new Scenario(
@@ -267,7 +277,8 @@ final class OpScenarios {
                   Rows residual = bench.collect(bench.rows(rows, width, 2));
                   Rows delta = bench.rows(rows, width, 2);
                   Rows dst = bench.output(rows, width);
-                  bench.ops().addRmsNorm(dst, residual, delta, bench.buffer(width, 1), norm, rows);
+                  NormArgs args = new NormArgs(dst, residual, bench.buffer(width, 1), norm);
+                  bench.ops().addRmsNorm(args, delta, rows);
                 }));
         all.add(
             new Scenario(
@@ -276,7 +287,8 @@ final class OpScenarios {
                 bench -> {
                   Rows y = bench.collect(bench.rows(rows, 3 * width, 2));
                   Rows z = bench.rows(rows, 3 * width, 8);
-                  bench.ops().gatedRmsNorm(y, y, z, bench.buffer(3 * width, 1), 3, 1e-5f, rows);
+                  Buffer weight = bench.buffer(3 * width, 1);
+                  bench.ops().gatedRmsNorm(new GatedNormArgs(y, y, z, weight, 3, 1e-5f), rows);
                 }));
       }
     }
@@ -294,9 +306,10 @@ final class OpScenarios {
                   StepInputs step = OpBench.step(rows, 900);
                   Rows cos = bench.output(rows, headDim / 2);
                   Rows sin = bench.output(rows, headDim / 2);
-                  bench.ops().ropeAngles(cos, sin, rope, step);
+                  RopeAngles angles = new RopeAngles(rope, cos, sin);
+                  bench.ops().ropeAngles(angles, step);
                   Rows x = bench.collect(bench.rows(rows, 3 * headDim, 1));
-                  bench.ops().rope(x, 3, cos, sin, step);
+                  bench.ops().rope(x, 3, angles, step);
                 }));
       }
     }

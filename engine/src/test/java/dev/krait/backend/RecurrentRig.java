@@ -1,11 +1,14 @@
 package dev.krait.backend;
 
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -114,24 +117,29 @@ final class RecurrentRig extends SequenceRig {
     Ops ops = bench.ops();
     switch (mixer) {
       case Mamba1 m -> {
-        ops.causalConv(
-            convolved, in.get(0), taps, convBias, width(), m.groupWidth(), m.repeat(), cache, step);
+        int group = m.groupWidth();
+        ops.causalConv(conv(convolved, in.get(0), group, m.repeat()), step);
         Mamba1Weights weights =
             new Mamba1Weights(
-                none, taps, convBias, Optional.empty(), none, timeStepBias, a, d, none);
-        Rows b = in.get(2);
+                m, none, taps, convBias, Optional.empty(), none, timeStepBias, a, d, none);
         ops.selectiveScan(
-            dst, convolved, in.get(1), b, in.get(3), in.get(4), m, weights, cache, step);
+            new SelectiveScanArgs(
+                dst, convolved, in.get(1), in.get(2), in.get(3), in.get(4), weights, cache),
+            step);
       }
       case Mamba2 m -> {
-        ops.causalConv(convolved, in.get(0), taps, convBias, width(), channels, 1, cache, step);
+        ops.causalConv(conv(convolved, in.get(0), channels, 1), step);
         Mamba2Weights weights =
-            new Mamba2Weights(none, taps, convBias, timeStepBias, a, d, d, none);
-        ops.ssdScan(dst, convolved, in.get(1), m, weights, cache, step);
+            new Mamba2Weights(m, none, taps, convBias, timeStepBias, a, d, d, none);
+        ops.ssdScan(new SsdScanArgs(dst, convolved, in.get(1), weights, cache), step);
       }
       case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
       case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
     }
+  }
+
+  private CausalConvArgs conv(Rows dst, Rows x, int groupWidth, int repeat) {
+    return new CausalConvArgs(dst, x, taps, convBias, width(), groupWidth, repeat, cache);
   }
 
   @Override

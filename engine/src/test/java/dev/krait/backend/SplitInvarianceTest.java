@@ -2,6 +2,7 @@ package dev.krait.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.SequenceRig.Span;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
@@ -86,9 +87,7 @@ class SplitInvarianceTest {
       backend.ops().matmul(product, in, weight, count);
       Rows gateUp = zeros(count, rows);
       Rows dst = zeros(count, rows / 2);
-      Rows gate = gateUp.columns(0, rows / 2);
-      Rows up = gateUp.columns(rows / 2, rows / 2);
-      backend.ops().gatedMatmul(dst, gateUp, gate, up, in, weight, count);
+      backend.ops().gatedMatmul(GatedMatmulArgs.of(dst, gateUp, in, weight), count);
       copy(product, all, first * rows);
       copy(dst, gated, first * rows / 2);
     }

@@ -5,12 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.model.Norm;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
@@ -56,11 +62,13 @@ class StepAllocationTest {
       Rows y = bench.rows(tokens, 96, 1);
       Rows dst = bench.output(tokens, 96);
       Buffer weight = bench.buffer(96, 1);
-      Norm norm = new Norm(96, 1e-5f);
+      NormArgs norm = new NormArgs(dst, x, weight, new Norm(96, 1e-5f));
+      GatedNormArgs gatedNorm = new GatedNormArgs(dst, x, y, weight, 2, 1e-5f);
       return () -> {
-        bench.ops().addRmsNorm(dst, x, y, weight, norm, tokens);
+        bench.ops().addRmsNorm(norm, y, tokens);
+        bench.ops().scale(y, 0.9f, tokens);
         bench.ops().siluMul(dst, x, y, tokens);
-        bench.ops().gatedRmsNorm(dst, x, y, weight, 2, 1e-5f, tokens);
+        bench.ops().gatedRmsNorm(gatedNorm, tokens);
       };
     });
   }
@@ -81,10 +89,13 @@ class StepAllocationTest {
       Rows keys = bench.rows(tokens, 2 * 32, 1);
       Rows cos = bench.rows(tokens, 16, 1);
       Rows sin = bench.rows(tokens, 16, 1);
-      Rows dst = bench.output(tokens, 4 * 32);
+      RopeAngles angles = new RopeAngles(attention.rope(), cos, sin);
+      AttentionArgs args =
+          new AttentionArgs(
+              bench.output(tokens, 4 * 32), queries, keys, keys, angles, cache, attention);
       return () -> {
-        bench.ops().ropeAngles(cos, sin, attention.rope(), step);
-        bench.ops().ropeWriteKvAttend(dst, queries, keys, keys, cos, sin, cache, attention, step);
+        bench.ops().ropeAngles(angles, step);
+        bench.ops().ropeWriteKvAttend(args, step);
       };
     });
   }
@@ -102,6 +113,7 @@ class StepAllocationTest {
     WeightMatrix none = bench.matrix(1, 1, DType.F32);
     Mamba1Weights weights =
         new Mamba1Weights(
+            mixer,
             none,
             perChannel,
             perChannel,
@@ -116,9 +128,11 @@ class StepAllocationTest {
     Rows x = bench.rows(tokens, 128, 1);
     Rows b = bench.rows(tokens, 16, 1);
     Rows dst = bench.output(tokens, 128);
+    CausalConvArgs conv = new CausalConvArgs(dst, x, perChannel, perChannel, 4, 128, 1, cache);
+    SelectiveScanArgs scan = new SelectiveScanArgs(dst, x, x, b, b, x, weights, cache);
     return () -> {
-      bench.ops().causalConv(dst, x, perChannel, perChannel, 4, 128, 1, cache, step);
-      bench.ops().selectiveScan(dst, x, x, b, b, x, mixer, weights, cache, step);
+      bench.ops().causalConv(conv, step);
+      bench.ops().selectiveScan(scan, step);
     };
   }
 
@@ -127,13 +141,14 @@ class StepAllocationTest {
     Buffer perHead = bench.buffer(2, 1);
     WeightMatrix none = bench.matrix(1, 1, DType.F32);
     Mamba2Weights weights =
-        new Mamba2Weights(none, perHead, perHead, perHead, perHead, perHead, perHead, none);
+        new Mamba2Weights(mixer, none, perHead, perHead, perHead, perHead, perHead, perHead, none);
     StateCache cache = cache(bench, 64 * 16, mixer.convChannels(), mixer.inputElements());
     StepInputs step = verifying(tokens);
     Rows xbc = bench.rows(tokens, mixer.convChannels(), 1);
     Rows timeStep = bench.rows(tokens, 2, 1);
     Rows dst = bench.output(tokens, 64);
-    return () -> bench.ops().ssdScan(dst, xbc, timeStep, mixer, weights, cache, step);
+    SsdScanArgs scan = new SsdScanArgs(dst, xbc, timeStep, weights, cache);
+    return () -> bench.ops().ssdScan(scan, step);
   }
 
   private static StateCache cache(OpBench bench, int state, int channels, int inputs) {

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.ResidualBlock;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
 import dev.krait.testing.TestBackends;
@@ -46,10 +46,10 @@ class GoldenLayersTest {
       compare(golden, "hidden.embed", tracing.ops().residual(0));
       int branch = 0;
       for (int i = 0; i < bench.model.spec().layers().size(); i++) {
-        List<Branch> layer = bench.model.spec().layers().get(i);
-        for (Branch part : layer) {
+        List<ResidualBlock> layer = bench.model.spec().layers().get(i);
+        for (ResidualBlock part : layer) {
           branch++;
-          switch (part.mixer()) {
+          switch (part.mixers().getFirst().mixer()) {
             case Attention mixer -> compareKv(golden, i, mixer, (KvCache) caches.next(), memory);
             case Mamba1 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
             case Mamba2 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
@@ -97,11 +97,13 @@ class GoldenLayersTest {
   private static void compareState(
       GoldenModel golden, int layer, Mamba1 mixer, StateCache cache, FlatMemory memory) {
     int inner = mixer.innerDim();
+    int width = mixer.groupWidth();
     float[] ring = TestBackends.content(cache.convRing());
     float[] conv = new float[inner * 4];
     for (int c = 0; c < inner; c++) {
+      int source = c / width / mixer.repeat() * width + c % width;
       for (int k = 0; k < 4; k++) {
-        conv[c * 4 + k] = ring(ring, cache, memory, mixer.xDim(), k, mixer.sourceChannel(c));
+        conv[c * 4 + k] = ring(ring, cache, memory, mixer.xDim(), k, source);
       }
     }
     compare(golden, "state.conv." + layer, conv);

@@ -45,7 +45,7 @@ final class ModelBench implements AutoCloseable {
             WINDOW,
             0);
     layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
-    pass = new ForwardPass(model, model.spec().cacheSpecs(), layout, maxTokens);
+    pass = new ForwardPass(model, layout, maxTokens);
   }
 
   /// Memory of sequence `index`; different sequences do not overlap.

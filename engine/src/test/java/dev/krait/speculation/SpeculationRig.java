@@ -122,7 +122,7 @@ final class SpeculationRig implements AutoCloseable {
     CacheLayout layout = CachePlanner.plan(demand, budget);
     LoadedModel model = targetLoader.load(backend, StoredType.STORED);
     int vocab = model.spec().vocabSize();
-    ForwardPass pass = new ForwardPass(model, demand.target(), layout, sizes.maxTokensPerStep());
+    ForwardPass pass = new ForwardPass(model, layout, sizes.maxTokensPerStep());
     BackendModelRunner plain =
         new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens());
     ModelRunner runner = plain;
@@ -133,10 +133,7 @@ final class SpeculationRig implements AutoCloseable {
               .map(loader -> {
                 ForwardPass own =
                     new ForwardPass(
-                        loader.load(backend, StoredType.STORED),
-                        demand.draft(),
-                        layout,
-                        sizes.maxTokensPerStep());
+                        loader.load(backend, StoredType.STORED), layout, sizes.maxTokensPerStep());
                 return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
               })
               .orElseGet(() -> drafters.apply(vocab));

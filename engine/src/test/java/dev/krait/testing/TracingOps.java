@@ -1,17 +1,15 @@
 package dev.krait.testing;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.LayerCache.KvCache;
-import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
-import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
-import dev.krait.model.Norm;
-import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
@@ -20,8 +18,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Operations of a backend that keep the residual stream after the embedding and after every
-/// branch, and the last norm.
+/// Operations of a backend that keep the residual stream after the embedding and after every block,
+/// and the last norm.
 public final class TracingOps implements Ops {
   private final Ops ops;
   private final List<float[]> residuals = new ArrayList<>();
@@ -69,7 +67,7 @@ public final class TracingOps implements Ops {
     residuals.clear();
   }
 
-  /// The residual stream `[rows, hidden]` after the embedding (0) and after branch `i` (i + 1).
+  /// The residual stream `[rows, hidden]` after the embedding (0) and after block `i` (i + 1).
   public float[] residual(int index) {
     return residuals.get(index);
   }
@@ -96,9 +94,9 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void addRmsNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
-    ops.addRmsNorm(dst, residual, delta, weight, norm, rows);
-    residuals.add(copy(residual, rows));
+  public void addRmsNorm(NormArgs args, Rows delta, int rows) {
+    ops.addRmsNorm(args, delta, rows);
+    residuals.add(copy(args.x(), rows));
   }
 
   @Override
@@ -108,9 +106,14 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void rmsNorm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
-    ops.rmsNorm(dst, x, weight, norm, rows);
-    lastNorm = copy(dst, rows);
+  public void scale(Rows x, float factor, int rows) {
+    ops.scale(x, factor, rows);
+  }
+
+  @Override
+  public void rmsNorm(NormArgs args, int rows) {
+    ops.rmsNorm(args, rows);
+    lastNorm = copy(args.dst(), rows);
   }
 
   @Override
@@ -135,69 +138,42 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step) {
-    ops.ropeAngles(cos, sin, rope, step);
+  public void ropeAngles(RopeAngles dst, StepInputs step) {
+    ops.ropeAngles(dst, step);
   }
 
   @Override
-  public void rope(Rows x, int heads, Rows cos, Rows sin, StepInputs step) {
-    ops.rope(x, heads, cos, sin, step);
+  public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
+    ops.rope(x, heads, angles, step);
   }
 
   @Override
-  public void writeKv(KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
-    ops.writeKv(cache, keys, values, attention, step);
+  public void writeKv(AttentionArgs args, StepInputs step) {
+    ops.writeKv(args, step);
   }
 
   @Override
-  public void attend(Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
-    ops.attend(dst, queries, cache, attention, step);
+  public void attend(AttentionArgs args, StepInputs step) {
+    ops.attend(args, step);
   }
 
   @Override
-  public void causalConv(
-      Rows dst,
-      Rows x,
-      Buffer taps,
-      Buffer bias,
-      int width,
-      int groupWidth,
-      int repeat,
-      StateCache cache,
-      StepInputs step) {
-    ops.causalConv(dst, x, taps, bias, width, groupWidth, repeat, cache, step);
+  public void causalConv(CausalConvArgs args, StepInputs step) {
+    ops.causalConv(args, step);
   }
 
   @Override
-  public void selectiveScan(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    ops.selectiveScan(dst, x, timeStep, b, c, z, mixer, weights, cache, step);
+  public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
+    ops.selectiveScan(args, step);
   }
 
   @Override
-  public void ssdScan(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    ops.ssdScan(dst, xbc, timeStep, mixer, weights, cache, step);
+  public void ssdScan(SsdScanArgs args, StepInputs step) {
+    ops.ssdScan(args, step);
   }
 
   @Override
-  public void gatedRmsNorm(
-      Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
-    ops.gatedRmsNorm(dst, y, z, weight, groups, epsilon, rows);
+  public void gatedRmsNorm(GatedNormArgs args, int rows) {
+    ops.gatedRmsNorm(args, rows);
   }
 }

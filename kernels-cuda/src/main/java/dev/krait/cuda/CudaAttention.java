@@ -1,6 +1,7 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
@@ -8,7 +9,6 @@ import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.tensor.Rows;
 import org.jspecify.annotations.Nullable;
 
 /// Attention by kernels/attend.cu: a few tokens share the device by splitting their positions, many
@@ -40,8 +40,9 @@ final class CudaAttention {
     split.allowSharedBytes(sharedBytes);
   }
 
-  void launch(
-      Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step, DeviceStep own) {
+  void launch(AttentionArgs args, StepInputs step, DeviceStep own) {
+    Attention attention = args.attention();
+    KvCache cache = args.cache();
     if (attention.headDim() > MOST_HEAD_DIM) {
       throw new IllegalArgumentException(
           "headDim: " + attention.headDim() + " (expected: at most " + MOST_HEAD_DIM + ")");
@@ -50,14 +51,14 @@ final class CudaAttention {
     int groups = attention.kvHeads() * Math.ceilDiv(shared, HEADS);
     int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), CHUNK_POSITIONS);
     if (step.tokens > SPLIT_TOKENS) {
-      put(whole.params(), dst, queries, cache, attention, own, 0, chunks);
+      put(whole.params(), args, own, 0, chunks);
       whole.launch(step.tokens, groups, 1, THREADS, sharedBytes);
       return;
     }
     long scratch = scratch(scratchElements(attention, chunks));
-    put(split.params(), dst, queries, cache, attention, own, scratch, chunks);
+    put(split.params(), args, own, scratch, chunks);
     split.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
-    put(merge.params(), dst, queries, cache, attention, own, scratch, chunks);
+    put(merge.params(), args, own, scratch, chunks);
     merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
   }
 
@@ -80,25 +81,19 @@ final class CudaAttention {
   }
 
   private static void put(
-      KernelParams params,
-      Rows dst,
-      Rows queries,
-      KvCache cache,
-      Attention attention,
-      DeviceStep own,
-      long scratch,
-      int chunks) {
-    Arguments.put(params, dst);
-    Arguments.put(params, queries);
+      KernelParams params, AttentionArgs args, DeviceStep own, long scratch, int chunks) {
+    Attention attention = args.attention();
+    Arguments.put(params, args.dst());
+    Arguments.put(params, args.queries());
     own.put(params);
     params
-        .pointer(Arguments.address(cache.keys()))
-        .pointer(Arguments.address(cache.values()))
+        .pointer(Arguments.address(args.cache().keys()))
+        .pointer(Arguments.address(args.cache().values()))
         .pointer(scratch)
         .integer(attention.heads())
         .integer(attention.kvHeads())
         .integer(attention.headDim())
-        .integer(cache.blockTokens())
+        .integer(args.cache().blockTokens())
         .integer(attention.window())
         .integer(chunks)
         .real((float) (1 / Math.sqrt(attention.headDim())));

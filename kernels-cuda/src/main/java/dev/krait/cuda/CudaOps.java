@@ -1,21 +1,19 @@
 package dev.krait.cuda;
 
-import dev.krait.backend.LayerCache.KvCache;
-import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedMatmulArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
-import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
-import dev.krait.model.Norm;
-import dev.krait.model.Rope;
-import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.nio.IntBuffer;
@@ -46,6 +44,7 @@ final class CudaOps implements Ops {
   private final Kernel embedF32;
   private final Kernel gather;
   private final Kernel add;
+  private final Kernel scale;
   private final Kernel siluMul;
   private final Kernel rmsNorm;
   private final Kernel gatedRmsNorm;
@@ -70,6 +69,7 @@ final class CudaOps implements Ops {
     embedF32 = rows.kernel("embed_f32");
     gather = rows.kernel("gather");
     add = rows.kernel("add");
+    scale = rows.kernel("scale");
     siluMul = rows.kernel("silu_mul");
     KernelModule norms = KernelModule.load(device, "rms_norm");
     rmsNorm = norms.kernel("rms_norm");
@@ -155,44 +155,53 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void rmsNorm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
-    norm(dst, x, null, weight, norm, rows);
+  public void scale(Rows x, float factor, int rows) {
+    KernelParams params = scale.params();
+    Arguments.put(params, x);
+    params.real(factor).align();
+    launchRows(scale, rows, x.columns());
   }
 
   @Override
-  public void addRmsNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
-    norm(dst, residual, delta, weight, norm, rows);
+  public void rmsNorm(NormArgs args, int rows) {
+    norm(args, null, rows);
   }
 
-  private void norm(
-      Rows dst, Rows residual, @Nullable Rows delta, Buffer weight, Norm norm, int rows) {
+  @Override
+  public void addRmsNorm(NormArgs args, Rows delta, int rows) {
+    norm(args, delta, rows);
+  }
+
+  private void norm(NormArgs args, @Nullable Rows delta, int rows) {
     if (rows == 0) {
       return;
     }
     KernelParams params = rmsNorm.params();
-    Arguments.put(params, dst.columns(0, norm.width()));
-    Arguments.put(params, residual);
+    Arguments.put(params, args.dst().columns(0, args.norm().width()));
+    Arguments.put(params, args.x());
     if (delta == null) {
       Arguments.putNone(params);
     } else {
       Arguments.put(params, delta);
     }
-    params.pointer(Arguments.address(weight)).real(norm.epsilon());
+    params.pointer(Arguments.address(args.weight())).real(args.norm().epsilon());
     rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
   }
 
   @Override
-  public void gatedRmsNorm(
-      Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
+  public void gatedRmsNorm(GatedNormArgs args, int rows) {
     if (rows == 0) {
       return;
     }
     KernelParams params = gatedRmsNorm.params();
-    Arguments.put(params, dst);
-    Arguments.put(params, y);
-    Arguments.put(params, z);
-    params.pointer(Arguments.address(weight)).integer(y.columns() / groups).real(epsilon);
-    gatedRmsNorm.launch(rows, groups, 1, NORM_THREADS, 0);
+    Arguments.put(params, args.dst());
+    Arguments.put(params, args.y());
+    Arguments.put(params, args.z());
+    params
+        .pointer(Arguments.address(args.weight()))
+        .integer(args.y().columns() / args.groups())
+        .real(args.epsilon());
+    gatedRmsNorm.launch(rows, args.groups(), 1, NORM_THREADS, 0);
   }
 
   @Override
@@ -205,10 +214,9 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void gatedMatmul(
-      Rows dst, Rows gateUp, Rows gate, Rows up, Rows x, WeightMatrix weight, int rows) {
-    if (!matmul.launchGated(dst, x, (CudaMatrix) weight, rows)) {
-      Ops.super.gatedMatmul(dst, gateUp, gate, up, x, weight, rows);
+  public void gatedMatmul(GatedMatmulArgs args, int rows) {
+    if (!matmul.launchGated(args.dst(), args.x(), (CudaMatrix) args.weight(), rows)) {
+      Ops.super.gatedMatmul(args, rows);
     }
   }
 
@@ -236,137 +244,112 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step) {
+  public void ropeAngles(RopeAngles dst, StepInputs step) {
     if (step.tokens == 0) {
       return;
     }
     KernelParams params = ropeAngles.params();
-    Arguments.put(params, cos);
-    Arguments.put(params, sin);
+    Arguments.put(params, dst.cos());
+    Arguments.put(params, dst.sin());
     own(step).put(params);
-    params.pointer(frequencies.address(rope)).integer(rope.headDim() / 2);
+    params.pointer(frequencies.address(dst.rope())).integer(dst.rope().headDim() / 2);
     ropeAngles.launch(step.tokens, 1, 1, ROPE_THREADS, 0);
   }
 
   @Override
-  public void rope(Rows x, int heads, Rows cos, Rows sin, StepInputs step) {
+  public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
     KernelParams params = ropeWriteKv.params();
     Arguments.put(params, x);
     Arguments.putNone(params);
     Arguments.putNone(params);
-    Arguments.put(params, cos);
-    Arguments.put(params, sin);
+    Arguments.put(params, angles.cos());
+    Arguments.put(params, angles.sin());
     own(step).put(params);
-    launchRope(params.pointer(0).pointer(0), heads, 0, x.columns() / heads, 1, step);
+    params.pointer(0).pointer(0).integer(heads).integer(0);
+    params.integer(x.columns() / heads).integer(1);
+    launchRope(heads, step);
   }
 
   @Override
-  public void writeKv(KvCache cache, Rows keys, Rows values, Attention mixer, StepInputs step) {
+  public void writeKv(AttentionArgs args, StepInputs step) {
     KernelParams params = ropeWriteKv.params();
     Arguments.putNone(params);
-    Arguments.put(params, keys);
-    Arguments.put(params, values);
+    Arguments.put(params, args.keys());
+    Arguments.put(params, args.values());
     Arguments.putNone(params);
     Arguments.putNone(params);
     own(step).put(params);
-    params.pointer(Arguments.address(cache.keys())).pointer(Arguments.address(cache.values()));
-    launchRope(params, 0, mixer.kvHeads(), mixer.headDim(), cache.blockTokens(), step);
+    putCache(params, args, 0);
+    launchRope(args.attention().kvHeads(), step);
   }
 
-  private void launchRope(
-      KernelParams params, int heads, int kvHeads, int headDim, int blockTokens, StepInputs step) {
-    params.integer(heads).integer(kvHeads).integer(headDim).integer(blockTokens);
+  @Override
+  public void attend(AttentionArgs args, StepInputs step) {
     if (step.tokens > 0) {
-      ropeWriteKv.launch(step.tokens, heads + kvHeads, 1, ROPE_THREADS, 0);
+      attention.launch(args, step, own(step));
     }
   }
 
   @Override
-  public void attend(Rows dst, Rows queries, KvCache cache, Attention mixer, StepInputs step) {
+  public void ropeWriteKvAttend(AttentionArgs args, StepInputs step) {
+    KernelParams params = ropeWriteKv.params();
+    Arguments.put(params, args.queries());
+    Arguments.put(params, args.keys());
+    Arguments.put(params, args.values());
+    Arguments.put(params, args.angles().cos());
+    Arguments.put(params, args.angles().sin());
+    own(step).put(params);
+    putCache(params, args, args.attention().heads());
+    launchRope(args.attention().heads() + args.attention().kvHeads(), step);
+    attend(args, step);
+  }
+
+  /// @param rotated heads of queries that are rotated
+  private static void putCache(KernelParams params, AttentionArgs args, int rotated) {
+    params
+        .pointer(Arguments.address(args.cache().keys()))
+        .pointer(Arguments.address(args.cache().values()))
+        .integer(rotated)
+        .integer(args.attention().kvHeads())
+        .integer(args.attention().headDim())
+        .integer(args.cache().blockTokens());
+  }
+
+  private void launchRope(int heads, StepInputs step) {
     if (step.tokens > 0) {
-      attention.launch(dst, queries, cache, mixer, step, own(step));
+      ropeWriteKv.launch(step.tokens, heads, 1, ROPE_THREADS, 0);
     }
   }
 
   @Override
-  public void ropeWriteKvAttend(
-      Rows dst,
-      Rows queries,
-      Rows keys,
-      Rows values,
-      Rows cos,
-      Rows sin,
-      KvCache cache,
-      Attention mixer,
-      StepInputs step) {
-    KernelParams params = ropeWriteKv.params();
-    Arguments.put(params, queries);
-    Arguments.put(params, keys);
-    Arguments.put(params, values);
-    Arguments.put(params, cos);
-    Arguments.put(params, sin);
-    own(step).put(params);
-    params.pointer(Arguments.address(cache.keys())).pointer(Arguments.address(cache.values()));
-    int heads = mixer.heads();
-    launchRope(params, heads, mixer.kvHeads(), mixer.headDim(), cache.blockTokens(), step);
-    attend(dst, queries, cache, mixer, step);
-  }
-
-  @Override
-  public void causalConv(
-      Rows dst,
-      Rows x,
-      Buffer taps,
-      Buffer bias,
-      int width,
-      int groupWidth,
-      int repeat,
-      StateCache cache,
-      StepInputs step) {
-    if (width > MOST_CONV_WIDTH) {
+  public void causalConv(CausalConvArgs args, StepInputs step) {
+    if (args.width() > MOST_CONV_WIDTH) {
       throw new IllegalArgumentException(
-          "convWidth: " + width + " (expected: at most " + MOST_CONV_WIDTH + ")");
+          "convWidth: " + args.width() + " (expected: at most " + MOST_CONV_WIDTH + ")");
     }
     KernelParams params = causalConv.params();
-    Arguments.put(params, dst);
-    Arguments.put(params, x);
+    Arguments.put(params, args.dst());
+    Arguments.put(params, args.x());
     own(step).put(params);
     params
-        .pointer(Arguments.address(taps))
-        .pointer(Arguments.address(bias))
-        .pointer(Arguments.address(cache.convRing()))
-        .integer(cache.ringTokens())
-        .integer(groupWidth)
-        .integer(repeat)
-        .integer(width);
-    int blocks = Math.ceilDiv(x.columns(), CONV_THREADS);
+        .pointer(Arguments.address(args.taps()))
+        .pointer(Arguments.address(args.bias()))
+        .pointer(Arguments.address(args.cache().convRing()))
+        .integer(args.cache().ringTokens())
+        .integer(args.groupWidth())
+        .integer(args.repeat())
+        .integer(args.width());
+    int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
     causalConv.launch(blocks, step.sequences, 1, CONV_THREADS, 0);
   }
 
   @Override
-  public void selectiveScan(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    scans.selective(dst, x, timeStep, b, c, z, mixer, weights, cache, step, own(step));
+  public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
+    scans.selective(args, step, own(step));
   }
 
   @Override
-  public void ssdScan(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    scans.ssd(dst, xbc, timeStep, mixer, weights, cache, step, own(step));
+  public void ssdScan(SsdScanArgs args, StepInputs step) {
+    scans.ssd(args, step, own(step));
   }
 }

@@ -1,6 +1,8 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
@@ -8,9 +10,8 @@ import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
-import dev.krait.tensor.Rows;
+import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba2Weights;
 
 /// Recurrences by kernels/selective_scan.cu and kernels/ssd_scan.cu.
 final class CudaScans {
@@ -53,28 +54,20 @@ final class CudaScans {
         "stateDim: " + needed + " (expected: at most " + states[states.length - 1] + ")");
   }
 
-  void selective(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step,
-      DeviceStep own) {
+  void selective(SelectiveScanArgs args, StepInputs step, DeviceStep own) {
+    Mamba1Weights weights = args.weights();
+    Mamba1 mixer = weights.mixer();
+    StateCache cache = args.cache();
     boolean several = step.tokens > step.sequences;
     Kernel kernel =
         enough(several ? selectiveAhead : selective, SELECTIVE_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
-    Arguments.put(params, dst);
-    Arguments.put(params, x);
-    Arguments.put(params, timeStep);
-    Arguments.put(params, b);
-    Arguments.put(params, c);
-    Arguments.put(params, z);
+    Arguments.put(params, args.dst());
+    Arguments.put(params, args.x());
+    Arguments.put(params, args.timeStep());
+    Arguments.put(params, args.b());
+    Arguments.put(params, args.c());
+    Arguments.put(params, args.z());
     own.put(params);
     params
         .pointer(Arguments.address(weights.a()))
@@ -91,24 +84,19 @@ final class CudaScans {
     kernel.launch(blocks, step.sequences, 1, SELECTIVE_THREADS, 0);
   }
 
-  void ssd(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step,
-      DeviceStep own) {
+  void ssd(SsdScanArgs args, StepInputs step, DeviceStep own) {
+    Mamba2Weights weights = args.weights();
+    Mamba2 mixer = weights.mixer();
+    StateCache cache = args.cache();
     if (mixer.headDim() > MOST_SSD_HEAD_DIM) {
       throw new IllegalArgumentException(
           "headDim: " + mixer.headDim() + " (expected: at most " + MOST_SSD_HEAD_DIM + ")");
     }
     Kernel kernel = enough(ssd, SSD_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
-    Arguments.put(params, dst);
-    Arguments.put(params, xbc);
-    Arguments.put(params, timeStep);
+    Arguments.put(params, args.dst());
+    Arguments.put(params, args.xbc());
+    Arguments.put(params, args.timeStep());
     own.put(params);
     params
         .pointer(Arguments.address(weights.a()))

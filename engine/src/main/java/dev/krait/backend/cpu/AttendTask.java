@@ -1,7 +1,7 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
-import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Rows;
@@ -37,13 +37,13 @@ final class AttendTask {
     this.scratch = scratch;
   }
 
-  void run(Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
-    this.dst = dst;
-    this.queries = queries;
-    keys = HostBuffer.floats(cache.keys());
-    values = HostBuffer.floats(cache.values());
-    block = cache.blockTokens();
-    this.attention = attention;
+  void run(AttentionArgs args, StepInputs step) {
+    dst = args.dst();
+    queries = args.queries();
+    keys = HostBuffer.floats(args.cache().keys());
+    values = HostBuffer.floats(args.cache().values());
+    block = args.cache().blockTokens();
+    attention = args.attention();
     this.step = step;
     scale = (float) (1 / Math.sqrt(attention.headDim()));
     if (step.tokens == 0) {

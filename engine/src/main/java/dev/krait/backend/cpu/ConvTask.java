@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
@@ -44,29 +45,20 @@ final class ConvTask {
     }
   }
 
-  void run(
-      Rows dst,
-      Rows x,
-      Buffer taps,
-      Buffer bias,
-      int width,
-      int groupWidth,
-      int repeat,
-      StateCache cache,
-      StepInputs step) {
-    this.dst = dst;
-    this.x = x;
-    float[] known = transposed.get(taps);
+  void run(CausalConvArgs args, StepInputs step) {
+    dst = args.dst();
+    x = args.x();
+    width = args.width();
+    float[] known = transposed.get(args.taps());
     if (known == null) {
-      known = transpose(taps, width);
-      transposed.put(taps, known);
+      known = transpose(args.taps(), width);
+      transposed.put(args.taps(), known);
     }
-    this.taps = known;
-    this.bias = HostBuffer.floats(bias);
-    this.width = width;
-    this.groupWidth = repeat == 1 ? dst.columns() : groupWidth;
-    this.repeat = repeat;
-    this.cache = cache;
+    taps = known;
+    bias = HostBuffer.floats(args.bias());
+    groupWidth = args.repeat() == 1 ? dst.columns() : args.groupWidth();
+    repeat = args.repeat();
+    cache = args.cache();
     this.step = step;
     ring = HostBuffer.floats(cache.convRing());
     int items = (dst.columns() + ConvStrip.WIDTH - 1) / ConvStrip.WIDTH;

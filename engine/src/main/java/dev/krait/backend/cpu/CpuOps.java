@@ -1,18 +1,15 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
-import dev.krait.backend.LayerCache.KvCache;
-import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
-import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
-import dev.krait.model.Norm;
-import dev.krait.model.Rope;
-import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -100,13 +97,18 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void rmsNorm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
-    this.norm.norm(dst, x, weight, norm, rows);
+  public void scale(Rows x, float factor, int rows) {
+    elements.scale(x, factor, rows);
   }
 
   @Override
-  public void addRmsNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
-    this.norm.addNorm(dst, residual, delta, weight, norm, rows);
+  public void rmsNorm(NormArgs args, int rows) {
+    norm.norm(args, rows);
+  }
+
+  @Override
+  public void addRmsNorm(NormArgs args, Rows delta, int rows) {
+    norm.addNorm(args, delta, rows);
   }
 
   @Override
@@ -128,69 +130,42 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step) {
-    this.rope.angles(cos, sin, rope, step);
+  public void ropeAngles(RopeAngles dst, StepInputs step) {
+    rope.angles(dst, step);
   }
 
   @Override
-  public void rope(Rows x, int heads, Rows cos, Rows sin, StepInputs step) {
-    rope.rotate(x, heads, cos, sin, step);
+  public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
+    rope.rotate(x, heads, angles, step);
   }
 
   @Override
-  public void writeKv(KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
-    rope.write(cache, keys, values, attention, step);
+  public void writeKv(AttentionArgs args, StepInputs step) {
+    rope.write(args, step);
   }
 
   @Override
-  public void attend(Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
-    attend.run(dst, queries, cache, attention, step);
+  public void attend(AttentionArgs args, StepInputs step) {
+    attend.run(args, step);
   }
 
   @Override
-  public void causalConv(
-      Rows dst,
-      Rows x,
-      Buffer taps,
-      Buffer bias,
-      int width,
-      int groupWidth,
-      int repeat,
-      StateCache cache,
-      StepInputs step) {
-    conv.run(dst, x, taps, bias, width, groupWidth, repeat, cache, step);
+  public void causalConv(CausalConvArgs args, StepInputs step) {
+    conv.run(args, step);
   }
 
   @Override
-  public void selectiveScan(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    selectiveScan.run(dst, x, timeStep, b, c, z, mixer, weights, cache, step);
+  public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
+    selectiveScan.run(args, step);
   }
 
   @Override
-  public void ssdScan(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    ssdScan.run(dst, xbc, timeStep, mixer, weights, cache, step);
+  public void ssdScan(SsdScanArgs args, StepInputs step) {
+    ssdScan.run(args, step);
   }
 
   @Override
-  public void gatedRmsNorm(
-      Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
-    norm.gated(dst, y, z, weight, groups, epsilon, rows);
+  public void gatedRmsNorm(GatedNormArgs args, int rows) {
+    norm.gated(args, rows);
   }
 }

@@ -12,12 +12,14 @@ final class ElementTask {
 
   private final WorkerPool pool;
   private final WorkerPool.Task addStrips = this::runAdd;
+  private final WorkerPool.Task scaleStrips = this::runScale;
   private final WorkerPool.Task siluMulStrips = this::runSiluMul;
 
   private Rows dst;
   private Rows x;
   private Rows other;
   private int strips;
+  private float factor;
 
   ElementTask(WorkerPool pool) {
     this.pool = pool;
@@ -26,6 +28,12 @@ final class ElementTask {
   void add(Rows residual, Rows delta, int rows) {
     prepare(residual, residual, delta);
     pool.parallelFor(addStrips, rows * strips, GRAIN_ADD);
+  }
+
+  void scale(Rows x, float factor, int rows) {
+    prepare(x, x, x);
+    this.factor = factor;
+    pool.parallelFor(scaleStrips, rows * strips, GRAIN_ADD);
   }
 
   void siluMul(Rows dst, Rows gate, Rows up, int rows) {
@@ -51,6 +59,15 @@ final class ElementTask {
           HostRows.floats(other),
           HostRows.at(other, row) + column,
           count);
+    }
+  }
+
+  private void runScale(int worker, int first, int end) {
+    for (int item = first; item < end; item++) {
+      int row = item / strips;
+      int column = item % strips * STRIP;
+      int count = Math.min(STRIP, dst.columns() - column);
+      scale(HostRows.floats(dst), HostRows.at(dst, row) + column, factor, count);
     }
   }
 
@@ -80,6 +97,17 @@ final class ElementTask {
     }
     for (int i = whole; i < count; i++) {
       sum[to + i] += more[from + i];
+    }
+  }
+
+  /// `values *= factor`.
+  static void scale(float[] values, int from, float factor, int count) {
+    int whole = Lanes.whole(count);
+    for (int i = 0; i < whole; i += Lanes.COUNT) {
+      FloatVector.fromArray(Lanes.FLOATS, values, from + i).mul(factor).intoArray(values, from + i);
+    }
+    for (int i = whole; i < count; i++) {
+      values[from + i] *= factor;
     }
   }
 

@@ -1,7 +1,8 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
-import dev.krait.model.Norm;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 
@@ -30,27 +31,33 @@ final class NormTask {
     this.scratch = scratch;
   }
 
-  void norm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
-    prepare(dst, x, x, weight, norm.width(), norm.epsilon());
+  void norm(NormArgs args, int rows) {
+    prepare(args.dst(), args.x(), args.x(), args.weight());
+    prepare(args.norm().width(), args.norm().epsilon());
     pool.parallelFor(normRows, rows, GRAIN_ELEMENTS / width + 1);
   }
 
-  void addNorm(Rows dst, Rows residual, Rows delta, Buffer weight, Norm norm, int rows) {
-    prepare(dst, residual, delta, weight, norm.width(), norm.epsilon());
+  void addNorm(NormArgs args, Rows delta, int rows) {
+    prepare(args.dst(), args.x(), delta, args.weight());
+    prepare(args.norm().width(), args.norm().epsilon());
     pool.parallelFor(addNormRows, rows, GRAIN_ELEMENTS / width + 1);
   }
 
-  void gated(Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
-    prepare(dst, y, z, weight, y.columns() / groups, epsilon);
-    this.groups = groups;
+  void gated(GatedNormArgs args, int rows) {
+    prepare(args.dst(), args.y(), args.z(), args.weight());
+    groups = args.groups();
+    prepare(args.y().columns() / groups, args.epsilon());
     pool.parallelFor(gatedGroups, rows * groups, GRAIN_GATED / width + 1);
   }
 
-  private void prepare(Rows dst, Rows x, Rows other, Buffer weight, int width, float epsilon) {
+  private void prepare(Rows dst, Rows x, Rows other, Buffer weight) {
     this.dst = dst;
     this.x = x;
     this.other = other;
     this.weight = HostBuffer.floats(weight);
+  }
+
+  private void prepare(int width, float epsilon) {
     this.width = width;
     this.epsilon = epsilon;
   }

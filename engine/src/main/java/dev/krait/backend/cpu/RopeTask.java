@@ -2,6 +2,8 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Rope;
@@ -21,7 +23,7 @@ final class RopeTask {
   private final WorkerPool.Task rotation = this::runRotation;
   private final WorkerPool.Task write = this::runWrite;
 
-  /// One entry for each model: a target and its drafter take turns.
+  /// One entry for each rotary embedding of any model.
   private final Map<Rope, double[]> byRope = new HashMap<>();
 
   private double[] frequencies = new double[0];
@@ -39,10 +41,10 @@ final class RopeTask {
     this.pool = pool;
   }
 
-  void angles(Rows cos, Rows sin, Rope rope, StepInputs step) {
-    frequencies = byRope.computeIfAbsent(rope, RopeTask::frequencies);
-    this.cos = cos;
-    this.sin = sin;
+  void angles(RopeAngles dst, StepInputs step) {
+    frequencies = byRope.computeIfAbsent(dst.rope(), RopeTask::frequencies);
+    cos = dst.cos();
+    sin = dst.sin();
     this.step = step;
     pool.parallelFor(angles, step.tokens, GRAIN_ANGLES / Math.max(1, frequencies.length) + 1);
   }
@@ -67,11 +69,11 @@ final class RopeTask {
     }
   }
 
-  void rotate(Rows x, int heads, Rows cos, Rows sin, StepInputs step) {
+  void rotate(Rows x, int heads, RopeAngles angles, StepInputs step) {
     this.x = x;
     this.heads = heads;
-    this.cos = cos;
-    this.sin = sin;
+    cos = angles.cos();
+    sin = angles.sin();
     this.step = step;
     pool.parallelFor(rotation, step.tokens, GRAIN_ELEMENTS / Math.max(1, x.columns()) + 1);
   }
@@ -113,11 +115,11 @@ final class RopeTask {
     }
   }
 
-  void write(KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
-    this.cache = cache;
-    this.keys = keys;
-    this.values = values;
-    this.attention = attention;
+  void write(AttentionArgs args, StepInputs step) {
+    cache = args.cache();
+    keys = args.keys();
+    values = args.values();
+    attention = args.attention();
     this.step = step;
     pool.parallelFor(write, step.tokens, GRAIN_ELEMENTS / Math.max(1, keys.columns()) + 1);
   }

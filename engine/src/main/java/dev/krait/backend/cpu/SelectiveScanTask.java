@@ -2,9 +2,9 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.tensor.Rows;
 
 /// The Mamba-1 scan: first all step sizes, then the scan itself before the gate, then the gate. The
@@ -48,27 +48,17 @@ final class SelectiveScanTask {
     }
   }
 
-  void run(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    this.dst = dst;
-    this.x = x;
-    this.timeStep = timeStep;
-    this.b = b;
-    this.c = c;
-    this.mixer = mixer;
-    a = HostBuffer.floats(weights.a());
-    d = HostBuffer.floats(weights.d());
-    bias = HostBuffer.floats(weights.timeStepBias());
-    this.cache = cache;
+  void run(SelectiveScanArgs args, StepInputs step) {
+    dst = args.dst();
+    x = args.x();
+    timeStep = args.timeStep();
+    b = args.b();
+    c = args.c();
+    mixer = args.weights().mixer();
+    a = HostBuffer.floats(args.weights().a());
+    d = HostBuffer.floats(args.weights().d());
+    bias = HostBuffer.floats(args.weights().timeStepBias());
+    cache = args.cache();
     this.step = step;
     if (steps.length < step.tokens * mixer.innerDim()) {
       steps = new float[step.tokens * mixer.innerDim()];
@@ -83,7 +73,7 @@ final class SelectiveScanTask {
         keepB(s, j);
       }
     }
-    elements.siluMul(dst, z, dst, step.tokens);
+    elements.siluMul(dst, args.z(), dst, step.tokens);
   }
 
   private void runStepSizes(int worker, int first, int end) {

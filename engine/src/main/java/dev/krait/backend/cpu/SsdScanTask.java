@@ -2,9 +2,9 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.tensor.Rows;
 
 /// The Mamba-2 scan: workers take sequences and heads, see [SsdHead]; then the caller keeps x and B
@@ -36,22 +36,15 @@ final class SsdScanTask {
     }
   }
 
-  void run(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step) {
-    this.dst = dst;
-    this.xbc = xbc;
-    this.timeStep = timeStep;
-    this.mixer = mixer;
-    a = HostBuffer.floats(weights.a());
-    d = HostBuffer.floats(weights.d());
-    bias = HostBuffer.floats(weights.timeStepBias());
-    this.cache = cache;
+  void run(SsdScanArgs args, StepInputs step) {
+    dst = args.dst();
+    xbc = args.xbc();
+    timeStep = args.timeStep();
+    mixer = args.weights().mixer();
+    a = HostBuffer.floats(args.weights().a());
+    d = HostBuffer.floats(args.weights().d());
+    bias = HostBuffer.floats(args.weights().timeStepBias());
+    cache = args.cache();
     this.step = step;
     int tokens = step.tokens;
     for (int s = 0; s < step.sequences; s++) {

@@ -4,16 +4,17 @@ import dev.krait.backend.ArgMax;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.model.Norm;
-import dev.krait.model.Rope;
-import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import org.jspecify.annotations.Nullable;
@@ -91,10 +92,22 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void rmsNorm(Rows dst, Rows x, Buffer weight, Norm norm, int rows) {
-    float[] w = HostBuffer.floats(weight);
+  public void scale(Rows x, float factor, int rows) {
     for (int t = 0; t < rows; t++) {
-      normalise(floats(dst), at(dst, t), floats(x), at(x, t), w, 0, norm.width(), norm.epsilon());
+      for (int i = 0; i < x.columns(); i++) {
+        floats(x)[at(x, t) + i] *= factor;
+      }
+    }
+  }
+
+  @Override
+  public void rmsNorm(NormArgs args, int rows) {
+    float[] w = HostBuffer.floats(args.weight());
+    Norm norm = args.norm();
+    for (int t = 0; t < rows; t++) {
+      int to = at(args.dst(), t);
+      int from = at(args.x(), t);
+      normalise(floats(args.dst()), to, floats(args.x()), from, w, 0, norm.width(), norm.epsilon());
     }
   }
 
@@ -137,19 +150,21 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void ropeAngles(Rows cos, Rows sin, Rope rope, StepInputs step) {
-    for (int i = 0; i < rope.headDim() / 2; i++) {
-      double frequency = rope.frequency(i);
+  public void ropeAngles(RopeAngles dst, StepInputs step) {
+    for (int i = 0; i < dst.rope().headDim() / 2; i++) {
+      double frequency = dst.rope().frequency(i);
       for (int t = 0; t < step.tokens; t++) {
         double angle = step.positions[t] * frequency;
-        floats(cos)[at(cos, t) + i] = (float) StrictMath.cos(angle);
-        floats(sin)[at(sin, t) + i] = (float) StrictMath.sin(angle);
+        floats(dst.cos())[at(dst.cos(), t) + i] = (float) StrictMath.cos(angle);
+        floats(dst.sin())[at(dst.sin(), t) + i] = (float) StrictMath.sin(angle);
       }
     }
   }
 
   @Override
-  public void rope(Rows x, int heads, Rows cos, Rows sin, StepInputs step) {
+  public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
+    Rows cos = angles.cos();
+    Rows sin = angles.sin();
     int headDim = x.columns() / heads;
     int half = headDim / 2;
     float[] values = floats(x);
@@ -169,7 +184,11 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void writeKv(KvCache cache, Rows keys, Rows values, Attention attention, StepInputs step) {
+  public void writeKv(AttentionArgs args, StepInputs step) {
+    KvCache cache = args.cache();
+    Attention attention = args.attention();
+    Rows keys = args.keys();
+    Rows values = args.values();
     int block = cache.blockTokens();
     int headDim = attention.headDim();
     for (int t = 0; t < step.tokens; t++) {
@@ -189,29 +208,24 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void attend(Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step) {
+  public void attend(AttentionArgs args, StepInputs step) {
     for (int t = 0; t < step.tokens; t++) {
-      for (int h = 0; h < attention.heads(); h++) {
-        attendHead(dst, queries, cache, attention, step, t, h);
+      for (int h = 0; h < args.attention().heads(); h++) {
+        attendHead(args, step, t, h);
       }
     }
   }
 
-  private static void attendHead(
-      Rows dst,
-      Rows queries,
-      KvCache cache,
-      Attention attention,
-      StepInputs step,
-      int t,
-      int head) {
+  private static void attendHead(AttentionArgs args, StepInputs step, int t, int head) {
+    Attention attention = args.attention();
+    KvCache cache = args.cache();
     int headDim = attention.headDim();
     int block = cache.blockTokens();
     int kvHead = head / (attention.heads() / attention.kvHeads());
     int last = step.positions[t];
     int first = attention.window() == 0 ? 0 : Math.max(0, last - attention.window() + 1);
-    float[] q = floats(queries);
-    int qFrom = at(queries, t) + head * headDim;
+    float[] q = floats(args.queries());
+    int qFrom = at(args.queries(), t) + head * headDim;
     double[] scores = new double[last - first + 1];
     double most = Double.NEGATIVE_INFINITY;
     for (int p = first; p <= last; p++) {
@@ -237,21 +251,17 @@ public final class ReferenceOps implements Ops {
       }
     }
     for (int i = 0; i < headDim; i++) {
-      floats(dst)[at(dst, t) + head * headDim + i] = (float) (sum[i] / total);
+      floats(args.dst())[at(args.dst(), t) + head * headDim + i] = (float) (sum[i] / total);
     }
   }
 
   @Override
-  public void causalConv(
-      Rows dst,
-      Rows x,
-      Buffer taps,
-      Buffer bias,
-      int width,
-      int groupWidth,
-      int repeat,
-      StateCache cache,
-      StepInputs step) {
+  public void causalConv(CausalConvArgs args, StepInputs step) {
+    Rows dst = args.dst();
+    Rows x = args.x();
+    StateCache cache = args.cache();
+    int width = args.width();
+    int groupWidth = args.groupWidth();
     int sources = x.columns();
     float[] ring = HostBuffer.floats(cache.convRing());
     for (int s = 0; s < step.sequences; s++) {
@@ -259,8 +269,8 @@ public final class ReferenceOps implements Ops {
       for (int j = 0; j < step.tokenCount[s]; j++) {
         int row = step.firstToken[s] + j;
         for (int c = 0; c < dst.columns(); c++) {
-          int source = (c / groupWidth / repeat) * groupWidth + c % groupWidth;
-          float sum = HostBuffer.floats(bias)[c];
+          int source = (c / groupWidth / args.repeat()) * groupWidth + c % groupWidth;
+          float sum = HostBuffer.floats(args.bias())[c];
           for (int k = 0; k < width; k++) {
             int position = step.firstPosition[s] + j - width + 1 + k;
             float input;
@@ -271,7 +281,7 @@ public final class ReferenceOps implements Ops {
             } else {
               input = ring[ringFrom + position % cache.ringTokens() * sources + source];
             }
-            sum = Math.fma(HostBuffer.floats(taps)[c * width + k], input, sum);
+            sum = Math.fma(HostBuffer.floats(args.taps())[c * width + k], input, sum);
           }
           floats(dst)[at(dst, row) + c] = silu(sum);
         }
@@ -285,49 +295,34 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void selectiveScan(
-      Rows dst,
-      Rows x,
-      Rows timeStep,
-      Rows b,
-      Rows c,
-      Rows z,
-      Mamba1 mixer,
-      Mamba1Weights weights,
-      StateCache cache,
-      StepInputs step) {
+  public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
     for (int s = 0; s < step.sequences; s++) {
-      new ReferenceSelectiveScan(mixer, weights, cache, step, s).run(dst, x, timeStep, b, c, z);
+      new ReferenceSelectiveScan(args, step, s).run();
     }
   }
 
   @Override
-  public void ssdScan(
-      Rows dst,
-      Rows xbc,
-      Rows timeStep,
-      Mamba2 mixer,
-      Mamba2Weights weights,
-      StateCache cache,
-      StepInputs step) {
+  public void ssdScan(SsdScanArgs args, StepInputs step) {
     for (int s = 0; s < step.sequences; s++) {
-      new ReferenceSsdScan(mixer, weights, cache, step, s).run(dst, xbc, timeStep);
+      new ReferenceSsdScan(args, step, s).run();
     }
   }
 
   @Override
-  public void gatedRmsNorm(
-      Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon, int rows) {
-    int width = y.columns() / groups;
+  public void gatedRmsNorm(GatedNormArgs args, int rows) {
+    Rows y = args.y();
+    Rows z = args.z();
+    int width = y.columns() / args.groups();
     float[] gated = new float[y.columns()];
+    float[] w = HostBuffer.floats(args.weight());
     for (int t = 0; t < rows; t++) {
       for (int i = 0; i < gated.length; i++) {
         gated[i] = floats(y)[at(y, t) + i] * silu(floats(z)[at(z, t) + i]);
       }
-      for (int g = 0; g < groups; g++) {
+      for (int g = 0; g < args.groups(); g++) {
         int from = g * width;
-        float[] w = HostBuffer.floats(weight);
-        normalise(floats(dst), at(dst, t) + from, gated, from, w, from, width, epsilon);
+        int to = at(args.dst(), t) + from;
+        normalise(floats(args.dst()), to, gated, from, w, from, width, args.epsilon());
       }
     }
   }

@@ -1,16 +1,15 @@
 package dev.krait.backend.reference;
 
 import dev.krait.backend.HostBuffer;
-import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.tensor.Rows;
 
 /// The Mamba-1 recurrence of one sequence, one token after another.
 final class ReferenceSelectiveScan {
+  private final SelectiveScanArgs args;
   private final Mamba1 mixer;
-  private final StateCache cache;
   private final StepInputs step;
   private final int sequence;
   private final float[] a;
@@ -21,22 +20,21 @@ final class ReferenceSelectiveScan {
   /// window.
   private final float[] inputs;
 
-  ReferenceSelectiveScan(
-      Mamba1 mixer, Mamba1Weights weights, StateCache cache, StepInputs step, int sequence) {
-    this.mixer = mixer;
-    this.cache = cache;
+  ReferenceSelectiveScan(SelectiveScanArgs args, StepInputs step, int sequence) {
+    this.args = args;
     this.step = step;
     this.sequence = sequence;
-    a = HostBuffer.floats(weights.a());
-    d = HostBuffer.floats(weights.d());
-    bias = HostBuffer.floats(weights.timeStepBias());
+    mixer = args.weights().mixer();
+    a = HostBuffer.floats(args.weights().a());
+    d = HostBuffer.floats(args.weights().d());
+    bias = HostBuffer.floats(args.weights().timeStepBias());
     inputs = new float[mixer.inputElements()];
   }
 
-  void run(Rows dst, Rows x, Rows timeStep, Rows b, Rows c, Rows z) {
+  void run() {
     int stateElements = mixer.innerDim() * mixer.stateDim();
     ReferenceReplay.run(
-        cache,
+        args.cache(),
         step,
         sequence,
         stateElements,
@@ -44,7 +42,7 @@ final class ReferenceSelectiveScan {
         new ReferenceReplay.Recurrence() {
           @Override
           public void load(int row) {
-            loadInputs(row, x, timeStep, b);
+            loadInputs(row);
           }
 
           @Override
@@ -54,19 +52,20 @@ final class ReferenceSelectiveScan {
 
           @Override
           public void output(int row, float[] state, int from) {
-            writeOutput(row, state, from, dst, c, z);
+            writeOutput(row, state, from);
           }
         });
   }
 
-  private void loadInputs(int row, Rows x, Rows timeStep, Rows b) {
+  private void loadInputs(int row) {
     int inner = mixer.innerDim();
     for (int c = 0; c < inner; c++) {
-      inputs[c] = ReferenceOps.value(x, row, c);
-      inputs[inner + c] = ReferenceOps.softplus(ReferenceOps.value(timeStep, row, c) + bias[c]);
+      inputs[c] = ReferenceOps.value(args.x(), row, c);
+      inputs[inner + c] =
+          ReferenceOps.softplus(ReferenceOps.value(args.timeStep(), row, c) + bias[c]);
     }
     for (int i = 0; i < mixer.bGroups() * mixer.stateDim(); i++) {
-      inputs[2 * inner + i] = ReferenceOps.value(b, row, i);
+      inputs[2 * inner + i] = ReferenceOps.value(args.b(), row, i);
     }
   }
 
@@ -83,16 +82,17 @@ final class ReferenceSelectiveScan {
     }
   }
 
-  private void writeOutput(int row, float[] state, int stateFrom, Rows dst, Rows cVectors, Rows z) {
+  private void writeOutput(int row, float[] state, int stateFrom) {
+    Rows dst = args.dst();
     int inner = mixer.innerDim();
     for (int c = 0; c < inner; c++) {
       float sum = d[c] * inputs[c];
       for (int n = 0; n < mixer.stateDim(); n++) {
-        float weight = ReferenceOps.value(cVectors, row, mixer.cGroup(c) * mixer.stateDim() + n);
+        float weight = ReferenceOps.value(args.c(), row, mixer.cGroup(c) * mixer.stateDim() + n);
         sum = Math.fma(weight, state[stateFrom + n * inner + c], sum);
       }
       HostBuffer.floats(dst.buffer())[dst.offset() + row * dst.stride() + c] =
-          sum * ReferenceOps.silu(ReferenceOps.value(z, row, c));
+          sum * ReferenceOps.silu(ReferenceOps.value(args.z(), row, c));
     }
   }
 }

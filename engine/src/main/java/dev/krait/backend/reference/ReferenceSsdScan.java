@@ -1,16 +1,15 @@
 package dev.krait.backend.reference;
 
 import dev.krait.backend.HostBuffer;
-import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.tensor.Rows;
 
 /// The Mamba-2 recurrence of one sequence, one token after another.
 final class ReferenceSsdScan {
+  private final SsdScanArgs args;
   private final Mamba2 mixer;
-  private final StateCache cache;
   private final StepInputs step;
   private final int sequence;
   private final float[] a;
@@ -21,22 +20,21 @@ final class ReferenceSsdScan {
   /// the window.
   private final float[] inputs;
 
-  ReferenceSsdScan(
-      Mamba2 mixer, Mamba2Weights weights, StateCache cache, StepInputs step, int sequence) {
-    this.mixer = mixer;
-    this.cache = cache;
+  ReferenceSsdScan(SsdScanArgs args, StepInputs step, int sequence) {
+    this.args = args;
     this.step = step;
     this.sequence = sequence;
-    a = HostBuffer.floats(weights.a());
-    d = HostBuffer.floats(weights.d());
-    bias = HostBuffer.floats(weights.timeStepBias());
+    mixer = args.weights().mixer();
+    a = HostBuffer.floats(args.weights().a());
+    d = HostBuffer.floats(args.weights().d());
+    bias = HostBuffer.floats(args.weights().timeStepBias());
     inputs = new float[mixer.inputElements()];
   }
 
-  void run(Rows dst, Rows xbc, Rows timeStep) {
+  void run() {
     int stateElements = mixer.innerDim() * mixer.stateDim();
     ReferenceReplay.run(
-        cache,
+        args.cache(),
         step,
         sequence,
         stateElements,
@@ -44,7 +42,7 @@ final class ReferenceSsdScan {
         new ReferenceReplay.Recurrence() {
           @Override
           public void load(int row) {
-            loadInputs(row, xbc, timeStep);
+            loadInputs(row);
           }
 
           @Override
@@ -54,7 +52,7 @@ final class ReferenceSsdScan {
 
           @Override
           public void output(int row, float[] state, int from) {
-            writeOutput(row, state, from, dst, xbc);
+            writeOutput(row, state, from);
           }
         });
   }
@@ -63,13 +61,13 @@ final class ReferenceSsdScan {
     return mixer.xDim() + mixer.bGroups() * mixer.stateDim();
   }
 
-  private void loadInputs(int row, Rows xbc, Rows timeStep) {
+  private void loadInputs(int row) {
     for (int i = 0; i < stepSizesFrom(); i++) {
-      inputs[i] = ReferenceOps.value(xbc, row, i);
+      inputs[i] = ReferenceOps.value(args.xbc(), row, i);
     }
     for (int h = 0; h < mixer.heads(); h++) {
       inputs[stepSizesFrom() + h] =
-          ReferenceOps.softplus(ReferenceOps.value(timeStep, row, h) + bias[h]);
+          ReferenceOps.softplus(ReferenceOps.value(args.timeStep(), row, h) + bias[h]);
     }
   }
 
@@ -90,7 +88,8 @@ final class ReferenceSsdScan {
     }
   }
 
-  private void writeOutput(int row, float[] state, int stateFrom, Rows dst, Rows xbc) {
+  private void writeOutput(int row, float[] state, int stateFrom) {
+    Rows dst = args.dst();
     int headDim = mixer.headDim();
     int stateDim = mixer.stateDim();
     int cFrom = mixer.xDim() + mixer.bGroups() * stateDim;
@@ -98,7 +97,8 @@ final class ReferenceSsdScan {
       for (int p = 0; p < headDim; p++) {
         float sum = d[h] * inputs[mixer.xHead(h) * headDim + p];
         for (int n = 0; n < stateDim; n++) {
-          float weight = ReferenceOps.value(xbc, row, cFrom + mixer.cGroup(h) * stateDim + n);
+          float weight =
+              ReferenceOps.value(args.xbc(), row, cFrom + mixer.cGroup(h) * stateDim + n);
           sum = Math.fma(weight, state[stateFrom + (h * stateDim + n) * headDim + p], sum);
         }
         HostBuffer.floats(dst.buffer())[dst.offset() + row * dst.stride() + h * headDim + p] = sum;

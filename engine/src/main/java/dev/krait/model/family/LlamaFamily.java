@@ -1,11 +1,11 @@
 package dev.krait.model.family;
 
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import java.util.Collections;
 import java.util.List;
@@ -39,7 +39,8 @@ public final class LlamaFamily implements ModelFamily {
     Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
     Attention attention = LlamaLayers.attention(folder, true);
     GatedMlp mlp = LlamaLayers.mlp(folder);
-    List<Branch> layer = List.of(new Branch(norm, attention), new Branch(norm, mlp));
+    List<ResidualBlock> layer =
+        List.of(ResidualBlock.of(norm, attention), ResidualBlock.of(norm, mlp));
     String architecture = folder.hasArchitecture("MistralForCausalLM") ? "Mistral" : "Llama";
     return new ModelSpec(
         architecture,
@@ -57,8 +58,6 @@ public final class LlamaFamily implements ModelFamily {
         spec,
         folder,
         source,
-        i ->
-            LlamaLayers.attention(
-                i, spec, (Attention) spec.layers().get(i).getFirst().mixer(), source));
+        (layer, mixer) -> LlamaLayers.mixer(layer, spec.hiddenDim(), mixer, source));
   }
 }

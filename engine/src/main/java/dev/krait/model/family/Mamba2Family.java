@@ -1,10 +1,11 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import java.util.List;
@@ -122,9 +123,11 @@ public final class Mamba2Family implements ModelFamily {
 
   @Override
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    Mamba2 mamba = (Mamba2) spec.layers().getFirst().getFirst().mixer();
     return MambaFamily.weights(
-        spec, tied(folder), source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+        spec,
+        tied(folder),
+        source,
+        (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, source));
   }
 
   /// What Transformers takes for this family when the configuration does not say: no.
@@ -135,13 +138,17 @@ public final class Mamba2Family implements ModelFamily {
   }
 
   /// Weights of a Mamba-2 mixer, which all families name alike.
-  static Mamba2Weights mixer(String prefix, int hidden, Mamba2 mamba, WeightSource source) {
+  static Mamba2Weights mixer(String prefix, int hidden, Mixer mixer, WeightSource source) {
+    if (!(mixer instanceof Mamba2 mamba)) {
+      throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba2)");
+    }
     int channels = mamba.convChannels();
     float[] decay = source.values(prefix + "A_log", mamba.heads());
     for (int h = 0; h < decay.length; h++) {
       decay[h] = (float) -Math.exp(decay[h]);
     }
     return new Mamba2Weights(
+        mamba,
         source.matrix(hidden, RowBlock.all(prefix + "in_proj.weight", mamba.projectionColumns())),
         source.vector(prefix + "conv1d.weight", channels, 1, mamba.convWidth()),
         source.vector(prefix + "conv1d.bias", channels),

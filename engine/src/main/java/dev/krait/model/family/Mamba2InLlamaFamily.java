@@ -1,12 +1,9 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Mixer;
-import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
 import dev.krait.model.WeightSource;
 
 /// Llama whose attention layers were partly or wholly distilled into Mamba-2 layers (arXiv
@@ -80,19 +77,14 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
 
   @Override
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
+    int hidden = spec.hiddenDim();
     return LlamaLayers.weights(
         spec,
         folder,
         source,
-        i -> {
-          Mixer mixer = spec.layers().get(i).getFirst().mixer();
-          if (mixer instanceof Attention attention) {
-            return LlamaLayers.attention(i, spec, attention, source);
-          }
-          String layer = LlamaLayers.layer(i);
-          return new BranchWeights(
-              source.vector(layer + "input_layernorm.weight", spec.hiddenDim()),
-              Mamba2Family.mixer(layer + "mamba.", spec.hiddenDim(), (Mamba2) mixer, source));
-        });
+        (layer, mixer) ->
+            mixer instanceof Mamba2 mamba
+                ? Mamba2Family.mixer(layer + "mamba.", hidden, mamba, source)
+                : LlamaLayers.mixer(layer, hidden, mixer, source));
   }
 }

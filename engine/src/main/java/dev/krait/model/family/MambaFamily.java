@@ -1,14 +1,14 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
-import dev.krait.model.ModelWeights.Mamba1Weights;
+import dev.krait.model.ModelWeights.BlockWeights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import dev.krait.tensor.Shape;
@@ -16,7 +16,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Function;
 
 /// Pure Mamba (arXiv 2312.00752), in the Transformers and in the original state-spaces format.
 public final class MambaFamily implements ModelFamily {
@@ -146,7 +145,7 @@ public final class MambaFamily implements ModelFamily {
         norm.width(),
         vocab,
         paddedRows(folder, vocab),
-        Collections.nCopies(folder.depth("n_layer"), List.of(new Branch(norm, mixer))),
+        Collections.nCopies(folder.depth("n_layer"), List.of(ResidualBlock.of(norm, mixer))),
         norm,
         MAX_TOKENS);
   }
@@ -181,7 +180,8 @@ public final class MambaFamily implements ModelFamily {
         hidden,
         vocab,
         vocab,
-        Collections.nCopies(folder.depth("num_hidden_layers"), List.of(new Branch(norm, mixer))),
+        Collections.nCopies(
+            folder.depth("num_hidden_layers"), List.of(ResidualBlock.of(norm, mixer))),
         norm,
         MAX_TOKENS);
   }
@@ -191,44 +191,50 @@ public final class MambaFamily implements ModelFamily {
   /// @param tied whether the embedding is the head where none is stored
   /// @param mixers weights of a mixer, by its tensors' prefix
   static ModelWeights weights(
-      ModelSpec spec,
-      boolean tied,
-      WeightSource source,
-      Function<String, ModelWeights.MixerWeights> mixers) {
+      ModelSpec spec, boolean tied, WeightSource source, LlamaLayers.MixerReader mixers) {
     int hidden = spec.hiddenDim();
     String embeddingName =
         source.has("backbone.embedding.weight")
             ? "backbone.embedding.weight"
             : "backbone.embeddings.weight";
     var embedding = source.matrix(hidden, RowBlock.all(embeddingName, spec.headRows()));
-    List<List<BranchWeights>> layers = new ArrayList<>();
+    List<BlockWeights> blocks = new ArrayList<>();
     for (int i = 0; i < spec.layers().size(); i++) {
       String layer = "backbone.layers." + i + ".";
-      layers.add(
-          List.of(
-              new BranchWeights(
-                  source.vector(layer + "norm.weight", hidden), mixers.apply(layer + "mixer."))));
+      for (ResidualBlock block : spec.layers().get(i)) {
+        blocks.add(
+            new BlockWeights(
+                block,
+                source.vector(layer + "norm.weight", hidden),
+                block.mixers().stream()
+                    .map(scaled -> mixers.read(layer + "mixer.", scaled.mixer()))
+                    .toList()));
+      }
     }
     var head =
         tied && !source.has(LlamaLayers.HEAD)
             ? embedding
             : source.head(LlamaLayers.HEAD, spec.headRows(), hidden, embeddingName, embedding);
     return new ModelWeights(
-        embedding, layers, source.vector("backbone.norm_f.weight", hidden), head);
+        embedding, blocks, source.vector("backbone.norm_f.weight", hidden), head);
   }
 
   @Override
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    Mamba1 mamba = (Mamba1) spec.layers().getFirst().getFirst().mixer();
     boolean tied =
         folder.config().flag(isOriginal(folder) ? "tie_embeddings" : "tie_word_embeddings", true);
-    return weights(spec, tied, source, prefix -> mixer(prefix, spec.hiddenDim(), mamba, source));
+    return weights(
+        spec, tied, source, (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, source));
   }
 
-  private static Mamba1Weights mixer(String prefix, int hidden, Mamba1 mamba, WeightSource source) {
+  private static Mamba1Weights mixer(String prefix, int hidden, Mixer mixer, WeightSource source) {
+    if (!(mixer instanceof Mamba1 mamba)) {
+      throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba1)");
+    }
     int inner = mamba.innerDim();
     String projection = prefix + "in_proj.weight";
     return new Mamba1Weights(
+        mamba,
         source.matrix(
             hidden,
             new RowBlock(projection, inner, inner, 2 * inner),

@@ -1,16 +1,15 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Branch;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
-import dev.krait.model.ModelWeights.Mamba1Weights;
 import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import dev.krait.tensor.WeightMatrix;
@@ -58,10 +57,10 @@ public final class MambaInLlamaFamily implements ModelFamily {
     Attention attention = LlamaLayers.attention(folder, !fused);
     GatedMlp mlp = LlamaLayers.mlp(folder);
     Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
-    List<List<Branch>> layers = new ArrayList<>();
+    List<List<ResidualBlock>> layers = new ArrayList<>();
     for (int i = 0; i < depth; i++) {
       Mixer mixer = attentionLayers.contains(i) ? attention : mamba;
-      layers.add(List.of(new Branch(norm, mixer), new Branch(norm, mlp)));
+      layers.add(List.of(ResidualBlock.of(norm, mixer), ResidualBlock.of(norm, mlp)));
     }
     return new ModelSpec(
         architecture,
@@ -158,31 +157,30 @@ public final class MambaInLlamaFamily implements ModelFamily {
 
   @Override
   public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    return LlamaLayers.weights(spec, folder, source, i -> mixer(i, spec, source));
+    int hidden = spec.hiddenDim();
+    return LlamaLayers.weights(
+        spec,
+        folder,
+        source,
+        (layer, mixer) ->
+            mixer instanceof Mamba1 mamba
+                ? mamba(layer + "mamba.", hidden, mamba, source)
+                : LlamaLayers.mixer(layer, hidden, mixer, source));
   }
 
-  private static BranchWeights mixer(int index, ModelSpec spec, WeightSource source) {
-    Mixer mixer = spec.layers().get(index).getFirst().mixer();
-    if (mixer instanceof Attention attention) {
-      return LlamaLayers.attention(index, spec, attention, source);
-    }
-    Mamba1 mamba = (Mamba1) mixer;
-    String layer = LlamaLayers.layer(index);
-    String prefix = layer + "mamba.";
-    int hidden = spec.hiddenDim();
+  private static Mamba1Weights mamba(String prefix, int hidden, Mamba1 mamba, WeightSource source) {
     int inner = mamba.innerDim();
-    Mamba1Weights weights =
-        new Mamba1Weights(
-            projection(prefix, hidden, mamba, source),
-            source.vector(prefix + "conv1d.weight", inner, 1, mamba.convWidth()),
-            source.vector(prefix + "conv1d.bias", inner),
-            Optional.empty(),
-            source.matrix(mamba.timeStepRank(), RowBlock.all(prefix + "dt_proj.weight", inner)),
-            source.buffer(twice(source.values(prefix + "dt_proj.bias", inner))),
-            source.buffer(MambaFamily.decay(source, prefix + "A_log", inner, mamba.stateDim())),
-            source.vector(prefix + "D", inner),
-            source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
-    return new BranchWeights(source.vector(layer + "input_layernorm.weight", hidden), weights);
+    return new Mamba1Weights(
+        mamba,
+        projection(prefix, hidden, mamba, source),
+        source.vector(prefix + "conv1d.weight", inner, 1, mamba.convWidth()),
+        source.vector(prefix + "conv1d.bias", inner),
+        Optional.empty(),
+        source.matrix(mamba.timeStepRank(), RowBlock.all(prefix + "dt_proj.weight", inner)),
+        source.buffer(twice(source.values(prefix + "dt_proj.bias", inner))),
+        source.buffer(MambaFamily.decay(source, prefix + "A_log", inner, mamba.stateDim())),
+        source.vector(prefix + "D", inner),
+        source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
   }
 
   private static WeightMatrix projection(

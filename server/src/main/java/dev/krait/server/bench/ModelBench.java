@@ -13,18 +13,12 @@ import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
-import dev.krait.model.ModelWeights.AttentionWeights;
-import dev.krait.model.ModelWeights.BranchWeights;
-import dev.krait.model.ModelWeights.GatedMlpWeights;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.MixerWeights;
 import dev.krait.runner.ForwardPass;
-import dev.krait.tensor.WeightMatrix;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Stream;
 
 /// Times decode and prefill of one model on a backend, without scheduler or network.
 final class ModelBench implements AutoCloseable {
@@ -64,11 +58,11 @@ final class ModelBench implements AutoCloseable {
             0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
-    pass = new ForwardPass(model, demand.target(), layout, PREFILL_TOKENS);
+    pass = new ForwardPass(model, layout, PREFILL_TOKENS);
     matrixElements =
-        model.weights().layers().stream()
-            .flatMap(List::stream)
-            .flatMap(ModelBench::matrices)
+        model.weights().blocks().stream()
+            .flatMap(block -> block.mixers().stream())
+            .flatMap(MixerWeights::matrices)
             .mapToLong(matrix -> (long) matrix.rows() * matrix.columns())
             .sum();
     headElements = (long) model.weights().head().rows() * model.weights().head().columns();
@@ -91,17 +85,6 @@ final class ModelBench implements AutoCloseable {
   /// Refuses a folder that could not be measured, before time is spent on anything else.
   static void requireModel(Path folder) {
     open(folder).close();
-  }
-
-  private static Stream<WeightMatrix> matrices(BranchWeights branch) {
-    return switch (branch.mixer()) {
-      case AttentionWeights own -> Stream.of(own.projection(), own.output());
-      case Mamba1Weights own ->
-          Stream.concat(
-              own.selection().stream(), Stream.of(own.projection(), own.timeStep(), own.output()));
-      case Mamba2Weights own -> Stream.of(own.projection(), own.output());
-      case GatedMlpWeights own -> Stream.of(own.gateUp(), own.down());
-    };
   }
 
   /// Decode of 1, 8 and 16 sequences, and prefill of 512 tokens or as many as the model allows.

@@ -86,8 +86,8 @@ final class SpeculationBench implements AutoCloseable {
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
     int mostRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);
-    target = new ForwardPass(model, demand.target(), layout, mostRows);
-    draft = new ForwardPass(draftModel, demand.draft(), layout, mostRows);
+    target = new ForwardPass(model, layout, mostRows);
+    draft = new ForwardPass(draftModel, layout, mostRows);
     drafts = new Drafts(MAX_BATCH, draftTokens, draftModel.spec().vocabSize());
   }
 

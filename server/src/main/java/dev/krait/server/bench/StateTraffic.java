@@ -3,13 +3,16 @@ package dev.krait.server.bench;
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.SelectiveScanArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.cache.CacheSpec.StateSpec;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelWeights.Mamba1Weights;
-import dev.krait.model.ModelWeights.Mamba2Weights;
+import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -154,6 +157,7 @@ final class StateTraffic implements AutoCloseable {
     int inner = mixer.innerDim();
     Mamba1Weights weights =
         new Mamba1Weights(
+            mixer,
             unused(),
             randomBuffer((long) inner * mixer.convWidth(), -1, 1),
             randomBuffer(inner, -1, 1),
@@ -170,20 +174,20 @@ final class StateTraffic implements AutoCloseable {
     Rows c = rows(mixer.cGroups() * mixer.stateDim(), 0.5, 1);
     Rows z = rows(inner, 0.5, 1);
     Rows dst = Rows.of(output, inner);
+    CausalConvArgs conv =
+        new CausalConvArgs(
+            x,
+            raw,
+            weights.conv(),
+            weights.convBias(),
+            mixer.convWidth(),
+            mixer.groupWidth(),
+            mixer.repeat(),
+            cache);
+    SelectiveScanArgs scan = new SelectiveScanArgs(dst, x, timeStep, b, c, z, weights, cache);
     return () -> {
-      backend
-          .ops()
-          .causalConv(
-              x,
-              raw,
-              weights.conv(),
-              weights.convBias(),
-              mixer.convWidth(),
-              mixer.groupWidth(),
-              mixer.repeat(),
-              cache,
-              step);
-      backend.ops().selectiveScan(dst, x, timeStep, b, c, z, mixer, weights, cache, step);
+      backend.ops().causalConv(conv, step);
+      backend.ops().selectiveScan(scan, step);
     };
   }
 
@@ -191,6 +195,7 @@ final class StateTraffic implements AutoCloseable {
     int channels = mixer.convChannels();
     Mamba2Weights weights =
         new Mamba2Weights(
+            mixer,
             unused(),
             randomBuffer((long) channels * mixer.convWidth(), -1, 1),
             randomBuffer(channels, -1, 1),
@@ -203,20 +208,13 @@ final class StateTraffic implements AutoCloseable {
     Rows xbc = rows(channels, -1, 1);
     Rows timeStep = rows(mixer.heads(), -1, 1);
     Rows dst = Rows.of(output, mixer.innerDim());
+    CausalConvArgs conv =
+        new CausalConvArgs(
+            xbc, raw, weights.conv(), weights.convBias(), mixer.convWidth(), channels, 1, cache);
+    SsdScanArgs scan = new SsdScanArgs(dst, xbc, timeStep, weights, cache);
     return () -> {
-      backend
-          .ops()
-          .causalConv(
-              xbc,
-              raw,
-              weights.conv(),
-              weights.convBias(),
-              mixer.convWidth(),
-              channels,
-              1,
-              cache,
-              step);
-      backend.ops().ssdScan(dst, xbc, timeStep, mixer, weights, cache, step);
+      backend.ops().causalConv(conv, step);
+      backend.ops().ssdScan(scan, step);
     };
   }
 

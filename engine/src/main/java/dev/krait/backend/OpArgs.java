@@ -1,0 +1,124 @@
+package dev.krait.backend;
+
+import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.model.Mixer.Attention;
+import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.MixerWeights.Mamba2Weights;
+import dev.krait.model.Norm;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
+import dev.krait.tensor.WeightMatrix;
+
+/// What the operations with many arguments take beside the step; destination first. Made once, when
+/// a model is bound to its memory.
+public sealed interface OpArgs {
+
+  /// Arguments of a norm.
+  ///
+  /// @param dst `[tokens, width]`
+  /// @param x `[tokens, width]`
+  /// @param weight `[width]`
+  /// @param norm width and epsilon
+  record NormArgs(Rows dst, Rows x, Buffer weight, Norm norm) implements OpArgs {}
+
+  /// Arguments of a norm behind a gate.
+  ///
+  /// @param dst `[tokens, groups * width]`; may be `y`
+  /// @param y what is gated and normed
+  /// @param z the gate
+  /// @param weight `[groups * width]`
+  /// @param groups parts of a row that have a mean square of their own
+  /// @param epsilon added to the mean square
+  record GatedNormArgs(Rows dst, Rows y, Rows z, Buffer weight, int groups, float epsilon)
+      implements OpArgs {}
+
+  /// Arguments of a gated product.
+  ///
+  /// @param dst `[tokens, width]`
+  /// @param gateUp scratch `[tokens, 2 * width]`
+  /// @param gate the first half of the columns of `gateUp`
+  /// @param up the second half
+  /// @param x `[tokens, columns]`
+  /// @param weight rows of gate, then up `[2 * width, columns]`
+  record GatedMatmulArgs(Rows dst, Rows gateUp, Rows gate, Rows up, Rows x, WeightMatrix weight)
+      implements OpArgs {
+    /// Arguments whose halves follow from `gateUp`.
+    public static GatedMatmulArgs of(Rows dst, Rows gateUp, Rows x, WeightMatrix weight) {
+      int width = gateUp.columns() / 2;
+      Rows gate = gateUp.columns(0, width);
+      return new GatedMatmulArgs(dst, gateUp, gate, gateUp.columns(width, width), x, weight);
+    }
+  }
+
+  /// Arguments of attention.
+  ///
+  /// @param dst `[tokens, heads * headDim]`
+  /// @param queries `[tokens, heads * headDim]`
+  /// @param keys `[tokens, kvHeads * headDim]`
+  /// @param values `[tokens, kvHeads * headDim]`
+  /// @param angles of the layer's rotary embedding
+  /// @param cache the layer's keys and values
+  /// @param attention the layer's description
+  record AttentionArgs(
+      Rows dst,
+      Rows queries,
+      Rows keys,
+      Rows values,
+      RopeAngles angles,
+      KvCache cache,
+      Attention attention)
+      implements OpArgs {}
+
+  /// Arguments of a causal convolution.
+  ///
+  /// @param dst `[tokens, channels]`
+  /// @param x raw inputs `[tokens, channels / repeat]`
+  /// @param taps `[channels, width]`, oldest first
+  /// @param bias `[channels]`
+  /// @param width taps of a channel
+  /// @param groupWidth channels of a group that is repeated as a whole
+  /// @param repeat channels of the result that one raw channel feeds
+  /// @param cache the ring of raw inputs
+  record CausalConvArgs(
+      Rows dst,
+      Rows x,
+      Buffer taps,
+      Buffer bias,
+      int width,
+      int groupWidth,
+      int repeat,
+      StateCache cache)
+      implements OpArgs {}
+
+  /// Arguments of the Mamba-1 scan.
+  ///
+  /// @param dst gated output `[tokens, innerDim]`
+  /// @param x convolved x `[tokens, innerDim]`
+  /// @param timeStep step sizes before bias and softplus `[tokens, innerDim]`
+  /// @param b vectors B `[tokens, bGroups * stateDim]`
+  /// @param c vectors C `[tokens, cGroups * stateDim]`
+  /// @param z gate `[tokens, innerDim]`
+  /// @param weights the layer
+  /// @param cache state and replay window
+  record SelectiveScanArgs(
+      Rows dst,
+      Rows x,
+      Rows timeStep,
+      Rows b,
+      Rows c,
+      Rows z,
+      Mamba1Weights weights,
+      StateCache cache)
+      implements OpArgs {}
+
+  /// Arguments of the Mamba-2 scan.
+  ///
+  /// @param dst output before gate and norm `[tokens, innerDim]`
+  /// @param xbc convolved x, B, C `[tokens, convChannels]`
+  /// @param timeStep step sizes before bias and softplus `[tokens, heads]`
+  /// @param weights the layer
+  /// @param cache state and replay window
+  record SsdScanArgs(Rows dst, Rows xbc, Rows timeStep, Mamba2Weights weights, StateCache cache)
+      implements OpArgs {}
+}

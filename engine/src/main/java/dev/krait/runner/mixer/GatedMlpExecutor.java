@@ -1,0 +1,41 @@
+package dev.krait.runner.mixer;
+
+import dev.krait.backend.OpArgs.GatedMatmulArgs;
+import dev.krait.backend.Ops;
+import dev.krait.backend.StepInputs;
+import dev.krait.model.Mixer.GatedMlp;
+import dev.krait.model.MixerWeights.GatedMlpWeights;
+import dev.krait.runner.mixer.MixerScratch.Area;
+import dev.krait.tensor.Rows;
+
+/// The gated feed-forward: a gated product and the projection down.
+final class GatedMlpExecutor implements MixerExecutor {
+  private final Ops ops;
+  private final GatedMlpWeights weights;
+  private final Rows output;
+  private final GatedMatmulArgs gatedMatmul;
+
+  static void addScratch(GatedMlp mixer, MixerScratch.Widths widths) {
+    widths.include(Area.PROJECTION, 2 * mixer.intermediateDim());
+    widths.include(Area.MIXED, mixer.intermediateDim());
+  }
+
+  GatedMlpExecutor(GatedMlpWeights weights, MixerMemory memory) {
+    int inner = weights.mixer().intermediateDim();
+    this.weights = weights;
+    ops = memory.ops();
+    output = memory.output();
+    gatedMatmul =
+        GatedMatmulArgs.of(
+            memory.scratch().rows(Area.MIXED, inner),
+            memory.scratch().rows(Area.PROJECTION, 2 * inner),
+            memory.input(),
+            weights.gateUp());
+  }
+
+  @Override
+  public void run(StepInputs step) {
+    ops.gatedMatmul(gatedMatmul, step.tokens);
+    ops.matmul(output, gatedMatmul.dst(), weights.down(), step.tokens);
+  }
+}

@@ -1,0 +1,76 @@
+package dev.krait.runner.mixer;
+
+import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.SsdScanArgs;
+import dev.krait.backend.Ops;
+import dev.krait.backend.StepInputs;
+import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.MixerWeights.Mamba2Weights;
+import dev.krait.runner.mixer.MixerScratch.Area;
+import dev.krait.tensor.Rows;
+
+/// Mamba-2: projection, convolution, scan, gated norm, output projection.
+final class Mamba2Executor implements MixerExecutor {
+  private final Ops ops;
+  private final Mamba2Weights weights;
+  private final Rows input;
+  private final Rows output;
+  private final Rows projection;
+  private final CausalConvArgs conv;
+  private final SsdScanArgs scan;
+  private final GatedNormArgs norm;
+
+  static void addScratch(Mamba2 mixer, MixerScratch.Widths widths) {
+    widths.include(Area.PROJECTION, mixer.projectionColumns());
+    widths.include(Area.CONVOLVED, mixer.convChannels());
+    widths.include(Area.MIXED, mixer.innerDim());
+  }
+
+  Mamba2Executor(Mamba2Weights weights, MixerMemory memory) {
+    Mamba2 mixer = weights.mixer();
+    int inner = mixer.innerDim();
+    int channels = mixer.convChannels();
+    this.weights = weights;
+    ops = memory.ops();
+    input = memory.input();
+    output = memory.output();
+    projection = memory.scratch().rows(Area.PROJECTION, mixer.projectionColumns());
+    var cache = memory.caches().states(mixer.states());
+    conv =
+        new CausalConvArgs(
+            memory.scratch().rows(Area.CONVOLVED, channels),
+            projection.columns(inner, channels),
+            weights.conv(),
+            weights.convBias(),
+            mixer.convWidth(),
+            channels,
+            1,
+            cache);
+    Rows mixed = memory.scratch().rows(Area.MIXED, inner);
+    Rows timeStep = projection.columns(inner + channels, mixer.heads());
+    scan = new SsdScanArgs(mixed, conv.dst(), timeStep, weights, cache);
+    norm =
+        new GatedNormArgs(
+            mixed,
+            mixed,
+            projection.columns(0, inner),
+            weights.norm(),
+            mixer.normGroups(),
+            mixer.normEpsilon());
+  }
+
+  @Override
+  public void run(StepInputs step) {
+    ops.matmul(projection, input, weights.projection(), step.tokens);
+    ops.causalConv(conv, step);
+    ops.ssdScan(scan, step);
+    ops.gatedRmsNorm(norm, step.tokens);
+    ops.matmul(output, norm.dst(), weights.output(), step.tokens);
+  }
+
+  @Override
+  public void copySlot(int from, int to) {
+    CacheTensors.copySlot(scan.cache(), weights.mixer().states(), from, to);
+  }
+}

@@ -1,0 +1,50 @@
+package dev.krait.runner.mixer;
+
+import dev.krait.backend.Backend;
+import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
+
+/// Memory of a mixer from its first operation to its last, shared by all: areas that each take as
+/// many columns of as they need.
+public final class MixerScratch {
+  private final Buffer[] areas = new Buffer[Area.values().length];
+
+  /// An area; a mixer's own uses of two of them do not overlap.
+  enum Area {
+    /// What the input is projected to.
+    PROJECTION,
+    /// Convolved inputs.
+    CONVOLVED,
+    /// What is projected from convolved inputs.
+    SELECTION,
+    /// Step sizes.
+    TIME_STEP,
+    /// What the output is projected from.
+    MIXED
+  }
+
+  /// The widest use of each area.
+  public static final class Widths {
+    private final int[] columns = new int[Area.values().length];
+
+    /// No use yet.
+    public Widths() {}
+
+    /// Makes room for a use.
+    void include(Area area, int columns) {
+      this.columns[area.ordinal()] = Math.max(this.columns[area.ordinal()], columns);
+    }
+  }
+
+  /// Memory for steps of up to `maxTokens` rows.
+  public MixerScratch(Backend backend, Widths widths, int maxTokens) {
+    for (int i = 0; i < areas.length; i++) {
+      areas[i] = backend.allocate((long) maxTokens * widths.columns[i]);
+    }
+  }
+
+  /// An area as dense rows of so many columns.
+  Rows rows(Area area, int columns) {
+    return Rows.of(areas[area.ordinal()], columns);
+  }
+}
