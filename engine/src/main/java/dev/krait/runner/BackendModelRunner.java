@@ -2,11 +2,10 @@ package dev.krait.runner;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.Logprobs;
 import dev.krait.sampling.Sampler;
 import dev.krait.sampling.Verifier;
@@ -30,11 +29,9 @@ public final class BackendModelRunner implements ModelRunner {
   private final Drafts noDrafts;
   private final Sampler sampler;
   private final Verifier verifier;
-  private final LogitsAdjuster adjuster;
   private final Logprobs logprobs;
   private final Distribution target;
   private final int[] firstOutput;
-  private final int[] firstRow;
 
   /// A runner of a model.
   ///
@@ -48,11 +45,9 @@ public final class BackendModelRunner implements ModelRunner {
     noDrafts = new Drafts(maxSequences, 0, vocabSize);
     sampler = new Sampler(vocabSize);
     verifier = new Verifier(vocabSize);
-    adjuster = new LogitsAdjuster(vocabSize);
     logprobs = new Logprobs(vocabSize);
     target = new Distribution(vocabSize);
     firstOutput = new int[maxSequences];
-    firstRow = new int[maxSequences];
   }
 
   @Override
@@ -100,7 +95,6 @@ public final class BackendModelRunner implements ModelRunner {
     int direct = plan.draftTokens(entry) > 0 ? 0 : known;
     int fold = sequence.memory().pendingTokens();
     int row = pass.add(sequence.memory(), first, known + drafted, direct, fold, 0);
-    firstRow[entry] = row;
     for (int j = 0; j < known; j++) {
       pass.setToken(row + j, sequence.tokenAt(first + j));
     }
@@ -135,64 +129,46 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   private void choose(StepPlan plan, int entry, Drafts drafts) {
-    Sequence sequence = plan.sequence(entry);
-    GenerationRequest request = sequence.request();
-    int generated = sequence.tokens() - sequence.promptTokens();
     int drafted = drafts.count(entry);
     int lastKnown = reportsPrompt(plan, entry) ? plan.tokens(entry) - 1 : 0;
-    boolean adjusts = LogitsAdjuster.isNeeded(request, generated);
     output.setDrafted(entry, drafted);
-    if (!adjusts && request.sampling().isGreedy() && request.sampling().logprobs() < 0) {
-      chooseLargest(entry, firstOutput[entry] + lastKnown, drafts);
-      return;
-    }
-    if (adjusts) {
-      adjuster.load(request);
-      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
-        adjuster.push(sequence.tokenAt(i));
-      }
-    }
-    for (int j = 0; j <= drafted; j++) {
-      float[] logits = pass.logits(firstOutput[entry] + lastKnown + j);
-      float[] raw = adjusts && request.sampling().logprobs() >= 0 ? logits.clone() : logits;
-      if (adjusts) {
-        adjuster.apply(logits);
-      }
-      boolean isDraft = j < drafted;
+    boolean accepted = true;
+    for (int j = 0; accepted && j <= drafted; j++) {
       int token =
-          next(request.sampling(), logits, sequence.tokens() + j, drafts, entry, isDraft ? j : -1);
-      if (token < 0) {
-        if (j == 0) {
-          output.fail(entry, nothingToChoose(raw));
-        }
-        return;
-      }
-      output.addToken(entry, token, report(request.sampling(), raw, token));
-      if (isDraft && token != drafts.id(entry, j)) {
-        return;
-      }
-      if (adjusts) {
-        adjuster.push(token);
-      }
+          chooseAt(plan.sequence(entry), entry, firstOutput[entry] + lastKnown + j, drafts, j);
+      accepted = token >= 0 && j < drafted && token == drafts.id(entry, j);
     }
   }
 
-  /// Greedy choice where nobody asks for more than the largest logit, which the device finds.
-  private void chooseLargest(int entry, int firstRow, Drafts drafts) {
-    int drafted = drafts.count(entry);
-    for (int j = 0; j <= drafted; j++) {
-      int token = pass.argMax(firstRow + j);
-      if (token < 0) {
-        if (j == 0) {
-          output.fail(entry, nothingToChoose(pass.logits(firstRow)));
-        }
-        return;
-      }
-      output.addToken(entry, token, null);
-      if (j < drafted && token != drafts.id(entry, j)) {
-        return;
+  /// Chooses the token behind the last known one and `index` accepted drafts.
+  ///
+  /// @return -1 when there is none
+  private int chooseAt(Sequence sequence, int entry, int row, Drafts drafts, int index) {
+    SamplingParams sampling = sequence.request().sampling();
+    LogitsProcessors processors = sequence.logitsProcessors();
+    boolean reports = sampling.logprobs() >= 0;
+    boolean changes = processors.isActive();
+    int token;
+    @Nullable TokenLogprobs reported = null;
+    if (sampling.isGreedy() && !changes && !reports) {
+      token = pass.argMax(row);
+    } else {
+      float[] logits = pass.logits(row);
+      float[] raw = changes && reports ? logits.clone() : logits;
+      processors.apply(logits);
+      int draft = index < drafts.count(entry) ? index : -1;
+      token = next(sampling, logits, sequence.tokens() + index, drafts, entry, draft);
+      if (reports && token >= 0) {
+        reported = logprobs.of(raw, token, sampling.logprobs());
       }
     }
+    if (token >= 0) {
+      processors.accept(token);
+      output.addToken(entry, token, reported);
+    } else if (index == 0) {
+      output.fail(entry, nothingToChoose(pass.logits(row)));
+    }
+    return token;
   }
 
   private EngineException nothingToChoose(float[] logits) {
@@ -205,10 +181,6 @@ public final class BackendModelRunner implements ModelRunner {
     return new EngineException(
         ErrorCode.INVALID_ARGUMENT,
         "min_tokens, penalties and bias: they exclude every token (expected: at least one is left)");
-  }
-
-  private @Nullable TokenLogprobs report(SamplingParams sampling, float[] raw, int token) {
-    return sampling.logprobs() < 0 ? null : logprobs.of(raw, token, sampling.logprobs());
   }
 
   /// The token at a position: the draft when it is accepted, else one that is not the draft; a

@@ -7,6 +7,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import dev.krait.sampling.LogitsProcessors;
 import java.util.Arrays;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private final long id;
   private final TokenStream stream;
   private final GenerationRequest request;
+  private final LogitsProcessors logitsProcessors;
   private final int promptTokens;
   private int[] ids;
   private int tokens;
@@ -39,6 +41,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     this.id = id;
     this.stream = stream;
     request = stream.request();
+    logitsProcessors = LogitsProcessors.of(request);
     promptTokens = request.promptIds().size();
     ids = new int[promptTokens + Math.min(request.stop().maxTokens(), FIRST_OUTPUT)];
     request.promptIds().copyTo(ids, 0);
@@ -76,6 +79,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
       throw new IndexOutOfBoundsException(position + " of " + tokens);
     }
     return ids[position];
+  }
+
+  @Override
+  public LogitsProcessors logitsProcessors() {
+    return logitsProcessors;
   }
 
   @Override

@@ -5,7 +5,7 @@ import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.WarmUp;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.PhiloxRandom;
 import dev.krait.sampling.PhiloxRandom.Purpose;
 import dev.krait.sampling.Sampler;
@@ -28,7 +28,6 @@ public final class ModelDrafter implements Drafter {
 
   private final ForwardPass pass;
   private final Sampler sampler;
-  private final LogitsAdjuster adjuster;
   private final int maxDraftTokens;
   private final IdentityHashMap<Sequence, Cursor> cursors = new IdentityHashMap<>();
   private final int[] awaiting;
@@ -59,7 +58,6 @@ public final class ModelDrafter implements Drafter {
     this.maxDraftTokens = maxDraftTokens;
     int vocabSize = pass.model().spec().vocabSize();
     sampler = new Sampler(vocabSize);
-    adjuster = new LogitsAdjuster(vocabSize);
     awaiting = new int[maxSequences];
     awaitedOutput = new int[maxSequences];
   }
@@ -80,6 +78,9 @@ public final class ModelDrafter implements Drafter {
     boolean more = true;
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
       more = extend(plan, depth, drafts, leastConfidence);
+    }
+    for (int i = 0; i < plan.size(); i++) {
+      plan.sequence(i).logitsProcessors().rollback(drafts.count(i));
     }
     return caughtUp;
   }
@@ -159,35 +160,29 @@ public final class ModelDrafter implements Drafter {
   }
 
   private void draw(Sequence sequence, int entry, int output, Drafts drafts) {
-    int drafted = drafts.count(entry);
-    int generated = sequence.tokens() - sequence.promptTokens() + drafted;
-    boolean adjusts = LogitsAdjuster.isNeeded(sequence.request(), generated);
-    if (!adjusts && sequence.request().sampling().isGreedy()) {
-      double probability = pass.probabilityOfLargest(output);
-      int token = pass.argMax(output);
-      if (token >= 0) {
-        drafts.next(entry).setCertain(token);
-        drafts.add(entry, token, probability);
-      }
-      return;
-    }
-    float[] logits = pass.logits(output);
-    if (adjusts) {
-      adjuster.load(sequence.request());
-      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
-        adjuster.push(sequence.tokenAt(i));
-      }
-      for (int j = 0; j < drafted; j++) {
-        adjuster.push(drafts.id(entry, j));
-      }
-      adjuster.apply(logits);
-    }
-    var sampling = sequence.request().sampling();
+    SamplingParams sampling = sequence.request().sampling();
+    LogitsProcessors processors = sequence.logitsProcessors();
     Distribution proposal = drafts.next(entry);
-    if (sampler.distribution(logits, sampling, proposal)) {
-      int token = draw(proposal, sampling, sequence.tokens() + drafted);
-      drafts.add(entry, token, proposal.of(token));
+    int token;
+    double probability;
+    if (sampling.isGreedy() && !processors.isActive()) {
+      probability = pass.probabilityOfLargest(output);
+      token = pass.argMax(output);
+      if (token < 0) {
+        return;
+      }
+      proposal.setCertain(token);
+    } else {
+      float[] logits = pass.logits(output);
+      processors.apply(logits);
+      if (!sampler.distribution(logits, sampling, proposal)) {
+        return;
+      }
+      token = draw(proposal, sampling, sequence.tokens() + drafts.count(entry));
+      probability = proposal.of(token);
     }
+    processors.accept(token);
+    drafts.add(entry, token, probability);
   }
 
   /// Where the text may depend on the seed alone, the draft meets the number that the target will

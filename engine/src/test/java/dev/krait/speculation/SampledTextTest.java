@@ -41,7 +41,7 @@ class SampledTextTest {
 
   /// Requests of one kind.
   @SuppressWarnings("ImmutableEnumChecker") // the map is immutable
-  private enum Setting {
+  enum Setting {
     PLAIN(0.8f, 0, 1, 0, 0, Map.of()),
     FILTERED(0.8f, 8, 0.9f, 0, 0, Map.of()),
     PENALISED(0.9f, 0, 1, 0.7f, 0.4f, Map.of(3, 1.5f, 7, -2f));
@@ -122,14 +122,16 @@ class SampledTextTest {
   }
 
   /// What so many requests of one kind gave.
-  ///
-  /// @param pairs how often each pair came as second and third token
-  private record Counts(long[] pairs, long drafted, long accepted) {}
+  private static final class Counts {
+    /// How often each pair came as second and third token.
+    private final long[] pairs = new long[VOCAB * VOCAB];
+
+    private long drafted;
+    private long accepted;
+  }
 
   private static Counts sample(Setting setting, boolean reproducible, int samples) {
-    long[] pairs = new long[VOCAB * VOCAB];
-    long drafted = 0;
-    long accepted = 0;
+    Counts counts = new Counts();
     Sizes sizes = new Sizes(DRAFTS, SEQUENCES, 32, SEQUENCES * 8, 1);
     try (Backend backend = Backends.select("cpu", OptionalInt.of(1)).backend();
         SpeculationRig rig =
@@ -141,14 +143,14 @@ class SampledTextTest {
           requests.add(GenerationRequest.of("r", TokenIds.of(PROMPT), params, THREE));
         }
         for (Answer answer : rig.run(requests)) {
-          pairs[answer.ids().get(1) * VOCAB + answer.ids().get(2)]++;
+          counts.pairs[answer.ids().get(1) * VOCAB + answer.ids().get(2)]++;
           Finished end = (Finished) answer.end();
-          drafted += end.stats().draftedTokens();
-          accepted += end.stats().acceptedTokens();
+          counts.drafted += end.stats().draftedTokens();
+          counts.accepted += end.stats().acceptedTokens();
         }
       }
     }
-    return new Counts(pairs, drafted, accepted);
+    return counts;
   }
 
   /// The joint distribution of the second and the third token, over every first one.
