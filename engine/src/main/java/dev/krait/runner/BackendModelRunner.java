@@ -14,6 +14,7 @@ import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Runs plans on one model: forward pass, then for each entry that reached its last token the
@@ -25,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 public final class BackendModelRunner implements ModelRunner {
   private final ForwardPass pass;
   private final StepOutput output;
-  private final PendingStep done;
+  private final Pending pending = new Pending();
+  private final LongSupplier nanoClock;
   private final Drafts noDrafts;
   private final Sampler sampler;
   private final Verifier verifier;
@@ -37,11 +39,13 @@ public final class BackendModelRunner implements ModelRunner {
   ///
   /// @param maxSequences most entries of a plan
   /// @param maxDraftTokens most drafts of an entry
-  public BackendModelRunner(ForwardPass pass, int maxSequences, int maxDraftTokens) {
+  /// @param nanoClock of the times in outputs
+  public BackendModelRunner(
+      ForwardPass pass, int maxSequences, int maxDraftTokens, LongSupplier nanoClock) {
     this.pass = pass;
     int vocabSize = pass.model().spec().vocabSize();
     output = new StepOutput(maxSequences, maxDraftTokens);
-    done = () -> output;
+    this.nanoClock = nanoClock;
     noDrafts = new Drafts(maxSequences, 0, vocabSize);
     sampler = new Sampler(vocabSize);
     verifier = new Verifier(vocabSize);
@@ -52,7 +56,7 @@ public final class BackendModelRunner implements ModelRunner {
 
   @Override
   public PendingStep submit(StepPlan plan) {
-    return execute(plan, noDrafts);
+    return submit(plan, noDrafts);
   }
 
   @Override
@@ -66,37 +70,64 @@ public final class BackendModelRunner implements ModelRunner {
   @Override
   public void close() {}
 
-  /// Runs a plan with the given drafts.
-  ///
-  /// @return what [#submit] would give, in the same object every time
-  public PendingStep execute(StepPlan plan, Drafts drafts) {
-    output.clear();
+  /// Starts a plan with the given drafts, which must stay unchanged like the plan.
+  public PendingStep submit(StepPlan plan, Drafts drafts) {
+    pending.begin(plan, drafts);
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {
       add(plan, i, drafts);
     }
     pass.execute();
-    for (int i = 0; i < plan.size(); i++) {
-      if (reportsPrompt(plan, i)) {
-        reportPrompt(plan, i);
+    return pending;
+  }
+
+  /// The step whose layers have been started; its tokens are chosen when it is awaited.
+  private final class Pending implements PendingStep {
+    private long startNanos;
+    private @Nullable StepPlan plan;
+    private Drafts drafts = noDrafts;
+
+    void begin(StepPlan submitted, Drafts withDrafts) {
+      if (plan != null) {
+        throw new EngineException(
+            ErrorCode.INTERNAL, "step: submitted before the last one was awaited");
       }
-      if (plan.choosesToken(i)) {
-        choose(plan, i, drafts);
-      }
+      startNanos = nanoClock.getAsLong();
+      plan = submitted;
+      drafts = withDrafts;
     }
-    return done;
+
+    @Override
+    public StepOutput await() {
+      StepPlan submitted = plan;
+      if (submitted == null) {
+        throw new EngineException(ErrorCode.INTERNAL, "step: awaited twice (expected: once)");
+      }
+      plan = null;
+      output.clear();
+      for (int i = 0; i < submitted.size(); i++) {
+        if (reportsPrompt(submitted, i)) {
+          reportPrompt(submitted, i);
+        }
+        if (submitted.choosesToken(i)) {
+          choose(submitted, i, drafts);
+        }
+      }
+      output.setRunNanos(nanoClock.getAsLong() - startNanos);
+      return output;
+    }
   }
 
   private void add(StepPlan plan, int entry, Drafts drafts) {
     Sequence sequence = plan.sequence(entry);
     int known = plan.tokens(entry);
     int drafted = drafts.count(entry);
-    int first = sequence.computedTokens();
+    int first = plan.firstPosition(entry);
     int direct = plan.draftTokens(entry) > 0 ? 0 : known;
     int fold = sequence.memory().pendingTokens();
     int row = pass.add(sequence.memory(), first, known + drafted, direct, fold, 0);
     for (int j = 0; j < known; j++) {
-      pass.setToken(row + j, sequence.tokenAt(first + j));
+      pass.setToken(row + j, plan.tokenId(entry, j));
     }
     for (int j = 0; j < drafted; j++) {
       pass.setToken(row + known + j, drafts.id(entry, j));
@@ -113,17 +144,18 @@ public final class BackendModelRunner implements ModelRunner {
   private static boolean reportsPrompt(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
     return sequence.request().sampling().promptLogprobs() >= 0
-        && sequence.computedTokens() + 1 < sequence.promptTokens();
+        && plan.firstPosition(entry) + 1 < sequence.promptTokens();
   }
 
   private void reportPrompt(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
-    int first = sequence.computedTokens();
+    int first = plan.firstPosition(entry);
     int alternatives = sequence.request().sampling().promptLogprobs();
     List<TokenLogprobs> values = new ArrayList<>();
     for (int j = 0; j < plan.tokens(entry) && first + j + 1 < sequence.promptTokens(); j++) {
       float[] logits = pass.logits(firstOutput[entry] + j);
-      values.add(logprobs.of(logits, sequence.tokenAt(first + j + 1), alternatives));
+      values.add(
+          logprobs.of(logits, sequence.request().promptIds().at(first + j + 1), alternatives));
     }
     output.setPromptLogprobs(entry, values);
   }
@@ -134,8 +166,7 @@ public final class BackendModelRunner implements ModelRunner {
     output.setDrafted(entry, drafted);
     boolean accepted = true;
     for (int j = 0; accepted && j <= drafted; j++) {
-      int token =
-          chooseAt(plan.sequence(entry), entry, firstOutput[entry] + lastKnown + j, drafts, j);
+      int token = chooseAt(plan, entry, firstOutput[entry] + lastKnown + j, drafts, j);
       accepted = token >= 0 && j < drafted && token == drafts.id(entry, j);
     }
   }
@@ -143,7 +174,8 @@ public final class BackendModelRunner implements ModelRunner {
   /// Chooses the token behind the last known one and `index` accepted drafts.
   ///
   /// @return -1 when there is none
-  private int chooseAt(Sequence sequence, int entry, int row, Drafts drafts, int index) {
+  private int chooseAt(StepPlan plan, int entry, int row, Drafts drafts, int index) {
+    Sequence sequence = plan.sequence(entry);
     SamplingParams sampling = sequence.request().sampling();
     LogitsProcessors processors = sequence.logitsProcessors();
     boolean reports = sampling.logprobs() >= 0;
@@ -157,7 +189,7 @@ public final class BackendModelRunner implements ModelRunner {
       float[] raw = changes && reports ? logits.clone() : logits;
       processors.apply(logits);
       int draft = index < drafts.count(entry) ? index : -1;
-      token = next(sampling, logits, sequence.tokens() + index, drafts, entry, draft);
+      token = next(sampling, logits, plan.endPosition(entry) + index, drafts, entry, draft);
       if (reports && token >= 0) {
         reported = logprobs.of(raw, token, sampling.logprobs());
       }

@@ -24,6 +24,10 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private int[] ids;
   private int tokens;
   private int computed;
+
+  /// Computed tokens and those of the step in flight.
+  private int scheduled;
+
   private @Nullable SequenceMemory memory;
   private SequenceStatus status = SequenceStatus.WAITING;
   private boolean everRan;
@@ -116,6 +120,16 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return everRan;
   }
 
+  /// Known and drafted tokens that are computed or being computed.
+  int scheduledTokens() {
+    return scheduled;
+  }
+
+  /// A submitted step has tokens of it; its next tokens are not known before that step's answer.
+  boolean isInFlight() {
+    return scheduled > computed;
+  }
+
   int leftTokens() {
     return tokens - computed;
   }
@@ -140,7 +154,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
 
   /// Exactly one generated token is left to compute: drafts may follow it.
   boolean isSingle() {
-    return isPastPrompt() && leftTokens() == 1;
+    return isPastPrompt() && leftTokens() == 1 && !isInFlight();
   }
 
   boolean isExpired(long nowNanos) {
@@ -151,6 +165,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void start(SequenceMemory opened, long nowNanos) {
     memory = opened;
     computed = opened.committedTokens();
+    scheduled = computed;
     status = SequenceStatus.RUNNING;
     if (!everRan) {
       firstScheduledNanos = nowNanos;
@@ -162,6 +177,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void preempt() {
     closeMemory();
     computed = 0;
+    scheduled = 0;
     preemptions++;
     status = SequenceStatus.WAITING;
   }
@@ -175,6 +191,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void plan(int knownTokens) {
     plannedTokens = knownTokens;
     plannedDrafts = 0;
+  }
+
+  /// What was planned is being computed.
+  void submit() {
+    scheduled = computed + plannedTokens + plannedDrafts;
   }
 
   void planDrafts(int drafts) {
@@ -202,6 +223,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     SequenceMemory held = memory();
     held.commit(count);
     computed = held.committedTokens();
+    scheduled = computed;
   }
 
   void append(int token, long nowNanos) {

@@ -68,10 +68,10 @@ public final class ModelDrafter implements Drafter {
     begin();
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
-        int fed = feed(plan, i, plan.sequence(i).tokens(), true, drafts);
+        int fed = feed(plan, i, plan.endPosition(i), true, drafts);
         caughtUp += Math.max(0, fed - ROUND_TOKENS);
       } else if (followsPrompts && (plan.tokens(i) > 1 || !plan.choosesToken(i))) {
-        feed(plan, i, plan.sequence(i).computedTokens() + plan.tokens(i), false, drafts);
+        feed(plan, i, plan.endPosition(i), false, drafts);
       }
     }
     finish(plan, drafts);
@@ -155,11 +155,12 @@ public final class ModelDrafter implements Drafter {
     }
     pass.execute();
     for (int i = 0; i < awaitingCount; i++) {
-      draw(plan.sequence(awaiting[i]), awaiting[i], awaitedOutput[i], drafts);
+      draw(plan, awaiting[i], awaitedOutput[i], drafts);
     }
   }
 
-  private void draw(Sequence sequence, int entry, int output, Drafts drafts) {
+  private void draw(StepPlan plan, int entry, int output, Drafts drafts) {
+    Sequence sequence = plan.sequence(entry);
     SamplingParams sampling = sequence.request().sampling();
     LogitsProcessors processors = sequence.logitsProcessors();
     Distribution proposal = drafts.next(entry);
@@ -178,7 +179,7 @@ public final class ModelDrafter implements Drafter {
       if (!sampler.distribution(logits, sampling, proposal)) {
         return;
       }
-      token = draw(proposal, sampling, sequence.tokens() + drafts.count(entry));
+      token = draw(proposal, sampling, plan.endPosition(entry) + drafts.count(entry));
       probability = proposal.of(token);
     }
     processors.accept(token);

@@ -135,7 +135,9 @@ final class SchedulerRig {
   /// accepted drafts of a lone sequence.
   void step(int... ids) {
     StepPlan plan = scheduler.schedule();
-    scheduler.update(plan, ids.length == 1 ? answerWhereDue(plan, ids[0]) : answer(1, ids));
+    StepOutput output = ids.length == 1 ? answerWhereDue(plan, ids[0]) : answer(1, ids);
+    scheduler.submitted(plan);
+    scheduler.update(plan, output);
   }
 
   StepOutput answerWhereDue(StepPlan plan, int id) {
