@@ -42,7 +42,7 @@ class ArchitectureTest {
           row("text..", "error"),
           row("cache", "generation error"),
           row("sampling", "generation error"),
-          row("scheduler", "cache generation error"),
+          row("scheduler", "sampling cache generation error"),
           row("checkpoint", "tensor error"),
           row("model", "cache tensor error"),
           row("model.family", "model checkpoint tensor error"),

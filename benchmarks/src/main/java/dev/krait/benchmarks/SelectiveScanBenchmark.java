@@ -82,7 +82,7 @@ public class SelectiveScanBenchmark {
     Rows c = inputs.rows(sequences, states);
     Rows z = inputs.rows(sequences, inner);
     Rows dst = inputs.rows(sequences, inner);
-    StepInputs step = OpInputs.step(sequences, 10, 1);
+    StepInputs step = inputs.step(sequences, 10, 1);
     SelectiveScanArgs args = new SelectiveScanArgs(dst, x, timeStep, b, c, z, weights, cache);
     return () -> {
       inputs.backend().ops().selectiveScan(args, step);

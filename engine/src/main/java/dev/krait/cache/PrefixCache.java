@@ -7,6 +7,7 @@ import java.util.BitSet;
 import java.util.LinkedHashSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// Prompt prefixes whose blocks and states are kept, also after the sequences that computed them
 /// have ended: a tree with an edge for each block of tokens.
@@ -40,6 +41,11 @@ final class PrefixCache {
   private int heldNodes;
   private long clock;
 
+  /// The last answer of [#find], which holds until a node or a snapshot comes or goes.
+  private @Nullable TokenIds foundPrompt;
+
+  private PrefixHit found = new PrefixHit(root, 0);
+
   PrefixCache(CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
     attends = layout.demand().bytesPerBlock() > 0;
     recurs = layout.demand().bytesPerSlot() > 0;
@@ -72,7 +78,16 @@ final class PrefixCache {
 
   /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
   /// least one token is left to compute.
+  @SuppressWarnings("ReferenceEquality") // the same request asks again, step after step
   PrefixHit find(TokenIds prompt) {
+    if (foundPrompt != prompt) {
+      found = search(prompt);
+      foundPrompt = prompt;
+    }
+    return found;
+  }
+
+  private PrefixHit search(TokenIds prompt) {
     PrefixNode deepest = root;
     PrefixNode usable = root;
     while (deepest.end + blockTokens < prompt.size()) {
@@ -140,6 +155,7 @@ final class PrefixCache {
     }
     PrefixNode node = parent.child(tokens, block);
     parent.children.put(tokens, node);
+    foundPrompt = null;
     nodes++;
     node.holders = 1;
     heldNodes++;
@@ -159,6 +175,7 @@ final class PrefixCache {
       throw new EngineException(ErrorCode.INTERNAL, "prefix cache: the root given up");
     }
     parent.children.remove(leaf.tokens);
+    foundPrompt = null;
     nodes--;
     if (leaf.block >= 0) {
       blockPool.give(leaf.block);
@@ -184,6 +201,7 @@ final class PrefixCache {
     statePool.give(node.snapshot);
     node.snapshot = -1;
     node.snapshotFollowed = false;
+    foundPrompt = null;
   }
 
   /// A slot for the states behind a node, which the caller fills; -1 when none is worth having: the
@@ -203,6 +221,7 @@ final class PrefixCache {
       }
       node.snapshot = statePool.take();
       snapshots.add(node);
+      foundPrompt = null;
     }
     node.snapshotFollowed = followed;
     return node.snapshot;

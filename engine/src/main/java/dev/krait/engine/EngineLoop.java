@@ -4,18 +4,22 @@ import dev.krait.cache.CachePools;
 import dev.krait.cache.SlotCopier;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
+import dev.krait.runner.PendingStep;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// The engine's agent: takes commands, plans, runs and applies one step for each [#doWork].
+/// The engine's agent. Each [#doWork] takes commands, submits steps as far as the runner takes them
+/// ahead, then awaits the first of those and applies its answer.
 ///
 /// One thread calls it: an [EngineThread], or a test by hand. It does not own the runner.
 public final class EngineLoop {
@@ -29,9 +33,19 @@ public final class EngineLoop {
   private final Consumer<Sequence> forget;
   private final SlotCopier copier;
   private final List<CompletableFuture<Void>> drains = new ArrayList<>();
+  private final ArrayDeque<Submitted> inFlight = new ArrayDeque<>();
+  private final ArrayDeque<Submitted> free = new ArrayDeque<>();
   private long departuresSeen;
   private boolean failed;
   private @Nullable Thread owner;
+
+  /// A step between its submission and its update.
+  private static final class Submitted {
+    private @Nullable StepPlan plan;
+    private @Nullable PendingStep step;
+    private long submittedNanos;
+    private long scheduleNanos;
+  }
 
   /// A loop over parts that were made for each other: `scheduler` plans over `pools`, whose layout
   /// `runner` has tensors for.
@@ -71,7 +85,10 @@ public final class EngineLoop {
 
   /// True when nothing runs, waits or was sent: there is no work until the next command.
   public boolean isIdle() {
-    return scheduler.running() == 0 && scheduler.waiting() == 0 && !handle.hasCommands();
+    return scheduler.running() == 0
+        && scheduler.waiting() == 0
+        && inFlight.isEmpty()
+        && !handle.hasCommands();
   }
 
   private void takeCommands() {
@@ -98,28 +115,51 @@ public final class EngineLoop {
   /// A failure of any part ends the engine: what the device holds is not trusted afterwards.
   private int step() {
     try {
-      long started = nanoClock.getAsLong();
-      StepPlan plan = scheduler.schedule();
-      scheduler.takeReleased(forget);
-      pools.takeSlotCopies(copier);
-      if (plan.isEmpty()) {
+      while (inFlight.size() < runner.mostPendingSteps() && submitNext()) {}
+      if (inFlight.isEmpty()) {
         return 0;
       }
-      long scheduled = nanoClock.getAsLong();
-      StepOutput output = runner.submit(plan).await();
-      long ran = nanoClock.getAsLong();
-      stats.scheduledTokens = plan.totalTokens();
-      stats.advancedTokens = scheduler.update(plan, output);
-      scheduler.takeReleased(forget);
-      stats.scheduleNanos = scheduled - started;
-      stats.runNanos = ran - scheduled;
-      stats.updateNanos = nanoClock.getAsLong() - ran;
+      finishFirst();
     } catch (RuntimeException failure) {
+      inFlight.clear();
       fail(failure);
       return 0;
     }
     listener.stepDone(stats);
     return stats.advancedTokens;
+  }
+
+  /// False when there is nothing to compute.
+  private boolean submitNext() {
+    long started = nanoClock.getAsLong();
+    StepPlan plan = scheduler.schedule();
+    scheduler.takeReleased(forget);
+    pools.takeSlotCopies(copier);
+    if (plan.isEmpty()) {
+      return false;
+    }
+    Submitted next = free.isEmpty() ? new Submitted() : free.remove();
+    next.plan = plan;
+    next.submittedNanos = nanoClock.getAsLong();
+    next.scheduleNanos = next.submittedNanos - started;
+    next.step = runner.submit(plan);
+    scheduler.submitted(plan);
+    inFlight.add(next);
+    return true;
+  }
+
+  private void finishFirst() {
+    Submitted first = inFlight.remove();
+    StepPlan plan = Objects.requireNonNull(first.plan);
+    StepOutput output = Objects.requireNonNull(first.step).await();
+    long ran = nanoClock.getAsLong();
+    stats.scheduledTokens = plan.totalTokens();
+    stats.advancedTokens = scheduler.update(plan, output);
+    scheduler.takeReleased(forget);
+    stats.scheduleNanos = first.scheduleNanos;
+    stats.runNanos = ran - first.submittedNanos;
+    stats.updateNanos = nanoClock.getAsLong() - ran;
+    free.add(first);
   }
 
   private void publish() {
@@ -149,10 +189,13 @@ public final class EngineLoop {
     publish();
   }
 
-  /// Ends every sequence as unavailable and refuses all that follow; no step may be running. The
-  /// runner stays open.
+  /// Awaits the steps in flight, ends every sequence as unavailable and refuses all that follow.
+  /// The runner stays open.
   public void close() {
     takeCommands();
+    while (!inFlight.isEmpty()) {
+      Objects.requireNonNull(inFlight.remove().step).await();
+    }
     scheduler.failAll(ErrorCode.UNAVAILABLE, "engine: closed (expected: open)");
     if (!failed) {
       scheduler.takeReleased(forget);

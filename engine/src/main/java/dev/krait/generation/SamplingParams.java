@@ -89,14 +89,6 @@ public record SamplingParams(
     return temperature == 0 || topP == 0;
   }
 
-  /// True when earlier tokens or a bias change the logits.
-  public boolean adjustsLogits() {
-    return repetitionPenalty != 1
-        || presencePenalty != 0
-        || frequencyPenalty != 0
-        || !logitBias.isEmpty();
-  }
-
   private static void check(boolean holds, String name, Object value, String expected) {
     if (!holds) {
       throw EngineException.invalidArgument(name, value, expected);

@@ -2,11 +2,10 @@ package dev.krait.runner;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.Logprobs;
 import dev.krait.sampling.Sampler;
 import dev.krait.sampling.Verifier;
@@ -15,6 +14,7 @@ import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Runs plans on one model: forward pass, then for each entry that reached its last token the
@@ -26,38 +26,37 @@ import org.jspecify.annotations.Nullable;
 public final class BackendModelRunner implements ModelRunner {
   private final ForwardPass pass;
   private final StepOutput output;
-  private final PendingStep done;
+  private final Pending pending = new Pending();
+  private final LongSupplier nanoClock;
   private final Drafts noDrafts;
   private final Sampler sampler;
   private final Verifier verifier;
-  private final LogitsAdjuster adjuster;
   private final Logprobs logprobs;
   private final Distribution target;
   private final int[] firstOutput;
-  private final int[] firstRow;
 
   /// A runner of a model.
   ///
   /// @param maxSequences most entries of a plan
   /// @param maxDraftTokens most drafts of an entry
-  public BackendModelRunner(ForwardPass pass, int maxSequences, int maxDraftTokens) {
+  /// @param nanoClock of the times in outputs
+  public BackendModelRunner(
+      ForwardPass pass, int maxSequences, int maxDraftTokens, LongSupplier nanoClock) {
     this.pass = pass;
     int vocabSize = pass.model().spec().vocabSize();
     output = new StepOutput(maxSequences, maxDraftTokens);
-    done = () -> output;
+    this.nanoClock = nanoClock;
     noDrafts = new Drafts(maxSequences, 0, vocabSize);
     sampler = new Sampler(vocabSize);
     verifier = new Verifier(vocabSize);
-    adjuster = new LogitsAdjuster(vocabSize);
     logprobs = new Logprobs(vocabSize);
     target = new Distribution(vocabSize);
     firstOutput = new int[maxSequences];
-    firstRow = new int[maxSequences];
   }
 
   @Override
   public PendingStep submit(StepPlan plan) {
-    return execute(plan, noDrafts);
+    return submit(plan, noDrafts);
   }
 
   @Override
@@ -71,38 +70,64 @@ public final class BackendModelRunner implements ModelRunner {
   @Override
   public void close() {}
 
-  /// Runs a plan with the given drafts.
-  ///
-  /// @return what [#submit] would give, in the same object every time
-  public PendingStep execute(StepPlan plan, Drafts drafts) {
-    output.clear();
+  /// Starts a plan with the given drafts, which must stay unchanged like the plan.
+  public PendingStep submit(StepPlan plan, Drafts drafts) {
+    pending.begin(plan, drafts);
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {
       add(plan, i, drafts);
     }
     pass.execute();
-    for (int i = 0; i < plan.size(); i++) {
-      if (reportsPrompt(plan, i)) {
-        reportPrompt(plan, i);
+    return pending;
+  }
+
+  /// The step whose layers have been started; its tokens are chosen when it is awaited.
+  private final class Pending implements PendingStep {
+    private long startNanos;
+    private @Nullable StepPlan plan;
+    private Drafts drafts = noDrafts;
+
+    void begin(StepPlan submitted, Drafts withDrafts) {
+      if (plan != null) {
+        throw new EngineException(
+            ErrorCode.INTERNAL, "step: submitted before the last one was awaited");
       }
-      if (plan.choosesToken(i)) {
-        choose(plan, i, drafts);
-      }
+      startNanos = nanoClock.getAsLong();
+      plan = submitted;
+      drafts = withDrafts;
     }
-    return done;
+
+    @Override
+    public StepOutput await() {
+      StepPlan submitted = plan;
+      if (submitted == null) {
+        throw new EngineException(ErrorCode.INTERNAL, "step: awaited twice (expected: once)");
+      }
+      plan = null;
+      output.clear();
+      for (int i = 0; i < submitted.size(); i++) {
+        if (reportsPrompt(submitted, i)) {
+          reportPrompt(submitted, i);
+        }
+        if (submitted.choosesToken(i)) {
+          choose(submitted, i, drafts);
+        }
+      }
+      output.setRunNanos(nanoClock.getAsLong() - startNanos);
+      return output;
+    }
   }
 
   private void add(StepPlan plan, int entry, Drafts drafts) {
     Sequence sequence = plan.sequence(entry);
     int known = plan.tokens(entry);
     int drafted = drafts.count(entry);
-    int first = sequence.computedTokens();
+    int first = plan.firstPosition(entry);
     int direct = plan.draftTokens(entry) > 0 ? 0 : known;
     int fold = sequence.memory().pendingTokens();
     int row = pass.add(sequence.memory(), first, known + drafted, direct, fold, 0);
-    firstRow[entry] = row;
     for (int j = 0; j < known; j++) {
-      pass.setToken(row + j, sequence.tokenAt(first + j));
+      pass.setToken(row + j, plan.tokenId(entry, j));
     }
     for (int j = 0; j < drafted; j++) {
       pass.setToken(row + known + j, drafts.id(entry, j));
@@ -119,80 +144,63 @@ public final class BackendModelRunner implements ModelRunner {
   private static boolean reportsPrompt(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
     return sequence.request().sampling().promptLogprobs() >= 0
-        && sequence.computedTokens() + 1 < sequence.promptTokens();
+        && plan.firstPosition(entry) + 1 < sequence.promptTokens();
   }
 
   private void reportPrompt(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
-    int first = sequence.computedTokens();
+    int first = plan.firstPosition(entry);
     int alternatives = sequence.request().sampling().promptLogprobs();
     List<TokenLogprobs> values = new ArrayList<>();
     for (int j = 0; j < plan.tokens(entry) && first + j + 1 < sequence.promptTokens(); j++) {
       float[] logits = pass.logits(firstOutput[entry] + j);
-      values.add(logprobs.of(logits, sequence.tokenAt(first + j + 1), alternatives));
+      values.add(
+          logprobs.of(logits, sequence.request().promptIds().at(first + j + 1), alternatives));
     }
     output.setPromptLogprobs(entry, values);
   }
 
   private void choose(StepPlan plan, int entry, Drafts drafts) {
-    Sequence sequence = plan.sequence(entry);
-    GenerationRequest request = sequence.request();
-    int generated = sequence.tokens() - sequence.promptTokens();
     int drafted = drafts.count(entry);
     int lastKnown = reportsPrompt(plan, entry) ? plan.tokens(entry) - 1 : 0;
-    boolean adjusts = LogitsAdjuster.isNeeded(request, generated);
     output.setDrafted(entry, drafted);
-    if (!adjusts && request.sampling().isGreedy() && request.sampling().logprobs() < 0) {
-      chooseLargest(entry, firstOutput[entry] + lastKnown, drafts);
-      return;
-    }
-    if (adjusts) {
-      adjuster.load(request);
-      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
-        adjuster.push(sequence.tokenAt(i));
-      }
-    }
-    for (int j = 0; j <= drafted; j++) {
-      float[] logits = pass.logits(firstOutput[entry] + lastKnown + j);
-      float[] raw = adjusts && request.sampling().logprobs() >= 0 ? logits.clone() : logits;
-      if (adjusts) {
-        adjuster.apply(logits);
-      }
-      boolean isDraft = j < drafted;
-      int token =
-          next(request.sampling(), logits, sequence.tokens() + j, drafts, entry, isDraft ? j : -1);
-      if (token < 0) {
-        if (j == 0) {
-          output.fail(entry, nothingToChoose(raw));
-        }
-        return;
-      }
-      output.addToken(entry, token, report(request.sampling(), raw, token));
-      if (isDraft && token != drafts.id(entry, j)) {
-        return;
-      }
-      if (adjusts) {
-        adjuster.push(token);
-      }
+    boolean accepted = true;
+    for (int j = 0; accepted && j <= drafted; j++) {
+      int token = chooseAt(plan, entry, firstOutput[entry] + lastKnown + j, drafts, j);
+      accepted = token >= 0 && j < drafted && token == drafts.id(entry, j);
     }
   }
 
-  /// Greedy choice where nobody asks for more than the largest logit, which the device finds.
-  private void chooseLargest(int entry, int firstRow, Drafts drafts) {
-    int drafted = drafts.count(entry);
-    for (int j = 0; j <= drafted; j++) {
-      int token = pass.argMax(firstRow + j);
-      if (token < 0) {
-        if (j == 0) {
-          output.fail(entry, nothingToChoose(pass.logits(firstRow)));
-        }
-        return;
-      }
-      output.addToken(entry, token, null);
-      if (j < drafted && token != drafts.id(entry, j)) {
-        return;
+  /// Chooses the token behind the last known one and `index` accepted drafts.
+  ///
+  /// @return -1 when there is none
+  private int chooseAt(StepPlan plan, int entry, int row, Drafts drafts, int index) {
+    Sequence sequence = plan.sequence(entry);
+    SamplingParams sampling = sequence.request().sampling();
+    LogitsProcessors processors = sequence.logitsProcessors();
+    boolean reports = sampling.logprobs() >= 0;
+    boolean changes = processors.isActive();
+    int token;
+    @Nullable TokenLogprobs reported = null;
+    if (sampling.isGreedy() && !changes && !reports) {
+      token = pass.argMax(row);
+    } else {
+      float[] logits = pass.logits(row);
+      float[] raw = changes && reports ? logits.clone() : logits;
+      processors.apply(logits);
+      int draft = index < drafts.count(entry) ? index : -1;
+      token = next(sampling, logits, plan.endPosition(entry) + index, drafts, entry, draft);
+      if (reports && token >= 0) {
+        reported = logprobs.of(raw, token, sampling.logprobs());
       }
     }
+    if (token >= 0) {
+      processors.accept(token);
+      output.addToken(entry, token, reported);
+    } else if (index == 0) {
+      output.fail(entry, nothingToChoose(pass.logits(row)));
+    }
+    return token;
   }
 
   private EngineException nothingToChoose(float[] logits) {
@@ -205,10 +213,6 @@ public final class BackendModelRunner implements ModelRunner {
     return new EngineException(
         ErrorCode.INVALID_ARGUMENT,
         "min_tokens, penalties and bias: they exclude every token (expected: at least one is left)");
-  }
-
-  private @Nullable TokenLogprobs report(SamplingParams sampling, float[] raw, int token) {
-    return sampling.logprobs() < 0 ? null : logprobs.of(raw, token, sampling.logprobs());
   }
 
   /// The token at a position: the draft when it is accepted, else one that is not the draft; a

@@ -114,8 +114,8 @@ public final class Forward {
   ///
   /// @param rows rows of the step
   /// @param count how many of them, at most the activations' output rows
-  public void head(int[] rows, int count) {
-    ops.gatherRows(activations.gathered(), activations.residual(), rows, count);
+  public void head(StepInputs step, int first, int count) {
+    ops.gatherOutputs(activations.gathered(), activations.residual(), step, first, count);
     ops.rmsNorm(finalNorm, count);
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);
   }

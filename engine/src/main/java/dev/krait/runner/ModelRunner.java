@@ -9,6 +9,12 @@ public interface ModelRunner extends AutoCloseable {
   /// Starts a step. The plan must stay unchanged until the returned step has been awaited.
   PendingStep submit(StepPlan plan);
 
+  /// How many steps may be submitted before the first of them is awaited, 1 or 2. A runner that
+  /// takes 2 computes them in the order of their submission.
+  default int mostPendingSteps() {
+    return 1;
+  }
+
   /// Copies a state slot in all layers, before the next step; its replay window need not be.
   void copySlot(int from, int to);
 

@@ -1,6 +1,8 @@
-/// The plain Java meaning of choosing tokens: distributions, draws, and the acceptance of drafts.
+/// The plain Java meaning of choosing tokens: logits processors, distributions, draws, and the
+/// acceptance of drafts.
 ///
-/// Read [Sampler], then [Verifier]. Objects hold scratch memory and belong to one thread.
+/// Read [LogitsProcessor], [Sampler], then [Verifier]. Objects hold scratch memory and belong to
+/// one thread.
 @NullMarked
 package dev.krait.sampling;
 

@@ -7,6 +7,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import dev.krait.sampling.LogitsProcessors;
 import java.util.Arrays;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
@@ -18,10 +19,15 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private final long id;
   private final TokenStream stream;
   private final GenerationRequest request;
+  private final LogitsProcessors logitsProcessors;
   private final int promptTokens;
   private int[] ids;
   private int tokens;
   private int computed;
+
+  /// Computed tokens and those of the step in flight.
+  private int scheduled;
+
   private @Nullable SequenceMemory memory;
   private SequenceStatus status = SequenceStatus.WAITING;
   private boolean everRan;
@@ -39,6 +45,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     this.id = id;
     this.stream = stream;
     request = stream.request();
+    logitsProcessors = LogitsProcessors.of(request);
     promptTokens = request.promptIds().size();
     ids = new int[promptTokens + Math.min(request.stop().maxTokens(), FIRST_OUTPUT)];
     request.promptIds().copyTo(ids, 0);
@@ -79,6 +86,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   @Override
+  public LogitsProcessors logitsProcessors() {
+    return logitsProcessors;
+  }
+
+  @Override
   public SequenceMemory memory() {
     SequenceMemory held = memory;
     if (held == null) {
@@ -108,6 +120,16 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return everRan;
   }
 
+  /// Known and drafted tokens that are computed or being computed.
+  int scheduledTokens() {
+    return scheduled;
+  }
+
+  /// A submitted step has tokens of it; its next tokens are not known before that step's answer.
+  boolean isInFlight() {
+    return scheduled > computed;
+  }
+
   int leftTokens() {
     return tokens - computed;
   }
@@ -132,7 +154,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
 
   /// Exactly one generated token is left to compute: drafts may follow it.
   boolean isSingle() {
-    return isPastPrompt() && leftTokens() == 1;
+    return isPastPrompt() && leftTokens() == 1 && !isInFlight();
   }
 
   boolean isExpired(long nowNanos) {
@@ -143,6 +165,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void start(SequenceMemory opened, long nowNanos) {
     memory = opened;
     computed = opened.committedTokens();
+    scheduled = computed;
     status = SequenceStatus.RUNNING;
     if (!everRan) {
       firstScheduledNanos = nowNanos;
@@ -154,6 +177,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void preempt() {
     closeMemory();
     computed = 0;
+    scheduled = 0;
     preemptions++;
     status = SequenceStatus.WAITING;
   }
@@ -167,6 +191,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void plan(int knownTokens) {
     plannedTokens = knownTokens;
     plannedDrafts = 0;
+  }
+
+  /// What was planned is being computed.
+  void submit() {
+    scheduled = computed + plannedTokens + plannedDrafts;
   }
 
   void planDrafts(int drafts) {
@@ -194,6 +223,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     SequenceMemory held = memory();
     held.commit(count);
     computed = held.committedTokens();
+    scheduled = computed;
   }
 
   void append(int token, long nowNanos) {

@@ -22,9 +22,11 @@ import org.jspecify.annotations.Nullable;
 /// Decides who gets how many tokens of the next step, and takes the step's answer.
 ///
 /// It knows counts, no phases: a sequence has known tokens and computed tokens, and a step computes
-/// some of the difference. Use: `add`, then again and again `schedule`, execute the plan, `update`.
-/// `cancel` and `failAll` may come between steps. Engine thread only; nothing is allocated per step
-/// while the set of sequences stays the same.
+/// some of the difference. Use: `add`, then again and again `schedule`, submit the plan and say so
+/// with `submitted`, `update` with its answer. The next plan may be submitted before the answer
+/// comes; it leaves out the sequences of the step in flight, whose next tokens are not known yet.
+/// `cancel` and `failAll` may come between these calls. Engine thread only; nothing is allocated
+/// per step while the set of sequences stays the same.
 ///
 /// Order of service is rank: lower priority number, then earlier arrival. Memory is reserved in
 /// that order and taken from the lowest rank, so the first sequence always gets on and nobody
@@ -34,18 +36,23 @@ public final class Scheduler {
   private final CachePools pools;
   private final DraftLengths draftLengths;
   private final LongSupplier nanoClock;
-  private final PreemptionPolicy preemption = new PreemptionPolicy();
   private final WaitingQueue waiting = new WaitingQueue();
   private final RunningList running;
   private final Map<TokenStream, ActiveSequence> byStream = new HashMap<>();
   private final List<ActiveSequence> expired = new ArrayList<>();
   private final List<Sequence> released = new ArrayList<>();
   private final TokenBudget budget = new TokenBudget();
-  private final StepPlan plan;
+
+  /// One in flight and one that is being filled.
+  private final StepPlan[] plans;
+
   private final StepTally tally;
   private final StepUpdate stepUpdate;
   private long nextId = 1;
   private long departures;
+  private int nextPlan;
+  private int inFlight;
+  private boolean tallyTaken;
   private int waitingAgain;
 
   /// A scheduler over the given pools.
@@ -60,7 +67,7 @@ public final class Scheduler {
     this.nanoClock = nanoClock;
     int capacity = config.runnableSequences();
     running = new RunningList(capacity);
-    plan = new StepPlan(capacity);
+    plans = new StepPlan[] {new StepPlan(capacity), new StepPlan(capacity)};
     tally = new StepTally(config.maxDraftTokens());
     stepUpdate = new StepUpdate(draftLengths, tally);
   }
@@ -87,10 +94,19 @@ public final class Scheduler {
     }
   }
 
-  /// Fills and returns the plan of the next step; empty when nothing can be computed. The plan is
-  /// valid until its [#update].
+  /// Fills and returns the plan of the next step; empty when nothing can be computed. At most one
+  /// step may be in flight. The plan is valid until its [#update], or until it is filled again if
+  /// it is not submitted.
   public StepPlan schedule() {
-    tally.clear();
+    if (inFlight == plans.length) {
+      throw new EngineException(
+          ErrorCode.INTERNAL, "steps in flight: " + inFlight + " (expected: at most 1)");
+    }
+    if (tallyTaken) {
+      tally.clear();
+      tallyTaken = false;
+    }
+    StepPlan plan = plans[nextPlan];
     plan.clear();
     long now = nanoClock.getAsLong();
     finishExpired(now);
@@ -99,8 +115,17 @@ public final class Scheduler {
     if (config.maxDraftTokens() > 0) {
       planDrafts();
     }
-    fillPlan();
+    fillPlan(plan);
     return plan;
+  }
+
+  /// Says that the plan of the last [#schedule] is being computed.
+  public void submitted(StepPlan plan) {
+    for (int i = 0; i < plan.size(); i++) {
+      ((ActiveSequence) plan.sequence(i)).submit();
+    }
+    inFlight++;
+    nextPlan = 1 - nextPlan;
   }
 
   private void finishExpired(long now) {
@@ -116,8 +141,9 @@ public final class Scheduler {
     expired.clear();
   }
 
-  /// Reserves in order of rank. A victim ranks after the sequence it is sacrificed for, so it has
-  /// not been planned yet.
+  /// Reserves in order of rank. Where memory is short the running sequence of the lowest rank gives
+  /// way, which may be the needy one itself. A victim ranks after the sequence it is sacrificed
+  /// for, so it has not been planned yet.
   private void planRunning() {
     int singles = 0;
     for (int i = 0; i < running.size(); i++) {
@@ -128,12 +154,13 @@ public final class Scheduler {
     while (index < running.size()) {
       ActiveSequence sequence = running.at(index);
       boolean single = sequence.isSingle();
-      int tokens = single ? 1 : chunkTokens(sequence);
-      if (tokens == 0 || reserveOrPreempt(sequence, tokens)) {
+      int tokens = sequence.isInFlight() ? 0 : single ? 1 : chunkTokens(sequence);
+      sequence.plan(0);
+      if (tokens > 0 && reserveOrPreempt(sequence, tokens)) {
         sequence.plan(tokens);
         budget.take(single ? 0 : tokens);
-        index++;
       }
+      index += sequence.status() == SequenceStatus.RUNNING ? 1 : 0;
     }
   }
 
@@ -151,14 +178,18 @@ public final class Scheduler {
     return left <= most ? left : most - most % config.chunkMultiple();
   }
 
-  /// False when the sequence itself had to go.
+  /// False when the sequence itself had to go, or has to wait for the step in flight: nobody gives
+  /// way whose tokens are being computed.
   private boolean reserveOrPreempt(ActiveSequence sequence, int tokens) {
     while (!sequence.memory().reserve(tokens, 0)) {
       if (running.size() == 1) {
         failForSize(sequence);
         return false;
       }
-      ActiveSequence victim = preemption.victim(running);
+      ActiveSequence victim = running.last();
+      if (victim.isInFlight()) {
+        return false;
+      }
       preempt(victim);
       if (victim.equals(sequence)) {
         return false;
@@ -255,7 +286,7 @@ public final class Scheduler {
   }
 
   /// Generated tokens before prompt tokens.
-  private void fillPlan() {
+  private void fillPlan(StepPlan plan) {
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);
       if (sequence.isPastPrompt() && sequence.plannedTokens() > 0) {
@@ -268,7 +299,6 @@ public final class Scheduler {
         plan.add(sequence, sequence.plannedTokens(), 0);
       }
     }
-    tally.sequences = plan.size();
   }
 
   /// Takes the answer to a plan: commits, hands new tokens to their readers, ends what is complete.
@@ -278,8 +308,14 @@ public final class Scheduler {
   public int update(StepPlan answered, StepOutput output) {
     long now = nanoClock.getAsLong();
     int advanced = 0;
+    inFlight--;
+    tallyTaken = true;
+    tally.sequences = answered.size();
     for (int i = 0; i < answered.size(); i++) {
       ActiveSequence sequence = (ActiveSequence) answered.sequence(i);
+      if (sequence.status() == SequenceStatus.FINISHED) {
+        continue; // while the step was in flight
+      }
       int before = sequence.computedTokens();
       switch (stepUpdate.apply(answered, output, i, sequence, now)) {
         case CONTINUES -> {}

@@ -2,6 +2,7 @@ package dev.krait.scheduler;
 
 import dev.krait.cache.SequenceMemory;
 import dev.krait.generation.GenerationRequest;
+import dev.krait.sampling.LogitsProcessors;
 
 /// One generation as runners see it: known tokens (prompt and generated), how many are computed,
 /// and its memory.
@@ -24,6 +25,9 @@ public interface Sequence {
 
   /// A known token's id.
   int tokenAt(int position);
+
+  /// What changes its logits; between steps it stands behind the last known token.
+  LogitsProcessors logitsProcessors();
 
   /// Its share of the pools, while it runs.
   SequenceMemory memory();

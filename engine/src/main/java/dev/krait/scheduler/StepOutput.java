@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /// The answer to a [StepPlan], entry by entry.
 ///
-/// Owned and refilled by the runner; valid until its next `submit`.
+/// It belongs to its step: a runner refills it only when the step has been updated with.
 public final class StepOutput {
   private final int stride;
   private final int[] counts;
@@ -17,6 +17,7 @@ public final class StepOutput {
   private final @Nullable TokenLogprobs[] logprobs;
   private final List<TokenLogprobs>[] promptLogprobs;
   private final @Nullable EngineException[] failures;
+  private long runNanos;
 
   /// An output for up to `capacity` sequences of up to `maxDraftTokens + 1` new tokens each.
   @SuppressWarnings({"unchecked", "rawtypes"})
@@ -68,6 +69,16 @@ public final class StepOutput {
     return failures[index];
   }
 
+  /// Time that the step took, from when it was begun to when its tokens were chosen.
+  public long runNanos() {
+    return runNanos;
+  }
+
+  /// Sets the time that the step took.
+  public void setRunNanos(long nanos) {
+    runNanos = nanos;
+  }
+
   /// Forgets everything.
   public void clear() {
     Arrays.fill(counts, 0);
@@ -75,6 +86,7 @@ public final class StepOutput {
     Arrays.fill(logprobs, null);
     Arrays.fill(promptLogprobs, List.of());
     Arrays.fill(failures, null);
+    runNanos = 0;
   }
 
   /// Appends a new token to an entry.

@@ -2,28 +2,36 @@ package dev.krait.scheduler;
 
 import java.util.Arrays;
 
-/// The work of one step: for each scheduled sequence, how many of its known tokens to compute and
-/// how many drafts to verify.
+/// The work of one step, as a value: for each scheduled sequence, which of its known tokens to
+/// compute and how many drafts to verify.
 ///
-/// Owned and refilled by the [Scheduler] (nothing is allocated per step); readers use it until the
-/// step's output is taken.
+/// Entry `i` covers the sequence's tokens `[firstPosition, firstPosition + tokens)`. When that
+/// reaches the last known token a new one is chosen; with `draftTokens > 0` (then `tokens` is 1) up
+/// to that many drafted tokens follow and are verified in the same step.
 ///
-/// Entry `i` covers the sequence's tokens `[firstPosition, firstPosition + tokens)`, where
-/// `firstPosition` is what is already committed. When that reaches the last known token a new one
-/// is chosen; with `draftTokens > 0` (then `tokens` is 1) up to that many drafted tokens follow and
-/// are verified in the same step.
+/// What an entry says was copied when it was added and does not change with its sequence. The
+/// [Scheduler] fills a plan and leaves it alone until the step's output has been taken; then it
+/// fills it again, so that nothing is allocated for a step.
 public final class StepPlan {
   private final Sequence[] sequences;
+  private final int[] firstPositions;
   private final int[] tokens;
   private final int[] draftTokens;
+  private final boolean[] choosesToken;
+  private final int[] firstRows;
+  private int[] tokenIds = new int[64];
   private int size;
+  private int rows;
   private int totalTokens;
 
   /// An empty plan that holds up to `capacity` sequences.
   public StepPlan(int capacity) {
     sequences = new Sequence[capacity];
+    firstPositions = new int[capacity];
     tokens = new int[capacity];
     draftTokens = new int[capacity];
+    choosesToken = new boolean[capacity];
+    firstRows = new int[capacity];
   }
 
   /// Number of scheduled sequences.
@@ -41,14 +49,31 @@ public final class StepPlan {
     return totalTokens;
   }
 
-  /// A scheduled sequence.
+  /// A scheduled sequence: its request, its memory and its logits processors.
   public Sequence sequence(int index) {
     return sequences[index];
+  }
+
+  /// Position of the first token to compute: what is committed before.
+  public int firstPosition(int index) {
+    return firstPositions[index];
   }
 
   /// How many of its known tokens to compute, 1 or more.
   public int tokens(int index) {
     return tokens[index];
+  }
+
+  /// Position behind the last token to compute.
+  public int endPosition(int index) {
+    return firstPositions[index] + tokens[index];
+  }
+
+  /// One of the tokens to compute.
+  ///
+  /// @param offset 0 for the one at the first position
+  public int tokenId(int index, int offset) {
+    return tokenIds[firstRows[index] + offset];
   }
 
   /// How many drafted tokens may follow them, 0 or more.
@@ -58,22 +83,32 @@ public final class StepPlan {
 
   /// True when the entry reaches the sequence's last known token, so that a new token is chosen.
   public boolean choosesToken(int index) {
-    Sequence sequence = sequences[index];
-    return sequence.computedTokens() + tokens[index] == sequence.tokens();
+    return choosesToken[index];
   }
 
   /// Empties the plan.
   public void clear() {
     Arrays.fill(sequences, 0, size, null);
     size = 0;
+    rows = 0;
     totalTokens = 0;
   }
 
-  /// Adds a sequence.
+  /// Adds the next known tokens of a sequence.
   public void add(Sequence sequence, int knownTokens, int drafts) {
+    int first = sequence.computedTokens();
     sequences[size] = sequence;
+    firstPositions[size] = first;
     tokens[size] = knownTokens;
     draftTokens[size] = drafts;
+    choosesToken[size] = first + knownTokens == sequence.tokens();
+    firstRows[size] = rows;
+    while (tokenIds.length < rows + knownTokens) {
+      tokenIds = Arrays.copyOf(tokenIds, 2 * tokenIds.length);
+    }
+    for (int j = 0; j < knownTokens; j++) {
+      tokenIds[rows++] = sequence.tokenAt(first + j);
+    }
     size++;
     totalTokens += knownTokens + drafts;
   }

@@ -27,7 +27,7 @@ final class StepUpdate {
   }
 
   Outcome apply(StepPlan plan, StepOutput output, int entry, ActiveSequence sequence, long now) {
-    int firstPosition = sequence.computedTokens();
+    int firstPosition = plan.firstPosition(entry);
     int known = plan.tokens(entry);
     int drafts = plan.draftTokens(entry);
     boolean chooses = plan.choosesToken(entry);

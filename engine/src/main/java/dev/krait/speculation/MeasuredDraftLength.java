@@ -353,12 +353,12 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     Sequence sequence = plan.sequence(entry);
     if (plan.tokens(entry) > 1 || !plan.choosesToken(entry)) {
       if (followsPrompts) {
-        of(sequence).followed = sequence.computedTokens() + plan.tokens(entry);
+        of(sequence).followed = plan.endPosition(entry);
       }
       return true;
     }
     if (drafts.count(entry) > 0) {
-      of(sequence).followed = sequence.tokens();
+      of(sequence).followed = plan.endPosition(entry);
     }
     behind += lag(sequence);
     return false;

@@ -5,7 +5,7 @@ import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.WarmUp;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.PhiloxRandom;
 import dev.krait.sampling.PhiloxRandom.Purpose;
 import dev.krait.sampling.Sampler;
@@ -28,7 +28,6 @@ public final class ModelDrafter implements Drafter {
 
   private final ForwardPass pass;
   private final Sampler sampler;
-  private final LogitsAdjuster adjuster;
   private final int maxDraftTokens;
   private final IdentityHashMap<Sequence, Cursor> cursors = new IdentityHashMap<>();
   private final int[] awaiting;
@@ -59,7 +58,6 @@ public final class ModelDrafter implements Drafter {
     this.maxDraftTokens = maxDraftTokens;
     int vocabSize = pass.model().spec().vocabSize();
     sampler = new Sampler(vocabSize);
-    adjuster = new LogitsAdjuster(vocabSize);
     awaiting = new int[maxSequences];
     awaitedOutput = new int[maxSequences];
   }
@@ -70,16 +68,19 @@ public final class ModelDrafter implements Drafter {
     begin();
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
-        int fed = feed(plan, i, plan.sequence(i).tokens(), true, drafts);
+        int fed = feed(plan, i, plan.endPosition(i), true, drafts);
         caughtUp += Math.max(0, fed - ROUND_TOKENS);
       } else if (followsPrompts && (plan.tokens(i) > 1 || !plan.choosesToken(i))) {
-        feed(plan, i, plan.sequence(i).computedTokens() + plan.tokens(i), false, drafts);
+        feed(plan, i, plan.endPosition(i), false, drafts);
       }
     }
     finish(plan, drafts);
     boolean more = true;
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
       more = extend(plan, depth, drafts, leastConfidence);
+    }
+    for (int i = 0; i < plan.size(); i++) {
+      plan.sequence(i).logitsProcessors().rollback(drafts.count(i));
     }
     return caughtUp;
   }
@@ -154,40 +155,35 @@ public final class ModelDrafter implements Drafter {
     }
     pass.execute();
     for (int i = 0; i < awaitingCount; i++) {
-      draw(plan.sequence(awaiting[i]), awaiting[i], awaitedOutput[i], drafts);
+      draw(plan, awaiting[i], awaitedOutput[i], drafts);
     }
   }
 
-  private void draw(Sequence sequence, int entry, int output, Drafts drafts) {
-    int drafted = drafts.count(entry);
-    int generated = sequence.tokens() - sequence.promptTokens() + drafted;
-    boolean adjusts = LogitsAdjuster.isNeeded(sequence.request(), generated);
-    if (!adjusts && sequence.request().sampling().isGreedy()) {
-      double probability = pass.probabilityOfLargest(output);
-      int token = pass.argMax(output);
-      if (token >= 0) {
-        drafts.next(entry).setCertain(token);
-        drafts.add(entry, token, probability);
-      }
-      return;
-    }
-    float[] logits = pass.logits(output);
-    if (adjusts) {
-      adjuster.load(sequence.request());
-      for (int i = sequence.promptTokens(); i < sequence.tokens(); i++) {
-        adjuster.push(sequence.tokenAt(i));
-      }
-      for (int j = 0; j < drafted; j++) {
-        adjuster.push(drafts.id(entry, j));
-      }
-      adjuster.apply(logits);
-    }
-    var sampling = sequence.request().sampling();
+  private void draw(StepPlan plan, int entry, int output, Drafts drafts) {
+    Sequence sequence = plan.sequence(entry);
+    SamplingParams sampling = sequence.request().sampling();
+    LogitsProcessors processors = sequence.logitsProcessors();
     Distribution proposal = drafts.next(entry);
-    if (sampler.distribution(logits, sampling, proposal)) {
-      int token = draw(proposal, sampling, sequence.tokens() + drafted);
-      drafts.add(entry, token, proposal.of(token));
+    int token;
+    double probability;
+    if (sampling.isGreedy() && !processors.isActive()) {
+      probability = pass.probabilityOfLargest(output);
+      token = pass.argMax(output);
+      if (token < 0) {
+        return;
+      }
+      proposal.setCertain(token);
+    } else {
+      float[] logits = pass.logits(output);
+      processors.apply(logits);
+      if (!sampler.distribution(logits, sampling, proposal)) {
+        return;
+      }
+      token = draw(proposal, sampling, plan.endPosition(entry) + drafts.count(entry));
+      probability = proposal.of(token);
     }
+    processors.accept(token);
+    drafts.add(entry, token, probability);
   }
 
   /// Where the text may depend on the seed alone, the draft meets the number that the target will

@@ -5,8 +5,11 @@ import dev.krait.runner.Drafts;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
 import dev.krait.scheduler.Sequence;
+import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
+import java.util.Objects;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// One iteration of speculative decoding: the drafter proposes, the target verifies and chooses.
 public final class SpeculativeRunner implements ModelRunner {
@@ -15,6 +18,7 @@ public final class SpeculativeRunner implements ModelRunner {
   private final Drafts drafts;
   private final DraftLengthPolicy policy;
   private final LongSupplier nanoClock;
+  private final Pending pending = new Pending();
 
   /// Composes a drafter and a target.
   ///
@@ -36,11 +40,28 @@ public final class SpeculativeRunner implements ModelRunner {
   public PendingStep submit(StepPlan plan) {
     long start = nanoClock.getAsLong();
     drafts.clear();
-    int caughtUp = drafter.propose(plan, drafts, policy.leastConfidence(), policy.expectsToDraft());
-    long proposed = nanoClock.getAsLong();
-    PendingStep done = target.execute(plan, drafts);
-    policy.observeStep(plan, drafts, caughtUp, proposed - start, nanoClock.getAsLong() - proposed);
-    return done;
+    pending.caughtUp =
+        drafter.propose(plan, drafts, policy.leastConfidence(), policy.expectsToDraft());
+    pending.draftNanos = nanoClock.getAsLong() - start;
+    pending.plan = plan;
+    pending.step = target.submit(plan, drafts);
+    return pending;
+  }
+
+  /// The target's step, after which the policy is told what the iteration cost.
+  private final class Pending implements PendingStep {
+    private @Nullable StepPlan plan;
+    private @Nullable PendingStep step;
+    private int caughtUp;
+    private long draftNanos;
+
+    @Override
+    public StepOutput await() {
+      StepOutput output = Objects.requireNonNull(step).await();
+      policy.observeStep(
+          Objects.requireNonNull(plan), drafts, caughtUp, draftNanos, output.runNanos());
+      return output;
+    }
   }
 
   @Override

@@ -75,6 +75,44 @@ class PrefixCacheTest {
     pools.checkIntegrity();
   }
 
+  private static void computeEight(SequenceMemory memory) {
+    assertThat(memory.reserve(8, 0)).isTrue();
+    memory.commit(8);
+  }
+
+  /// The same prompt is asked for again and again while it waits; the answer follows the cache.
+  @Test
+  void whatIsFoundOfAWaitingPromptFollowsBlocksThatComeAndGo() {
+    CachePools pools = pools(List.of(KEYS), 6, 0);
+    TokenIds waiting = prompt(1, 10);
+    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
+    assertThat(found(pools, waiting)).isZero();
+    computeEight(first);
+    assertThat(pools.heldBlocks(waiting)).isEqualTo(2);
+    assertThat(found(pools, waiting)).isEqualTo(8);
+    first.close();
+    assertThat(pools.heldBlocks(waiting)).isZero();
+    assertThat(pools.open().orElseThrow().reserve(24, 0)).isTrue();
+    assertThat(found(pools, waiting)).isZero();
+  }
+
+  @Test
+  void whatIsFoundOfAWaitingPromptFollowsSnapshotsThatComeAndGo() {
+    CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
+    TokenIds waiting = prompt(1, 10);
+    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
+    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
+    computeEight(first);
+    assertThat(found(pools, waiting)).isEqualTo(8);
+    SequenceMemory third = pools.open().orElseThrow();
+    SequenceMemory fourth = pools.open().orElseThrow();
+    third.close();
+    assertThat(found(pools, waiting)).isZero();
+    computeEight(second);
+    assertThat(found(pools, waiting)).isEqualTo(8);
+    fourth.close();
+  }
+
   @Test
   void oneTokenIsAlwaysLeftToCompute() {
     CachePools pools = pools(List.of(KEYS), 20, 0);

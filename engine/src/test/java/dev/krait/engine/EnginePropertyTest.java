@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Tag("slow")
 class EnginePropertyTest {
   private static final int SCRIPTS = 4000;
+  private static final int SCRIPTS_AHEAD = 1500;
   private static final int SCRIPTS_TO_FIND_A_MISTAKE = 300;
 
   @Test
@@ -37,6 +38,28 @@ class EnginePropertyTest {
     assertThat(accepted).as("accepted drafts").isGreaterThan(SCRIPTS);
     assertThat(cached).as("prompt tokens found in the cache").isGreaterThan(SCRIPTS);
     assertThat(rejected).as("rejected drafts").isGreaterThan(SCRIPTS);
+  }
+
+  /// The next step is submitted before the answer of the last one: every text is the same.
+  @Test
+  void every_text_is_right_when_steps_are_submitted_ahead() {
+    int ahead = 0;
+    int preempted = 0;
+    int rejected = 0;
+    for (long seed = 0; seed < SCRIPTS_AHEAD; seed++) {
+      ScriptPlayer player = new ScriptPlayer(EngineScript.random(seed), Mistake.NONE, 2);
+      try {
+        player.play();
+      } catch (RuntimeException | AssertionError failure) {
+        throw new AssertionError(EngineScript.random(seed).toString(), failure);
+      }
+      ahead += player.ahead();
+      preempted += player.preemptions() > 0 ? 1 : 0;
+      rejected += player.drafted() - player.accepted();
+    }
+    assertThat(ahead).as("steps submitted ahead").isGreaterThan(SCRIPTS_AHEAD);
+    assertThat(preempted).as("scripts with a preemption").isGreaterThan(SCRIPTS_AHEAD / 40);
+    assertThat(rejected).as("rejected drafts").isGreaterThan(SCRIPTS_AHEAD);
   }
 
   @ParameterizedTest

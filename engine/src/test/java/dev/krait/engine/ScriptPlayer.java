@@ -37,10 +37,19 @@ final class ScriptPlayer {
   private int preemptions;
   private int accepted;
   private int drafted;
+  private final int pendingSteps;
   private int cached;
+  private int ahead;
+  private long pending;
 
   ScriptPlayer(EngineScript script, Mistake mistake) {
+    this(script, mistake, 1);
+  }
+
+  /// @param pendingSteps steps that the runner takes before the first is awaited
+  ScriptPlayer(EngineScript script, Mistake mistake, int pendingSteps) {
     this.script = script;
+    this.pendingSteps = pendingSteps;
     setting = script.setting();
     InMemoryEngine.Builder builder =
         InMemoryEngine.builder()
@@ -57,7 +66,8 @@ final class ScriptPlayer {
     model = builder.model();
     builder.runner(layout -> {
       var runner =
-          new PrefixHashRunner(layout, model, setting.drafting(), setting.draftSeed(), mistake);
+          new PrefixHashRunner(
+              layout, model, setting.drafting(), setting.draftSeed(), mistake, pendingSteps);
       runners.add(runner);
       return new PlanChecker(runner);
     });
@@ -74,6 +84,11 @@ final class ScriptPlayer {
 
   int cached() {
     return cached;
+  }
+
+  /// Steps that were submitted before the one before was awaited.
+  int ahead() {
+    return ahead;
   }
 
   int accepted() {
@@ -100,7 +115,8 @@ final class ScriptPlayer {
       int advanced = engine.step();
       engine.pools().checkIntegrity();
       readers.values().forEach(Reader::read);
-      assertThat(open == 0 || advanced > 0 || ended() > ended).as("the step got on").isTrue();
+      boolean gotOn = open == 0 || advanced > 0 || ended() > ended || pendingSteps > 1;
+      assertThat(gotOn).as("the step got on").isTrue();
       clock.advance(EngineScript.STEP_NANOS);
       assertThat(++step).as("steps").isLessThan(bound);
     }
@@ -120,7 +136,7 @@ final class ScriptPlayer {
         bound += (submit.promptTokens() + 2 * submit.maxTokens()) * script.actions().size();
       }
     }
-    return bound;
+    return bound * pendingSteps;
   }
 
   private void act(Action action) {
@@ -254,7 +270,32 @@ final class ScriptPlayer {
       }
       check(total == plan.totalTokens(), "the total is right");
       check(total <= setting.maxTokensPerStep(), "a step is bounded");
-      return delegate.submit(plan);
+      ahead += pending++ > 0 ? 1 : 0;
+      PendingStep step = delegate.submit(plan);
+      String entries = describe(plan);
+      return () -> {
+        pending--;
+        check(entries.equals(describe(plan)), "a plan stays as it is until its step is awaited");
+        return step.await();
+      };
+    }
+
+    private static String describe(StepPlan plan) {
+      StringBuilder text = new StringBuilder();
+      for (int i = 0; i < plan.size(); i++) {
+        text.append(plan.sequence(i).id()).append(' ').append(plan.firstPosition(i));
+        text.append(' ').append(plan.draftTokens(i)).append(' ').append(plan.choosesToken(i));
+        for (int j = 0; j < plan.tokens(i); j++) {
+          text.append(' ').append(plan.tokenId(i, j));
+        }
+        text.append('\n');
+      }
+      return text.toString();
+    }
+
+    @Override
+    public int mostPendingSteps() {
+      return delegate.mostPendingSteps();
     }
 
     private static void check(boolean holds, String rule) {

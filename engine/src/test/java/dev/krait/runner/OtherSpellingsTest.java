@@ -109,7 +109,7 @@ class OtherSpellingsTest {
     try (ModelLoader loader = ModelLoader.open(model.folder())) {
       List<Integer> windows =
           loader.spec().layers().stream()
-              .map(layer -> layer.getFirst().mixer())
+              .map(layer -> layer.getFirst().mixers().getFirst().mixer())
               .filter(Attention.class::isInstance)
               .map(mixer -> ((Attention) mixer).window())
               .toList();

@@ -10,7 +10,7 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsAdjuster;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.PhiloxRandom;
 import dev.krait.sampling.PhiloxRandom.Purpose;
 import dev.krait.sampling.Sampler;
@@ -120,14 +120,14 @@ class SpeculativeSamplingTest {
     float[] logits = bench.chunk(bench.memory(0), ids, 0, ids.length).getLast();
     int[] prompt = new int[promptTokens];
     System.arraycopy(ids, 0, prompt, 0, promptTokens);
-    LogitsAdjuster adjuster = new LogitsAdjuster(VOCAB);
-    adjuster.load(
-        GenerationRequest.of(
-            "test", TokenIds.of(prompt), params, new StopConditions(2, 0, TokenIds.empty())));
+    LogitsProcessors processors =
+        LogitsProcessors.of(
+            GenerationRequest.of(
+                "test", TokenIds.of(prompt), params, new StopConditions(2, 0, TokenIds.empty())));
     for (int i = promptTokens; i < ids.length; i++) {
-      adjuster.push(ids[i]);
+      processors.accept(ids[i]);
     }
-    adjuster.apply(logits);
+    processors.apply(logits);
     Distribution result = new Distribution(VOCAB);
     new Sampler(VOCAB).distribution(logits, params, result);
     return result;

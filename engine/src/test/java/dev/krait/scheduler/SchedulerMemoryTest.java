@@ -7,6 +7,7 @@ import static dev.krait.scheduler.SchedulerRig.stops;
 import static dev.krait.scheduler.SchedulerRig.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.management.ThreadMXBean;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent.Failed;
 import dev.krait.generation.GenerationEvent.PromptLogprobs;
@@ -14,6 +15,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -97,5 +99,29 @@ class SchedulerMemoryTest {
     assertThat(failed.message()).contains("sequence of 21 tokens").contains("5 blocks of 4 tokens");
     assertThat(tokens(small)).hasSize(2);
     assertThat(rig.pools().blocksUsed()).isZero();
+  }
+
+  @Test
+  void a_head_without_room_waits_without_allocating() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    rig.rebuildWithPrefixes(8);
+    rig.add(12, 3);
+    rig.step(7);
+    rig.step(7);
+    rig.step(7);
+    rig.add(20, 20);
+    rig.step(7);
+    rig.step(7);
+    rig.add(30, 2);
+    long least = Long.MAX_VALUE;
+    for (int window = 0; window < 100 && least > 0; window++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < 100; i++) {
+        rig.scheduler().schedule();
+      }
+      least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+    }
+    assertThat(rig.scheduler().waiting()).isEqualTo(1);
+    assertThat(least).as("bytes in 100 steps").isZero();
   }
 }

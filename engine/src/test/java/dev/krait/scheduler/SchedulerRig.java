@@ -7,6 +7,7 @@ import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePools;
 import dev.krait.cache.CacheSpec.KvCacheSpec;
 import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.SnapshotPolicy;
 import dev.krait.generation.GenerationEvent.End;
 import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationEvent.Tokens;
@@ -19,6 +20,7 @@ import dev.krait.generation.TokenStream;
 import dev.krait.testing.FakeClock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /// A scheduler with room for four sequences, driven by hand: requests in, plans out, answers in.
@@ -36,6 +38,10 @@ final class SchedulerRig {
   private Scheduler scheduler = scheduler(16, 16, 1);
 
   private static CachePools pools(int blocks) {
+    return new CachePools(layout(blocks));
+  }
+
+  private static CacheLayout layout(int blocks) {
     CacheDemand demand =
         new CacheDemand(
             List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1)),
@@ -45,7 +51,7 @@ final class SchedulerRig {
             400,
             MAX_DRAFTS + 1,
             0);
-    return new CachePools(new CacheLayout(demand, 0, blocks, 4));
+    return new CacheLayout(demand, 0, blocks, 4);
   }
 
   private Scheduler scheduler(int perStep, int perChunk, int multiple) {
@@ -73,6 +79,12 @@ final class SchedulerRig {
   void rebuild(int blocks, int perStep, int perChunk, int multiple) {
     pools = pools(blocks);
     scheduler = scheduler(perStep, perChunk, multiple);
+  }
+
+  /// Begins again with so many blocks, keeping prefixes.
+  void rebuildWithPrefixes(int blocks) {
+    pools = new CachePools(layout(blocks), Optional.of(new SnapshotPolicy(1, 4)));
+    scheduler = scheduler(400, 400, 1);
   }
 
   /// From now on so many tokens are drafted where there is room.
@@ -123,7 +135,9 @@ final class SchedulerRig {
   /// accepted drafts of a lone sequence.
   void step(int... ids) {
     StepPlan plan = scheduler.schedule();
-    scheduler.update(plan, ids.length == 1 ? answerWhereDue(plan, ids[0]) : answer(1, ids));
+    StepOutput output = ids.length == 1 ? answerWhereDue(plan, ids[0]) : answer(1, ids);
+    scheduler.submitted(plan);
+    scheduler.update(plan, output);
   }
 
   StepOutput answerWhereDue(StepPlan plan, int id) {

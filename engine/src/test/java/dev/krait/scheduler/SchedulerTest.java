@@ -110,7 +110,10 @@ class SchedulerTest {
   @Test
   void anAnswerThatDoesNotFitThePlanIsAnError() {
     rig.add(20, 5);
-    assertThatThrownBy(() -> rig.scheduler().update(rig.scheduler().schedule(), rig.answer(1, 7)))
+    StepPlan plan = rig.scheduler().schedule();
+    StepOutput answer = rig.answer(1, 7);
+    rig.scheduler().submitted(plan);
+    assertThatThrownBy(() -> rig.scheduler().update(plan, answer))
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("new tokens of sequence 1: 1 (expected: 0 to 0)");
   }
@@ -125,8 +128,43 @@ class SchedulerTest {
     while (rig.scheduler().running() + rig.scheduler().waiting() > 0) {
       StepPlan plan = rig.scheduler().schedule();
       assertThat(plan.totalTokens()).isBetween(1, 2);
+      rig.scheduler().submitted(plan);
       rig.scheduler().update(plan, rig.answerWhereDue(plan, 7));
     }
     streams.forEach(stream -> assertThat(tokens(stream)).hasSize(3));
+  }
+
+  @Test
+  void the_next_plan_leaves_out_who_is_in_flight() {
+    rig.add(3, 9);
+    rig.step(7);
+    rig.add(20, 9);
+    StepPlan first = rig.scheduler().schedule();
+    rig.scheduler().submitted(first);
+    rig.add(5, 9);
+    StepPlan second = rig.scheduler().schedule();
+    assertThat(second).isNotSameAs(first);
+    rig.assertPlan("3:5");
+    rig.scheduler().submitted(second);
+    assertThatThrownBy(() -> rig.scheduler().schedule())
+        .isInstanceOf(EngineException.class)
+        .hasMessageContaining("steps in flight: 2");
+    rig.scheduler().update(first, rig.answerWhereDue(first, 7));
+    rig.assertPlan("1:1", "2:5");
+    assertThat(second.tokenId(0, 4)).isEqualTo(5);
+    rig.scheduler().update(second, rig.answerWhereDue(second, 7));
+    rig.assertPlan("1:1", "3:1", "2:5");
+  }
+
+  @Test
+  void the_answer_to_a_sequence_that_ended_in_flight_is_dropped() {
+    TokenStream stream = rig.add(3, 9);
+    rig.step(7);
+    StepPlan plan = rig.scheduler().schedule();
+    rig.scheduler().submitted(plan);
+    rig.scheduler().cancel(stream);
+    assertThat(rig.scheduler().update(plan, rig.answerWhereDue(plan, 8))).isZero();
+    assertThat(tokens(stream)).containsExactly(7);
+    assertThat(finished(stream).reason()).isEqualTo(FinishReason.CANCELLED);
   }
 }

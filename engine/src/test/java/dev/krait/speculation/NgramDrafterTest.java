@@ -8,6 +8,7 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.runner.Drafts;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import dev.krait.testing.FlatMemory;
@@ -104,6 +105,11 @@ class NgramDrafterTest {
     @Override
     public int tokenAt(int position) {
       return tokenIds[position];
+    }
+
+    @Override
+    public LogitsProcessors logitsProcessors() {
+      return LogitsProcessors.of(request());
     }
 
     @Override

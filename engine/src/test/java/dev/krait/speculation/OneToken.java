@@ -5,6 +5,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.scheduler.Sequence;
 import dev.krait.testing.FlatMemory;
 
@@ -55,6 +56,11 @@ final class OneToken implements Sequence {
   @Override
   public int tokenAt(int position) {
     return 1;
+  }
+
+  @Override
+  public LogitsProcessors logitsProcessors() {
+    return LogitsProcessors.of(request());
   }
 
   @Override

@@ -124,7 +124,7 @@ final class SpeculationRig implements AutoCloseable {
     int vocab = model.spec().vocabSize();
     ForwardPass pass = new ForwardPass(model, layout, sizes.maxTokensPerStep());
     BackendModelRunner plain =
-        new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens());
+        new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens(), () -> 0);
     ModelRunner runner = plain;
     DraftLengths lengths = DraftLengths.fixed(0);
     if (sizes.draftTokens() > 0) {

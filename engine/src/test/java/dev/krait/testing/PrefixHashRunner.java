@@ -57,7 +57,9 @@ public final class PrefixHashRunner implements ModelRunner {
   private final int[][] blocks;
   private final int[][] windows;
   private final long[] states;
-  private final StepOutput output;
+  private final StepOutput[] outputs;
+  private final int pendingSteps;
+  private StepOutput output;
   private final Map<Long, Integer> committed = new HashMap<>();
   private int steps;
   private int failAtStep = -1;
@@ -67,12 +69,20 @@ public final class PrefixHashRunner implements ModelRunner {
   ///
   /// @param seed of the drafts
   public PrefixHashRunner(CacheLayout layout, PrefixHash model, Drafting drafting, long seed) {
-    this(layout, model, drafting, seed, Mistake.NONE);
+    this(layout, model, drafting, seed, Mistake.NONE, 1);
   }
 
   /// A runner that makes a mistake.
+  ///
+  /// @param pendingSteps how many steps it takes before the first is awaited
   public PrefixHashRunner(
-      CacheLayout layout, PrefixHash model, Drafting drafting, long seed, Mistake mistake) {
+      CacheLayout layout,
+      PrefixHash model,
+      Drafting drafting,
+      long seed,
+      Mistake mistake,
+      int pendingSteps) {
+    this.pendingSteps = pendingSteps;
     this.model = model;
     this.drafting = drafting;
     this.mistake = mistake;
@@ -83,7 +93,11 @@ public final class PrefixHashRunner implements ModelRunner {
     blocks = new int[layout.blocks()][blockTokens];
     windows = new int[layout.stateSlots()][windowTokens];
     states = random.longs(layout.stateSlots()).toArray();
-    output = new StepOutput(layout.demand().maxSequences(), Math.max(0, window - 1));
+    outputs = new StepOutput[pendingSteps];
+    for (int i = 0; i < pendingSteps; i++) {
+      outputs[i] = new StepOutput(layout.demand().maxSequences(), Math.max(0, window - 1));
+    }
+    output = outputs[0];
   }
 
   /// Makes the step with this number throw, 0 being the next first one.
@@ -111,11 +125,18 @@ public final class PrefixHashRunner implements ModelRunner {
     if (steps++ == failAtStep) {
       throw new IllegalStateException("the device is gone");
     }
+    StepOutput own = outputs[steps % pendingSteps];
+    output = own;
     output.clear();
     for (int i = 0; i < plan.size(); i++) {
       run(plan, i);
     }
-    return () -> output;
+    return () -> own;
+  }
+
+  @Override
+  public int mostPendingSteps() {
+    return pendingSteps;
   }
 
   @Override

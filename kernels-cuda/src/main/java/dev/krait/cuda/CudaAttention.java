@@ -40,7 +40,7 @@ final class CudaAttention {
     split.allowSharedBytes(sharedBytes);
   }
 
-  void launch(AttentionArgs args, StepInputs step, DeviceStep own) {
+  void launch(AttentionArgs args, StepInputs step, CudaStep own) {
     Attention attention = args.attention();
     KvCache cache = args.cache();
     if (attention.headDim() > MOST_HEAD_DIM) {
@@ -81,7 +81,7 @@ final class CudaAttention {
   }
 
   private static void put(
-      KernelParams params, AttentionArgs args, DeviceStep own, long scratch, int chunks) {
+      KernelParams params, AttentionArgs args, CudaStep own, long scratch, int chunks) {
     Attention attention = args.attention();
     Arguments.put(params, args.dst());
     Arguments.put(params, args.queries());

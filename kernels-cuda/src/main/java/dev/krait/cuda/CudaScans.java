@@ -54,7 +54,7 @@ final class CudaScans {
         "stateDim: " + needed + " (expected: at most " + states[states.length - 1] + ")");
   }
 
-  void selective(SelectiveScanArgs args, StepInputs step, DeviceStep own) {
+  void selective(SelectiveScanArgs args, StepInputs step, CudaStep own) {
     Mamba1Weights weights = args.weights();
     Mamba1 mixer = weights.mixer();
     StateCache cache = args.cache();
@@ -84,7 +84,7 @@ final class CudaScans {
     kernel.launch(blocks, step.sequences, 1, SELECTIVE_THREADS, 0);
   }
 
-  void ssd(SsdScanArgs args, StepInputs step, DeviceStep own) {
+  void ssd(SsdScanArgs args, StepInputs step, CudaStep own) {
     Mamba2Weights weights = args.weights();
     Mamba2 mixer = weights.mixer();
     StateCache cache = args.cache();

@@ -5,6 +5,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
+import dev.krait.sampling.LogitsProcessors;
 import dev.krait.scheduler.Sequence;
 
 /// A greedy sequence whose tokens a bench appends.
@@ -66,6 +67,11 @@ final class BenchSequence implements Sequence {
   @Override
   public int tokenAt(int position) {
     return ids[position];
+  }
+
+  @Override
+  public LogitsProcessors logitsProcessors() {
+    return LogitsProcessors.of(request());
   }
 
   @Override
