@@ -79,6 +79,11 @@ final class CheckpointWeights implements WeightSource {
     }
   }
 
+  /// The type that stacked blocks of rows are kept in.
+  static DType kept(List<Tensor> rows, StoredType type) {
+    return type.target().or(() -> commonType(rows)).orElse(rows.getFirst().dtype());
+  }
+
   private WeightMatrix counted(WeightMatrix matrix) {
     bytes += matrix.bytes();
     return matrix;

@@ -20,6 +20,7 @@ public final class Activations {
   private final Buffer selection;
   private final Buffer timeStep;
   private final Buffer mixed;
+  private final Rows gated;
   private final Rows cos;
   private final Rows sin;
   private final Rows gathered;
@@ -34,6 +35,7 @@ public final class Activations {
     int selection;
     int timeStep;
     int mixed;
+    int gated;
     int rope;
 
     void include(Branch branch) {
@@ -57,7 +59,7 @@ public final class Activations {
         }
         case GatedMlp mixer -> {
           projection = Math.max(projection, 2 * mixer.intermediateDim());
-          mixed = Math.max(mixed, mixer.intermediateDim());
+          gated = Math.max(gated, mixer.intermediateDim());
         }
       }
     }
@@ -70,17 +72,18 @@ public final class Activations {
     int hidden = spec.hiddenDim();
     this.outputRows = outputRows;
     residual = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
-    normed = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
+    normed = backend.allocateOperand(maxTokens, hidden);
     delta = Rows.of(backend.allocate((long) maxTokens * hidden), hidden);
     projection = backend.allocate((long) maxTokens * widths.projection);
     convolved = backend.allocate((long) maxTokens * widths.convolved);
     selection = backend.allocate((long) maxTokens * widths.selection);
     timeStep = backend.allocate((long) maxTokens * widths.timeStep);
     mixed = backend.allocate((long) maxTokens * widths.mixed);
+    gated = backend.allocateOperand(maxTokens, widths.gated);
     cos = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
     sin = Rows.of(backend.allocate((long) maxTokens * widths.rope), widths.rope);
     gathered = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
-    gatheredNormed = Rows.of(backend.allocate((long) outputRows * hidden), hidden);
+    gatheredNormed = backend.allocateOperand(outputRows, hidden);
     logits = Rows.of(backend.allocate((long) outputRows * spec.headRows()), spec.headRows());
   }
 
@@ -119,6 +122,10 @@ public final class Activations {
 
   Rows mixed(int columns) {
     return Rows.of(mixed, columns);
+  }
+
+  Rows gated(int columns) {
+    return Rows.of(gated.buffer(), columns);
   }
 
   Rows cos() {

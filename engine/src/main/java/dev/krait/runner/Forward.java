@@ -128,7 +128,7 @@ public final class Forward {
             gateUp,
             gateUp.columns(0, inner),
             gateUp.columns(inner, inner),
-            activations.mixed(inner));
+            activations.gated(inner));
       }
     };
   }

@@ -7,8 +7,8 @@ import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePlanner;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
-import dev.krait.loading.StoredType;
 import dev.krait.testing.FlatMemory;
+import dev.krait.testing.TestBackends;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +24,7 @@ final class ModelBench implements AutoCloseable {
 
   ModelBench(Path folder, Backend backend, int maxSequences, int maxModelTokens, int maxTokens) {
     loader = ModelLoader.open(folder);
-    model = loader.load(backend, StoredType.STORED);
+    model = loader.load(backend, TestBackends.weights(backend));
     CacheDemand demand =
         new CacheDemand(
             model.spec().cacheSpecs(),

@@ -3,6 +3,7 @@ package dev.krait.testing;
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
@@ -46,6 +47,11 @@ public final class TracingOps implements Ops {
     @Override
     public String describe() {
       return backend.describe();
+    }
+
+    @Override
+    public NumericMode numericMode() {
+      return backend.numericMode();
     }
 
     @Override

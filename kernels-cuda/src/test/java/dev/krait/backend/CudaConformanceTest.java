@@ -35,7 +35,7 @@ class CudaConformanceTest {
 
   @BeforeAll
   void open() {
-    device = new CudaBackendProvider().open(OptionalInt.empty());
+    device = new CudaBackendProvider().open(OptionalInt.empty(), NumericMode.EXACT);
   }
 
   @AfterAll

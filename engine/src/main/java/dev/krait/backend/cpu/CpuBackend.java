@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.error.EngineException;
 import dev.krait.tensor.Buffer;
@@ -60,6 +61,11 @@ public final class CpuBackend implements Backend {
         + Lanes.FLOATS.vectorBitSize()
         + "-bit vectors"
         + (ops.usesMachineCode() ? ", bf16 products in machine code" : "");
+  }
+
+  @Override
+  public NumericMode numericMode() {
+    return NumericMode.EXACT;
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.krait.backend.reference;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
@@ -23,6 +24,11 @@ public final class ReferenceBackend implements Backend {
   @Override
   public String describe() {
     return "scalar reference, 1 thread";
+  }
+
+  @Override
+  public NumericMode numericMode() {
+    return NumericMode.EXACT;
   }
 
   @Override

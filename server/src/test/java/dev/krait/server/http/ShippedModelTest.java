@@ -57,6 +57,7 @@ class ShippedModelTest {
         Optional.empty(),
         "auto",
         StoredType.STORED,
+        Optional.empty(),
         OptionalInt.empty(),
         4,
         512,
