@@ -1,10 +1,12 @@
 // rms_norm        residual += delta where there is a delta; dst = residual / rms(residual) weight
 // gated_rms_norm  v = y silu(z); dst = v / rms of its group weight
 // Shapes: dst, residual, delta, y, z [tokens, width], weight [width]; a group has width / groups.
-// A block computes one row (or one group of it); a thread every 1024th element.
+// A block computes one row (or one group of it); a thread every 1024th element. Where a product is
+// all that reads dst, it may be a bf16 operand instead of fp32 rows, see operand.cuh.
 // fp32; any width.
 // Precision: sums of squares in fp32. Determinism: by the width alone.
 #include "math.cuh"
+#include "operand.cuh"
 #include "step.cuh"
 
 namespace krait {
@@ -21,6 +23,7 @@ struct RmsNormParams {
   Rows delta;           // [tokens, width]; data is null where there is none
   const float* weight;  // [width]
   float epsilon;
+  int operand_rows;  // 0 when dst is fp32 rows; else dst.data is an operand of so many rows
 };
 
 struct GatedRmsNormParams {
@@ -32,11 +35,11 @@ struct GatedRmsNormParams {
   float epsilon;
 };
 
-// Writes value(i) scale weight[i] for all i below width, where scale makes the values' mean square
-// one, and calls keep(i, value(i)) when nobody needs value(i) any more.
-template <typename Value, typename Keep>
-__device__ inline void normalise(float* dst, const float* weight, int width, float epsilon,
-                                 Value value, Keep keep) {
+// Calls write(i, value(i) scale weight[i]) for all i below width, where scale makes the values'
+// mean square one, and keep(i, value(i)) when nobody needs value(i) any more.
+template <typename Value, typename Keep, typename Write>
+__device__ inline void normalise(const float* weight, int width, float epsilon, Value value,
+                                 Keep keep, Write write) {
   __shared__ float scratch[kNormThreads / 32];
   const int tid = static_cast<int>(threadIdx.x);
   float held[kHeld];
@@ -63,14 +66,29 @@ __device__ inline void normalise(float* dst, const float* weight, int width, flo
     const int i = tid + j * kNormThreads;
     if (i < width) {
       keep(i, held[j]);
-      dst[i] = held[j] * scale * weights[j];
+      write(i, held[j] * scale * weights[j]);
     }
   }
   for (int i = tid + kHeldWidth; i < width; i += kNormThreads) {
     const float v = value(i);
     keep(i, v);
-    dst[i] = v * scale * weight[i];
+    write(i, v * scale * weight[i]);
   }
+}
+
+template <typename Write>
+__device__ inline void rms_norm(const RmsNormParams& p, Write write) {
+  float* residual = p.residual.row(static_cast<int>(blockIdx.x));
+  if (p.delta.data == nullptr) {
+    normalise(
+        p.weight, p.dst.columns, p.epsilon, [=](int i) { return residual[i]; }, [](int, float) {},
+        write);
+    return;
+  }
+  const float* delta = p.delta.row(static_cast<int>(blockIdx.x));
+  normalise(
+      p.weight, p.dst.columns, p.epsilon, [=](int i) { return residual[i] + delta[i]; },
+      [=](int i, float v) { residual[i] = v; }, write);
 }
 
 }  // namespace krait
@@ -78,18 +96,23 @@ __device__ inline void normalise(float* dst, const float* weight, int width, flo
 extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
     rms_norm(const __grid_constant__ krait::RmsNormParams p) {
   krait::begin();
-  float* residual = p.residual.row(blockIdx.x);
-  float* dst = p.dst.row(blockIdx.x);
-  if (p.delta.data == nullptr) {
-    krait::normalise(
-        dst, p.weight, p.dst.columns, p.epsilon, [=](int i) { return residual[i]; },
-        [](int, float) {});
+  const int token = static_cast<int>(blockIdx.x);
+  if (p.operand_rows == 0) {
+    float* dst = p.dst.row(token);
+    krait::rms_norm(p, [=](int i, float v) { dst[i] = v; });
     return;
   }
-  const float* delta = p.delta.row(blockIdx.x);
-  krait::normalise(
-      dst, p.weight, p.dst.columns, p.epsilon, [=](int i) { return residual[i] + delta[i]; },
-      [=](int i, float v) { residual[i] = v; });
+  unsigned char* operand = reinterpret_cast<unsigned char*>(p.dst.data);
+  const auto write = [=](int i, float v) {
+    *reinterpret_cast<__nv_bfloat16*>(operand + krait::operand_offset(token, i, p.operand_rows)) =
+        __float2bfloat16_rn(v);
+  };
+  krait::rms_norm(p, write);
+  const int columns = krait::padded_columns(p.dst.columns);
+  for (int i = p.dst.columns + static_cast<int>(threadIdx.x); i < columns;
+       i += krait::kNormThreads) {
+    write(i, 0.0f);
+  }
 }
 KRAIT_PARAMS(rms_norm, krait::RmsNormParams);
 
@@ -100,8 +123,9 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
   const int from = static_cast<int>(blockIdx.y) * p.width;
   const float* y = p.y.row(blockIdx.x) + from;
   const float* z = p.z.row(blockIdx.x) + from;
+  float* dst = p.dst.row(blockIdx.x) + from;
   krait::normalise(
-      p.dst.row(blockIdx.x) + from, p.weight + from, p.width, p.epsilon,
-      [=](int i) { return y[i] * krait::silu(z[i]); }, [](int, float) {});
+      p.weight + from, p.width, p.epsilon, [=](int i) { return y[i] * krait::silu(z[i]); },
+      [](int, float) {}, [=](int i, float v) { dst[i] = v; });
 }
 KRAIT_PARAMS(gated_rms_norm, krait::GatedRmsNormParams);

@@ -4,11 +4,12 @@
 //   add        residual[t] += delta[t]
 //   scale      x[t] *= factor
 //   silu_mul   dst[t] = silu(gate[t]) up[t]
-// Shapes: all [tokens, columns], table [vocab, padded], or packed as packed.cuh says.
+// Shapes: all [tokens, columns], table [vocab, padded], or packed as packed.cuh or operand.cuh say.
 // A block computes up to 1024 columns of a row, a thread four, 256 apart.
 // Activations fp32; table bf16, fp16 or fp32; any shape.
 // Precision: fp32. Determinism: no sums.
 #include "math.cuh"
+#include "operand.cuh"
 #include "packed.cuh"
 #include "step.cuh"
 #include "weights.cuh"
@@ -22,7 +23,7 @@ struct EmbedParams {
   Rows dst;  // [tokens, columns]
   Step step;
   const void* table;  // [vocab, padded]
-  int padded;
+  int padded;         // columns; of an operand its rows
 };
 
 struct GatherParams {
@@ -81,6 +82,16 @@ __device__ inline void embed_packed(const EmbedParams& p) {
   });
 }
 
+__device__ inline void embed_operand(const EmbedParams& p) {
+  const auto* from = static_cast<const unsigned char*>(p.table);
+  const int row = p.step.tokens[blockIdx.x].id;
+  float* to = p.dst.row(blockIdx.x);
+  for_columns(p.dst.columns, [=](int c) {
+    to[c] = __bfloat162float(
+        *reinterpret_cast<const __nv_bfloat16*>(from + operand_offset(row, c, p.padded)));
+  });
+}
+
 }  // namespace krait
 
 #define KRAIT_EMBED(name, type)                                    \
@@ -100,6 +111,13 @@ extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
   krait::embed_packed(p);
 }
 KRAIT_PARAMS(embed_bf16, krait::EmbedParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
+    embed_operand(const __grid_constant__ krait::EmbedParams p) {
+  krait::begin();
+  krait::embed_operand(p);
+}
+KRAIT_PARAMS(embed_operand, krait::EmbedParams);
 
 extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
     gather(const __grid_constant__ krait::GatherParams p) {

@@ -2,6 +2,7 @@ package dev.krait.backend;
 
 import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.util.List;
@@ -20,10 +21,22 @@ public interface Backend extends AutoCloseable {
   /// Its operations.
   Ops ops();
 
+  /// How exact its numbers are.
+  NumericMode numericMode();
+
   /// Zeroed floats.
   ///
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
   Buffer allocate(long elements);
+
+  /// Rows that norms and gated products write and products alone read, in the type that the numeric
+  /// mode's products take.
+  ///
+  /// @param rows most rows of a step
+  /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
+  default Rows allocateOperand(int rows, int columns) {
+    return Rows.of(allocate((long) rows * columns), columns);
+  }
 
   /// Bytes that nobody uses in the device's own memory, which weights and buffers are taken from;
   /// empty when [#allocate] takes from the Java heap.

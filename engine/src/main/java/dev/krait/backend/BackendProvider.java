@@ -1,5 +1,6 @@
 package dev.krait.backend;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -16,8 +17,12 @@ public interface BackendProvider {
   /// Why this machine cannot run it; empty when it can.
   Optional<String> unavailable();
 
+  /// The numeric modes that this machine can run, the fastest first.
+  List<NumericMode> modes();
+
   /// Opens a backend.
   ///
   /// @param threads compute threads; empty takes every processor
-  Backend open(OptionalInt threads);
+  /// @param mode one of [#modes]
+  Backend open(OptionalInt threads, NumericMode mode);
 }

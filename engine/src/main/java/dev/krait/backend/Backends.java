@@ -2,10 +2,12 @@ package dev.krait.backend;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /// Finds the backend that a configuration asks for.
@@ -22,27 +24,48 @@ public final class Backends {
   ///
   /// @throws EngineException INVALID_ARGUMENT for an unknown name; UNSUPPORTED, with the reason,
   ///   when the machine cannot run it
-  public static Selection select(String name, OptionalInt threads) {
+  ///
+  /// @param modes the numeric modes that fit the weights, of which the backend takes its fastest
+  public static Selection select(String name, OptionalInt threads, Set<NumericMode> modes) {
     List<BackendProvider> providers =
         ServiceLoader.load(BackendProvider.class).stream()
             .map(ServiceLoader.Provider::get)
             .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
             .toList();
-    return select(name, threads, providers);
+    return select(name, threads, modes, providers);
   }
 
   /// The same, from providers in the order in which `auto` asks them.
-  static Selection select(String name, OptionalInt threads, List<BackendProvider> providers) {
-    return name.equals("auto") ? best(providers, threads) : named(providers, name, threads);
+  static Selection select(
+      String name, OptionalInt threads, Set<NumericMode> modes, List<BackendProvider> providers) {
+    return name.equals("auto")
+        ? best(providers, threads, modes)
+        : named(providers, name, threads, modes);
   }
 
-  private static Selection best(List<BackendProvider> providers, OptionalInt threads) {
+  private static Backend open(
+      BackendProvider provider, OptionalInt threads, Set<NumericMode> modes) {
+    for (NumericMode mode : provider.modes()) {
+      if (modes.contains(mode)) {
+        return provider.open(threads, mode);
+      }
+    }
+    throw EngineException.invalidArgument(
+        "numerics", names(modes), names(provider.modes()) + " on the backend " + provider.name());
+  }
+
+  private static String names(Collection<NumericMode> modes) {
+    return modes.stream().map(NumericMode::text).collect(Collectors.joining(" or "));
+  }
+
+  private static Selection best(
+      List<BackendProvider> providers, OptionalInt threads, Set<NumericMode> modes) {
     StringBuilder passed = new StringBuilder();
     for (BackendProvider provider : providers) {
       var unavailable = provider.unavailable();
       if (unavailable.isEmpty() && provider.preference() >= 0) {
         String reason = passed.isEmpty() ? "the best in this build" : "auto" + passed;
-        return new Selection(provider.open(threads), reason);
+        return new Selection(open(provider, threads, modes), reason);
       }
       unavailable.ifPresent(
           why -> passed.append("; ").append(provider.name()).append(": ").append(why));
@@ -55,7 +78,7 @@ public final class Backends {
   }
 
   private static Selection named(
-      List<BackendProvider> providers, String name, OptionalInt threads) {
+      List<BackendProvider> providers, String name, OptionalInt threads, Set<NumericMode> modes) {
     for (BackendProvider provider : providers) {
       if (provider.name().equals(name)) {
         if (provider.unavailable().isPresent()) {
@@ -63,7 +86,7 @@ public final class Backends {
               ErrorCode.UNSUPPORTED,
               "backend: " + name + " cannot run here: " + provider.unavailable().get());
         }
-        return new Selection(provider.open(threads), "asked for");
+        return new Selection(open(provider, threads, modes), "asked for");
       }
     }
     String known = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));

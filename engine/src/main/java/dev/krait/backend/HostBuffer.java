@@ -3,6 +3,7 @@ package dev.krait.backend;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 
 /// A buffer in the Java heap, for the CPU backends.
 public final class HostBuffer implements Buffer {
@@ -47,6 +48,11 @@ public final class HostBuffer implements Buffer {
     }
     throw new IllegalArgumentException(
         "buffer: " + buffer.getClass().getSimpleName() + " (expected: a HostBuffer)");
+  }
+
+  @Override
+  public DType dtype() {
+    return DType.F32;
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.krait.engine;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.cache.CacheLayout;
 import dev.krait.cache.CachePools;
 import dev.krait.cache.SnapshotPolicy;
@@ -26,6 +27,7 @@ import dev.krait.speculation.NgramDrafter;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.speculation.SpeculativeRunner;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -128,7 +130,8 @@ public final class Engine implements AutoCloseable {
       draft = Optional.of(loader);
     }
     ModelFacts facts = ModelFacts.read(target);
-    Backends.Selection selected = Backends.select(config.backend(), config.threads());
+    Backends.Selection selected =
+        Backends.select(config.backend(), config.threads(), numerics(config, target, draft));
     Backend backend = resources.opened(selected.backend());
     MemoryPlan.Memory room = MemoryPlan.Memory.of(backend, target, draft);
     MemoryPlan memory = MemoryPlan.of(config, target, draft, room);
@@ -154,8 +157,21 @@ public final class Engine implements AutoCloseable {
     CachePools pools = new CachePools(layout, snapshots(config));
     EngineLoop loop = loop(config, pools, runner, policy, info, maxDrafts, listener);
     resources.opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)));
-    String description = backend.describe() + " (" + selected.reason() + ")";
+    String description =
+        "%s, numerics %s (%s)"
+            .formatted(backend.describe(), backend.numericMode().text(), selected.reason());
     return new Engine(resources, loop.handle(), info, description, layout, policy);
+  }
+
+  /// The modes that the configuration and the weights of both models allow.
+  private static Set<NumericMode> numerics(
+      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
+    if (config.numerics().isPresent()) {
+      return Set.of(config.numerics().get());
+    }
+    Set<NumericMode> modes = target.numericModes(config.weights());
+    draft.ifPresent(loader -> modes.retainAll(loader.numericModes(config.weights())));
+    return modes;
   }
 
   /// Compiles what decoding needs, until the first request comes or the time is up.

@@ -80,6 +80,11 @@ final class CheckpointWeights implements WeightSource {
     }
   }
 
+  /// The type that stacked blocks of rows are kept in.
+  static DType kept(List<Tensor> rows, StoredType type) {
+    return type.target().or(() -> commonType(rows)).orElse(rows.getFirst().dtype());
+  }
+
   private WeightMatrix counted(WeightMatrix matrix) {
     bytes += matrix.bytes();
     return matrix;
@@ -103,19 +108,10 @@ final class CheckpointWeights implements WeightSource {
       if (target == DType.F32) {
         data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
       } else {
-        data.setAtIndex(ValueLayout.JAVA_SHORT, i, toBf16(value));
+        data.setAtIndex(ValueLayout.JAVA_SHORT, i, DType.toBf16(value));
       }
     }
     return new Tensor(target, from.shape(), data);
-  }
-
-  /// Rounds to the nearest bf16, ties to even; NaN stays NaN.
-  static short toBf16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) ((bits >>> 16) | 0x40);
-    }
-    return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
   }
 
   @Override

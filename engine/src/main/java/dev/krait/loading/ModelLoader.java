@@ -1,13 +1,17 @@
 package dev.krait.loading;
 
 import dev.krait.backend.Backend;
+import dev.krait.backend.NumericMode;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.family.ModelFamilies;
 import dev.krait.model.family.ModelFamily;
 import dev.krait.model.family.ModelFolder;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
 
 /// Opens a checkpoint folder, says what model it is, and loads it.
 public final class ModelLoader implements AutoCloseable {
@@ -54,6 +58,18 @@ public final class ModelLoader implements AutoCloseable {
       bytes += tensor.shape().elements() * type.target().orElse(tensor.dtype()).bytes();
     }
     return bytes;
+  }
+
+  /// The numeric modes that keep the weights' precision: `bf16` where every matrix is bf16. Reads
+  /// no matrix.
+  ///
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing
+  public Set<NumericMode> numericModes(StoredType type) {
+    MatrixTypes types = new MatrixTypes(folder.checkpoint(), type);
+    family.weights(spec, folder, types);
+    return types.found().equals(Set.of(DType.BF16))
+        ? EnumSet.allOf(NumericMode.class)
+        : EnumSet.of(NumericMode.EXACT);
   }
 
   /// Loads all weights.

@@ -20,11 +20,11 @@ public final class Activations {
     int hidden = spec.hiddenDim();
     this.outputRows = outputRows;
     residual = rows(backend, maxTokens, hidden);
-    normed = rows(backend, maxTokens, hidden);
+    normed = backend.allocateOperand(maxTokens, hidden);
     delta = rows(backend, maxTokens, hidden);
     moreDelta = rows(backend, hasMixersSideBySide(spec) ? maxTokens : 0, hidden);
     gathered = rows(backend, outputRows, hidden);
-    gatheredNormed = rows(backend, outputRows, hidden);
+    gatheredNormed = backend.allocateOperand(outputRows, hidden);
     logits = rows(backend, outputRows, spec.headRows());
   }
 

@@ -1,10 +1,13 @@
 package dev.krait.tensor;
 
-/// Floats that a backend owns, in its device's memory. Only the backend that made a buffer may
+/// Numbers that a backend owns, in its device's memory. Only the backend that made a buffer may
 /// compute with it.
 public interface Buffer {
 
-  /// Number of floats.
+  /// In which type they are kept.
+  DType dtype();
+
+  /// How many.
   long elements();
 
   /// Copies `target.length` floats from `offset` on to the host.

@@ -34,6 +34,20 @@ public enum DType {
     return bytes;
   }
 
+  /// Rounds to the nearest bf16, ties to even; NaN stays NaN.
+  public static short toBf16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) ((bits >>> 16) | 0x40);
+    }
+    return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+  }
+
+  /// The nearest bf16, ties to even.
+  public static float roundToBf16(float value) {
+    return Float.intBitsToFloat(toBf16(value) << 16);
+  }
+
   /// True for the types that weights of a model may be stored in.
   public boolean isFloat() {
     return this == F32 || this == F16 || this == BF16 || this == F64;

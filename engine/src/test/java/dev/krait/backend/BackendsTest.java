@@ -10,6 +10,7 @@ import dev.krait.error.ErrorCode;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class BackendsTest {
@@ -18,13 +19,41 @@ class BackendsTest {
   private record Provider(String name, int preference, Optional<String> unavailable)
       implements BackendProvider {
     @Override
-    public Backend open(OptionalInt threads) {
-      return new ReferenceBackend();
+    public List<NumericMode> modes() {
+      return List.of(NumericMode.BF16, NumericMode.EXACT);
+    }
+
+    @Override
+    public Backend open(OptionalInt threads, NumericMode mode) {
+      return new ReferenceBackend(mode);
     }
   }
 
   private static Backends.Selection select(String name, BackendProvider... providers) {
-    return Backends.select(name, OptionalInt.empty(), List.of(providers));
+    return Backends.select(
+        name, OptionalInt.empty(), Set.of(NumericMode.EXACT), List.of(providers));
+  }
+
+  @Test
+  void theFastestModeThatFitsTheWeightsIsTaken() {
+    List<BackendProvider> both = List.of(new Provider("cuda", 20, Optional.empty()));
+    Set<NumericMode> all = Set.of(NumericMode.values());
+
+    assertThat(Backends.select("auto", OptionalInt.empty(), all, both).backend().numericMode())
+        .isEqualTo(NumericMode.BF16);
+    assertThat(select("auto", both.getFirst()).backend().numericMode())
+        .isEqualTo(NumericMode.EXACT);
+  }
+
+  @Test
+  void aModeThatTheBackendLacksIsRefused() {
+    EngineException failure =
+        catchThrowableOfType(
+            EngineException.class,
+            () -> Backends.select("cpu", OptionalInt.empty(), Set.of(NumericMode.BF16)));
+
+    assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    assertThat(failure).hasMessageContaining("bf16").hasMessageContaining("exact");
   }
 
   @Test

@@ -25,6 +25,7 @@ class MemoryPlanTest {
         mode == SpeculationMode.DRAFT ? Optional.of(model) : Optional.empty(),
         "cpu",
         StoredType.STORED,
+        Optional.empty(),
         OptionalInt.empty(),
         64,
         512,

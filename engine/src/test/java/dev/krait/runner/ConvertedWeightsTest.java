@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.loading.StoredType;
 import dev.krait.testing.DamagedModel;
 import dev.krait.testing.FlatMemory;
@@ -16,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,7 +58,9 @@ class ConvertedWeightsTest {
     int[] ids = golden.promptIds(prompt);
     int[] expected = golden.greedyIds(prompt);
     int[] actual = new int[expected.length];
-    try (Backend backend = Backends.select(backendName, OptionalInt.of(threads)).backend();
+    try (Backend backend =
+            Backends.select(backendName, OptionalInt.of(threads), Set.of(NumericMode.EXACT))
+                .backend();
         ModelBench bench = new ModelBench(folder, backend, type, 2, 256, 192)) {
       FlatMemory memory = bench.memory(0);
       List<float[]> logits = bench.chunk(memory, ids, 0, ids.length);

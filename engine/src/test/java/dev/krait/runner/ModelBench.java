@@ -9,6 +9,7 @@ import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import dev.krait.testing.FlatMemory;
+import dev.krait.testing.TestBackends;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,7 +24,7 @@ final class ModelBench implements AutoCloseable {
   private final CacheLayout layout;
 
   ModelBench(Path folder, Backend backend, int maxSequences, int maxModelTokens, int maxTokens) {
-    this(folder, backend, StoredType.STORED, maxSequences, maxModelTokens, maxTokens);
+    this(folder, backend, TestBackends.weights(backend), maxSequences, maxModelTokens, maxTokens);
   }
 
   ModelBench(

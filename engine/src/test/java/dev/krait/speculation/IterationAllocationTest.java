@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.sun.management.ThreadMXBean;
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -38,7 +40,8 @@ class IterationAllocationTest {
     Path draft = GoldenModel.folder("mil1-50-split");
     Sizes sizes = new Sizes(draftTokens, SEQUENCES, 16_384, 64, 1);
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    try (Backend backend = Backends.select("cpu", OptionalInt.of(1)).backend();
+    try (Backend backend =
+            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
         SpeculationRig rig =
             draftTokens == 0
                 ? SpeculationRig.of(folder, backend, sizes, vocab -> new NgramDrafter(1, 3))

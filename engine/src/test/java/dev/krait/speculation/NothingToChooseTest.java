@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent;
 import dev.krait.generation.GenerationRequest;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +56,8 @@ class NothingToChooseTest {
     int[] every = IntStream.range(0, 320).toArray();
     StopConditions none = new StopConditions(8, 2, TokenIds.of(every));
     StopConditions eight = new StopConditions(8, 8, TokenIds.empty());
-    try (Backend backend = Backends.select("cpu", OptionalInt.of(1)).backend();
+    try (Backend backend =
+            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
         SpeculationRig rig = rig(folder, backend, drafts)) {
       List<Answer> alone = rig.run(List.of(request(WARM, eight)));
       List<Answer> answers =
@@ -84,7 +87,8 @@ class NothingToChooseTest {
     }
     poison(folder.resolve("model.safetensors"), "backbone.norm_f.weight");
     StopConditions eight = new StopConditions(8, 0, TokenIds.empty());
-    try (Backend backend = Backends.select("cpu", OptionalInt.of(1)).backend();
+    try (Backend backend =
+            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
         SpeculationRig rig = rig(folder, backend, 0)) {
       for (SamplingParams sampling : List.of(WARM, SamplingParams.greedy())) {
         Answer answer = rig.run(List.of(request(sampling, eight))).getFirst();

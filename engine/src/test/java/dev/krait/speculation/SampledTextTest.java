@@ -3,7 +3,6 @@ package dev.krait.speculation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
-import dev.krait.backend.Backends;
 import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
@@ -13,13 +12,13 @@ import dev.krait.runner.NextTokenLogits;
 import dev.krait.speculation.SpeculationRig.Answer;
 import dev.krait.speculation.SpeculationRig.Sizes;
 import dev.krait.testing.ChiSquare;
+import dev.krait.testing.TestBackends;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -133,7 +132,7 @@ class SampledTextTest {
   private static Counts sample(Setting setting, boolean reproducible, int samples) {
     Counts counts = new Counts();
     Sizes sizes = new Sizes(DRAFTS, SEQUENCES, 32, SEQUENCES * 8, 1);
-    try (Backend backend = Backends.select("cpu", OptionalInt.of(1)).backend();
+    try (Backend backend = TestBackends.open("cpu");
         SpeculationRig rig =
             SpeculationRig.withModel(folder("tiny-target"), folder("tiny-draft"), backend, sizes)) {
       for (int first = 0; first < samples; first += SEQUENCES) {

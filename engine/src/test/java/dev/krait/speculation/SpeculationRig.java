@@ -16,7 +16,6 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.TokenStream;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
-import dev.krait.loading.StoredType;
 import dev.krait.runner.BackendModelRunner;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
@@ -24,6 +23,7 @@ import dev.krait.runner.ModelRunner;
 import dev.krait.scheduler.DraftLengths;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.SchedulerConfig;
+import dev.krait.testing.TestBackends;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -120,7 +120,7 @@ final class SpeculationRig implements AutoCloseable {
             Math.max(0, sizes.snapshots()));
     long budget = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
     CacheLayout layout = CachePlanner.plan(demand, budget);
-    LoadedModel model = targetLoader.load(backend, StoredType.STORED);
+    LoadedModel model = targetLoader.load(backend, TestBackends.weights(backend));
     int vocab = model.spec().vocabSize();
     ForwardPass pass = new ForwardPass(model, layout, sizes.maxTokensPerStep());
     BackendModelRunner plain =
@@ -133,7 +133,9 @@ final class SpeculationRig implements AutoCloseable {
               .map(loader -> {
                 ForwardPass own =
                     new ForwardPass(
-                        loader.load(backend, StoredType.STORED), layout, sizes.maxTokensPerStep());
+                        loader.load(backend, TestBackends.weights(backend)),
+                        layout,
+                        sizes.maxTokensPerStep());
                 return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
               })
               .orElseGet(() -> drafters.apply(vocab));

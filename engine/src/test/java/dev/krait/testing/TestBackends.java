@@ -2,12 +2,16 @@ package dev.krait.testing;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
+import dev.krait.loading.StoredType;
 import dev.krait.tensor.Buffer;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalInt;
+import java.util.Set;
 
-/// The backends that tests of models and operations run on: `-Dkrait.test.backends=cuda` names
-/// others.
+/// The backends that tests of models and operations run on: `-Dkrait.test.backends=cuda,cuda:bf16`
+/// names others, with a numeric mode behind the colon.
 public final class TestBackends {
   private static final int THREADS = 2;
 
@@ -20,7 +24,21 @@ public final class TestBackends {
 
   /// Opens one of them.
   public static Backend open(String name) {
-    return Backends.select(name, OptionalInt.of(THREADS)).backend();
+    int colon = name.indexOf(':');
+    NumericMode mode =
+        colon < 0
+            ? NumericMode.EXACT
+            : NumericMode.valueOf(name.substring(colon + 1).toUpperCase(Locale.ROOT));
+    String backend = colon < 0 ? name : name.substring(0, colon);
+    return Backends.select(backend, OptionalInt.of(THREADS), Set.of(mode)).backend();
+  }
+
+  /// The type of weights that a backend's numeric mode takes.
+  public static StoredType weights(Backend backend) {
+    return switch (backend.numericMode()) {
+      case EXACT -> StoredType.STORED;
+      case BF16 -> StoredType.BF16;
+    };
   }
 
   /// Everything in a buffer, wherever it is.

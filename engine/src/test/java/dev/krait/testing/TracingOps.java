@@ -1,6 +1,7 @@
 package dev.krait.testing;
 
 import dev.krait.backend.Backend;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
@@ -44,6 +45,11 @@ public final class TracingOps implements Ops {
     @Override
     public String describe() {
       return backend.describe();
+    }
+
+    @Override
+    public NumericMode numericMode() {
+      return backend.numericMode();
     }
 
     @Override

@@ -2,12 +2,14 @@ package dev.krait.cuda;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.MachineRates;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
@@ -19,21 +21,23 @@ import java.util.OptionalLong;
 /// one stream, and only reading a buffer waits for it.
 public final class CudaBackend implements Backend {
   private final CudaDevice device;
+  private final NumericMode mode;
   private final CudaOps ops;
   private final List<CudaStep> steps = new ArrayList<>();
   private final MatrixUploader uploader;
 
-  private CudaBackend(CudaDevice device) {
+  private CudaBackend(CudaDevice device, NumericMode mode) {
     this.device = device;
-    ops = new CudaOps(device);
-    uploader = new MatrixUploader(device);
+    this.mode = mode;
+    ops = new CudaOps(device, mode);
+    uploader = new MatrixUploader(device, mode);
   }
 
   /// A backend on the first device.
-  static CudaBackend open() {
+  static CudaBackend open(NumericMode mode) {
     CudaDevice device = CudaDevice.open(0);
     try {
-      return new CudaBackend(device);
+      return new CudaBackend(device, mode);
     } catch (RuntimeException failure) {
       device.close();
       throw failure;
@@ -54,6 +58,19 @@ public final class CudaBackend implements Backend {
   @Override
   public Ops ops() {
     return ops;
+  }
+
+  @Override
+  public NumericMode numericMode() {
+    return mode;
+  }
+
+  @Override
+  public Rows allocateOperand(int rows, int columns) {
+    return switch (mode) {
+      case EXACT -> Backend.super.allocateOperand(rows, columns);
+      case BF16 -> Rows.of(OperandBuffer.allocate(device, rows, columns), columns);
+    };
   }
 
   @Override

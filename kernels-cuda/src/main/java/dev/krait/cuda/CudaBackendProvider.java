@@ -2,8 +2,10 @@ package dev.krait.cuda;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.BackendProvider;
+import dev.krait.backend.NumericMode;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.KernelModule;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -38,8 +40,16 @@ public final class CudaBackendProvider implements BackendProvider {
                 .formatted(capability / 10, capability % 10));
   }
 
+  /// `bf16` needs the copy engine and the tensor cores of compute capability 9.0.
   @Override
-  public Backend open(OptionalInt threads) {
-    return CudaBackend.open();
+  public List<NumericMode> modes() {
+    return CudaDevice.firstCapability() == 90
+        ? List.of(NumericMode.BF16, NumericMode.EXACT)
+        : List.of(NumericMode.EXACT);
+  }
+
+  @Override
+  public Backend open(OptionalInt threads, NumericMode mode) {
+    return CudaBackend.open(mode);
   }
 }

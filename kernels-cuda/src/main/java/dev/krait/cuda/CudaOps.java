@@ -1,5 +1,6 @@
 package dev.krait.cuda;
 
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
@@ -14,9 +15,11 @@ import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.nio.IntBuffer;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The operations as launches of kernels, each described in its kernel's file.
@@ -35,11 +38,13 @@ final class CudaOps implements Ops {
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
+  private final @Nullable OperandMatmul operands;
   private final CudaAttention attention;
   private final CudaScans scans;
   private final Kernel embedBf16;
   private final Kernel embedF16;
   private final Kernel embedF32;
+  private final Kernel embedOperand;
   private final Kernel gather;
   private final Kernel add;
   private final Kernel scale;
@@ -54,15 +59,17 @@ final class CudaOps implements Ops {
   private DeviceInts largest;
   private @Nullable CudaStep uploaded;
 
-  CudaOps(CudaDevice device) {
+  CudaOps(CudaDevice device, NumericMode mode) {
     this.device = device;
     matmul = new CudaMatmul(device);
+    operands = mode == NumericMode.BF16 ? new OperandMatmul(device) : null;
     attention = new CudaAttention(device);
     scans = new CudaScans(device);
     KernelModule rows = KernelModule.load(device, "rows");
     embedBf16 = rows.kernel("embed_bf16");
     embedF16 = rows.kernel("embed_f16");
     embedF32 = rows.kernel("embed_f32");
+    embedOperand = rows.kernel("embed_operand");
     gather = rows.kernel("gather");
     add = rows.kernel("add");
     scale = rows.kernel("scale");
@@ -107,24 +114,32 @@ final class CudaOps implements Ops {
   @Override
   public void embed(Rows dst, WeightMatrix embedding, StepInputs step) {
     CudaMatrix table = (CudaMatrix) embedding;
-    Kernel kernel =
-        switch (table.dtype()) {
-          case BF16 -> embedBf16;
-          case F16 -> embedF16;
-          case F32 -> embedF32;
-          case F64, I64, I32, I16, I8, U8, BOOL ->
-              throw new IllegalArgumentException("table: " + table.dtype());
-        };
+    boolean operand = table.layout() == CudaMatrix.Layout.OPERAND;
+    Kernel kernel = operand ? embedOperand : embedding(table.dtype());
     KernelParams params = kernel.params();
     Arguments.put(params, dst);
     own(step).put(params);
-    params.pointer(table.address()).integer(table.paddedColumns());
+    params.pointer(table.address()).integer(operand ? table.paddedRows() : table.paddedColumns());
     launchRows(kernel, step.tokens, table.columns());
+  }
+
+  private Kernel embedding(DType dtype) {
+    return switch (dtype) {
+      case BF16 -> embedBf16;
+      case F16 -> embedF16;
+      case F32 -> embedF32;
+      case F64, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalArgumentException("table: " + dtype);
+    };
   }
 
   @Override
   public void matmul(Rows dst, Rows x, WeightMatrix weight, int rows) {
-    matmul.launch(dst, x, (CudaMatrix) weight, rows);
+    if (operands != null) {
+      operands.launch(dst, x, (CudaMatrix) weight, rows);
+    } else {
+      matmul.launch(dst, x, (CudaMatrix) weight, rows);
+    }
   }
 
   @Override
@@ -167,14 +182,22 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = rmsNorm.params();
-    Arguments.put(params, args.dst().columns(0, args.norm().width()));
+    OperandBuffer operand = args.dst().buffer() instanceof OperandBuffer own ? own : null;
+    if (operand == null) {
+      Arguments.put(params, args.dst().columns(0, args.norm().width()));
+    } else {
+      params.pointer(operand.address()).integer(0).integer(args.norm().width());
+    }
     Arguments.put(params, args.x());
     if (delta == null) {
       Arguments.putNone(params);
     } else {
       Arguments.put(params, delta);
     }
-    params.pointer(Arguments.address(args.weight())).real(args.norm().epsilon());
+    params
+        .pointer(Arguments.address(args.weight()))
+        .real(args.norm().epsilon())
+        .integer(operand == null ? 0 : OperandBuffer.paddedTokens(rows));
     rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
   }
 
@@ -196,6 +219,10 @@ final class CudaOps implements Ops {
 
   @Override
   public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
+    if (dst.buffer() instanceof OperandBuffer operand) {
+      Objects.requireNonNull(operands).packSiluMul(operand, gate, up, rows);
+      return;
+    }
     KernelParams params = siluMul.params();
     Arguments.put(params, dst);
     Arguments.put(params, gate);
@@ -205,7 +232,12 @@ final class CudaOps implements Ops {
 
   @Override
   public void gatedMatmul(GatedMatmulArgs args, int rows) {
-    if (!matmul.launchGated(args.dst(), args.x(), (CudaMatrix) args.weight(), rows)) {
+    CudaMatrix weight = (CudaMatrix) args.weight();
+    boolean done =
+        operands != null
+            ? operands.launchGated(args.dst(), args.x(), weight, rows)
+            : matmul.launchGated(args.dst(), args.x(), weight, rows);
+    if (!done) {
       Ops.super.gatedMatmul(args, rows);
     }
   }

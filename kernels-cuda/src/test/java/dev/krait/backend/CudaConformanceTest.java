@@ -32,7 +32,7 @@ class CudaConformanceTest {
   @BeforeAll
   void open() {
     Requirement.CUDA.orSkip(new CudaBackendProvider().unavailable());
-    opened = Optional.of(new CudaBackendProvider().open(OptionalInt.empty()));
+    opened = Optional.of(new CudaBackendProvider().open(OptionalInt.empty(), NumericMode.EXACT));
   }
 
   @AfterAll

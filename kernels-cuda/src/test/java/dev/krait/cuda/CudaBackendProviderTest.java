@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.error.EngineException;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -21,14 +23,16 @@ class CudaBackendProviderTest {
 
   @Test
   void askedForByNameItSaysWhyItCannotRun() {
-    assertThatThrownBy(() -> Backends.select("cuda", OptionalInt.empty()))
+    assertThatThrownBy(
+            () -> Backends.select("cuda", OptionalInt.empty(), Set.of(NumericMode.EXACT)))
         .isInstanceOf(EngineException.class)
         .hasMessage("backend: cuda cannot run here: " + provider.unavailable().orElseThrow());
   }
 
   @Test
   void autoTakesTheProcessorsAndSaysWhy() {
-    Backends.Selection selection = Backends.select("auto", OptionalInt.of(1));
+    Backends.Selection selection =
+        Backends.select("auto", OptionalInt.of(1), Set.of(NumericMode.EXACT));
     try (var backend = selection.backend()) {
       assertThat(backend.name()).isEqualTo("cpu");
     }

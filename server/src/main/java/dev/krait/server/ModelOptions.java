@@ -84,6 +84,14 @@ final class ModelOptions {
   StoredType weights = StoredType.STORED;
 
   @Option(
+      names = "--numerics",
+      paramLabel = "MODE",
+      defaultValue = "auto",
+      description =
+          "exact (fp32 activations), bf16 (operands of products rounded, GPUs from compute capability 9.0 on) or auto: bf16 for bf16 weights where the backend has it; default: ${DEFAULT-VALUE}.")
+  Numerics numerics = Numerics.AUTO;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Compute threads of the CPU backends; default: all processors.")
@@ -146,6 +154,7 @@ final class ModelOptions {
         mode == SpeculationMode.DRAFT ? draft : Optional.empty(),
         backend,
         weights,
+        numerics.mode(),
         optional(threads),
         maxSequences,
         maxTokensPerStep,

@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.error.EngineException;
 import dev.krait.tensor.Buffer;
@@ -61,6 +62,11 @@ public final class CpuBackend implements Backend {
         + "-bit vectors, "
         + ops.describeProducts()
         + weights.smallPages().map(why -> ", weights in small pages (" + why + ")").orElse("");
+  }
+
+  @Override
+  public NumericMode numericMode() {
+    return NumericMode.EXACT;
   }
 
   @Override

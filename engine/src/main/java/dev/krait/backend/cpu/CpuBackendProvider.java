@@ -2,6 +2,8 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.BackendProvider;
+import dev.krait.backend.NumericMode;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -31,7 +33,12 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   @Override
-  public Backend open(OptionalInt threads) {
+  public List<NumericMode> modes() {
+    return List.of(NumericMode.EXACT);
+  }
+
+  @Override
+  public Backend open(OptionalInt threads, NumericMode mode) {
     return threads.isPresent() ? CpuBackend.open(threads.getAsInt()) : CpuBackend.open();
   }
 }

@@ -2,6 +2,7 @@ package dev.krait.backend.reference;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
@@ -10,10 +11,19 @@ import java.util.List;
 
 /// The scalar backend.
 public final class ReferenceBackend implements Backend {
-  private final ReferenceOps ops = new ReferenceOps();
+  private final NumericMode mode;
+  private final ReferenceOps ops;
+
+  /// An exact backend on the calling thread.
+  public ReferenceBackend() {
+    this(NumericMode.EXACT);
+  }
 
   /// A backend on the calling thread.
-  public ReferenceBackend() {}
+  public ReferenceBackend(NumericMode mode) {
+    this.mode = mode;
+    ops = new ReferenceOps(mode);
+  }
 
   @Override
   public String name() {
@@ -23,6 +33,11 @@ public final class ReferenceBackend implements Backend {
   @Override
   public String describe() {
     return "scalar reference, 1 thread";
+  }
+
+  @Override
+  public NumericMode numericMode() {
+    return mode;
   }
 
   @Override
@@ -37,7 +52,9 @@ public final class ReferenceBackend implements Backend {
 
   @Override
   public WeightMatrix upload(List<Tensor> rowBlocks) {
-    return ReferenceMatrix.of(rowBlocks);
+    ReferenceMatrix matrix = ReferenceMatrix.of(rowBlocks);
+    mode.requireFits(matrix.dtype());
+    return matrix;
   }
 
   @Override

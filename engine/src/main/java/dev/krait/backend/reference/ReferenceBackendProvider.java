@@ -2,6 +2,8 @@ package dev.krait.backend.reference;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.BackendProvider;
+import dev.krait.backend.NumericMode;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -27,7 +29,12 @@ public final class ReferenceBackendProvider implements BackendProvider {
   }
 
   @Override
-  public Backend open(OptionalInt threads) {
-    return new ReferenceBackend();
+  public List<NumericMode> modes() {
+    return List.of(NumericMode.EXACT, NumericMode.BF16);
+  }
+
+  @Override
+  public Backend open(OptionalInt threads, NumericMode mode) {
+    return new ReferenceBackend(mode);
   }
 }

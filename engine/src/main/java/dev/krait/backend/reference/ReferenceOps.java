@@ -4,6 +4,7 @@ import dev.krait.backend.ArgMax;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
@@ -15,15 +16,19 @@ import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Norm;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import org.jspecify.annotations.Nullable;
 
 /// Scalar meaning of every operation.
 public final class ReferenceOps implements Ops {
+  private final NumericMode mode;
 
   /// Operations without state of their own.
-  public ReferenceOps() {}
+  ReferenceOps(NumericMode mode) {
+    this.mode = mode;
+  }
 
   private static float[] floats(Rows rows) {
     return HostBuffer.floats(rows.buffer());
@@ -66,11 +71,19 @@ public final class ReferenceOps implements Ops {
       for (int t = 0; t < rows; t++) {
         float sum = 0;
         for (int k = 0; k < row.length; k++) {
-          sum = Math.fma(row[k], in[at(x, t) + k], sum);
+          sum = Math.fma(row[k], operand(in[at(x, t) + k]), sum);
         }
         out[at(dst, t) + r] = sum;
       }
     }
+  }
+
+  /// An activation as products take it.
+  private float operand(float value) {
+    return switch (mode) {
+      case EXACT -> value;
+      case BF16 -> DType.roundToBf16(value);
+    };
   }
 
   @Override

@@ -20,7 +20,9 @@ public final class MixerScratch {
     /// Step sizes.
     TIME_STEP,
     /// What the output is projected from.
-    MIXED
+    MIXED,
+    /// The same where a gated product writes it and the projection alone reads it.
+    GATED
   }
 
   /// The widest use of each area.
@@ -38,8 +40,12 @@ public final class MixerScratch {
 
   /// Memory for steps of up to `maxTokens` rows.
   public MixerScratch(Backend backend, Widths widths, int maxTokens) {
-    for (int i = 0; i < areas.length; i++) {
-      areas[i] = backend.allocate((long) maxTokens * widths.columns[i]);
+    for (Area area : Area.values()) {
+      int columns = widths.columns[area.ordinal()];
+      areas[area.ordinal()] =
+          area == Area.GATED
+              ? backend.allocateOperand(maxTokens, columns).buffer()
+              : backend.allocate((long) maxTokens * columns);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.krait.cuda.driver;
 
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import java.util.Objects;
 
 /// Zeroed floats in device memory.
@@ -23,6 +24,11 @@ public final class DeviceBuffer implements Buffer {
   /// Address of the first float.
   public long address() {
     return address;
+  }
+
+  @Override
+  public DType dtype() {
+    return DType.F32;
   }
 
   @Override

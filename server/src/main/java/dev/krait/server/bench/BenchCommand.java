@@ -3,10 +3,13 @@ package dev.krait.server.bench;
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.MachineRates;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.cpu.ProcessorRates;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.loading.ModelLoader;
+import dev.krait.loading.StoredType;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -15,12 +18,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -76,6 +81,20 @@ public final class BenchCommand implements Callable<Integer> {
   private String backendName = EngineConfig.DEFAULT_BACKEND;
 
   @Option(
+      names = "--numerics",
+      paramLabel = "MODE",
+      description = "exact or bf16; default: the backend's fastest that fits the weights.")
+  private Optional<NumericMode> numerics = Optional.empty();
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N,N,...",
+      split = ",",
+      defaultValue = "1,8,16",
+      description = "Sequences that decode together; default: ${DEFAULT-VALUE}.")
+  private int[] batches = {1, 8, 16};
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Compute threads; default: every processor.")
@@ -89,6 +108,7 @@ public final class BenchCommand implements Callable<Integer> {
 
   private static final int MOST_THREADS = 1024;
   private static final int MOST_DRAFTS = 16;
+  private static final int MOST_BATCH = 512;
 
   private final PrintStream out;
   private final Path home;
@@ -105,7 +125,7 @@ public final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
     requireAll();
-    try (Backend backend = Backends.select(backendName, count).backend()) {
+    try (Backend backend = Backends.select(backendName, count, modes()).backend()) {
       if (stateTraffic) {
         StateTraffic.lines(backend).forEach(out::println);
       } else {
@@ -115,6 +135,18 @@ public final class BenchCommand implements Callable<Integer> {
     return 0;
   }
 
+  private Set<NumericMode> modes() {
+    if (numerics.isPresent()) {
+      return Set.of(numerics.get());
+    }
+    if (model.isEmpty()) {
+      return EnumSet.allOf(NumericMode.class);
+    }
+    try (ModelLoader loader = ModelLoader.open(model.get())) {
+      return loader.numericModes(StoredType.STORED);
+    }
+  }
+
   /// Refuses what would fail after minutes of measuring.
   private void requireAll() {
     threads
@@ -122,6 +154,11 @@ public final class BenchCommand implements Callable<Integer> {
         .ifPresent(count -> {
           throw EngineException.invalidArgument("threads", count, "1 to " + MOST_THREADS);
         });
+    for (int batch : batches) {
+      if (batch < 1 || batch > MOST_BATCH) {
+        throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
+      }
+    }
     if (!stateTraffic) {
       ModelBench.requireModel(model.orElse(shipped()));
       if (draftModel.isPresent()) {
@@ -171,7 +208,7 @@ public final class BenchCommand implements Callable<Integer> {
             "machine: read %.1f GB/s, fp32 multiply-adds %.1f GFLOP/s",
             rates.readBytesPerSecond() / 1e9,
             rates.flopsPerSecond() / 1e9));
-    out.println("backend: " + backend.describe());
+    out.println("backend: " + backend.describe() + ", numerics " + backend.numericMode().text());
     if (draftModel.isPresent()) {
       measureSpeculation(backend, rates, draftModel.get());
       return;
@@ -191,7 +228,7 @@ public final class BenchCommand implements Callable<Integer> {
 
   private void measure(
       String name, Path folder, Backend backend, MachineRates rates, List<BenchRow> rows) {
-    try (ModelBench bench = new ModelBench(name, folder, backend, rates)) {
+    try (ModelBench bench = new ModelBench(name, folder, backend, rates, batches)) {
       for (BenchRow row : bench.run()) {
         out.println(row.line());
         rows.add(row);

@@ -23,7 +23,6 @@ import java.util.List;
 /// Times decode and prefill of one model on a backend, without scheduler or network.
 final class ModelBench implements AutoCloseable {
   private static final int PREFILL_TOKENS = 512;
-  private static final int MAX_BATCH = 16;
   private static final int MAX_TOKENS = 1024;
   private static final int LEAST_TOKENS = 64;
   private static final int WARM_UP_STEPS = 12;
@@ -40,10 +39,12 @@ final class ModelBench implements AutoCloseable {
   private final long headElements;
   private final MachineRates rates;
   private final int maxTokens;
+  private final int[] batches;
 
-  ModelBench(String name, Path folder, Backend backend, MachineRates rates) {
+  ModelBench(String name, Path folder, Backend backend, MachineRates rates, int[] batches) {
     this.name = name;
     this.rates = rates;
+    this.batches = batches;
     loader = open(folder);
     maxTokens = Math.min(MAX_TOKENS, loader.spec().maxTokens());
     model = loader.load(backend, StoredType.STORED);
@@ -52,13 +53,13 @@ final class ModelBench implements AutoCloseable {
             model.spec().cacheSpecs(),
             List.of(),
             CacheDemand.BLOCK_TOKENS,
-            MAX_BATCH,
+            Arrays.stream(batches).max().orElse(1),
             maxTokens,
             0,
             0);
     CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
     pools = new CachePools(layout);
-    pass = new ForwardPass(model, layout, PREFILL_TOKENS);
+    pass = new ForwardPass(model, layout, maxTokens);
     matrixElements =
         model.weights().blocks().stream()
             .flatMap(block -> block.mixers().stream())
@@ -87,10 +88,10 @@ final class ModelBench implements AutoCloseable {
     open(folder).close();
   }
 
-  /// Decode of 1, 8 and 16 sequences, and prefill of 512 tokens or as many as the model allows.
+  /// Decode of some numbers of sequences, and prefill of 512 tokens or as many as the model allows.
   List<BenchRow> run() {
     List<BenchRow> rows = new ArrayList<>();
-    for (int batch : new int[] {1, 8, 16}) {
+    for (int batch : batches) {
       rows.add(decode(batch));
     }
     rows.add(prefill());

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
+import dev.krait.backend.NumericMode;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -31,7 +33,8 @@ class StateTrafficTest {
   @ParameterizedTest(name = "{1} on {0}")
   @MethodSource("cases")
   void countsEqualTheFormulas(String backendName, Mixer mixer) {
-    try (Backend backend = Backends.select(backendName, OptionalInt.of(2)).backend();
+    try (Backend backend =
+            Backends.select(backendName, OptionalInt.of(2), Set.of(NumericMode.EXACT)).backend();
         StateTraffic traffic = new StateTraffic(backend, mixer)) {
       StateTraffic.Report report = traffic.run();
       assertThat(report.holds()).as(report.line("layer")).isTrue();

@@ -59,6 +59,7 @@ class ShippedModelTest {
         Optional.empty(),
         "auto",
         StoredType.STORED,
+        Optional.empty(),
         OptionalInt.empty(),
         4,
         512,

@@ -1,0 +1,182 @@
+// matmul_few   dst[t, r] = sum_k weight[r, k] x[t, k]
+// gated_few    dst[t, r] = silu(sum_k weight[r, k] x[t, k]) sum_k weight[rows + r, k] x[t, k]
+// for up to 16 tokens, as chains of mma.m16n8k16.
+// Shapes: operands as operand.cuh says; dst fp32 [tokens, rows] or a bf16 operand.
+// A block computes a number of rows for all tokens, tile after tile; a warp has every fourth 8 of
+// them.
+// bf16 operands; any shape; sm_90.
+// Precision: fp32 sums of exact products, cut towards zero by the tensor core at each step.
+// Determinism: one chain over the columns for every output, see chain.cuh.
+#include "chain.cuh"
+
+namespace krait {
+
+constexpr int kFewTokens = 16;
+constexpr int kFewThreads = 32 * (4 + kCopyWarps);
+
+__device__ inline void load_fragments(unsigned int (&r)[4], unsigned int address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address)
+               : "memory");
+}
+
+__device__ inline void multiply_add(float (&c)[4], const unsigned int (&a)[4], unsigned int b0,
+                                    unsigned int b1) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// A multiplying warp's tiles of 8 weight rows: every fourth, or pairs of gate and partner.
+template <int kRows, bool kGated>
+struct WarpTiles {
+  static constexpr int kAll = kRows / 8;
+  static constexpr int kPairs = kRows / 16;
+  static constexpr int kCount = kGated ? (kPairs + 3) / 4 * 2 : (kAll + 3) / 4;
+
+  __device__ static bool exists(int n, int warp) {
+    return kGated ? n / 2 * 4 + warp < kPairs : n * 4 + warp < kAll;
+  }
+
+  // Of the tiles of a block; the last where there is none.
+  __device__ static int tile(int n, int warp) {
+    return min(kGated ? n % 2 * kPairs + n / 2 * 4 + warp : n * 4 + warp, kAll - 1);
+  }
+};
+
+// Both operands of half a chunk: two blocks of 16 columns.
+template <int kCount>
+struct Fragments {
+  unsigned int x[2][4];
+  unsigned int weight[kCount][4];
+};
+
+template <int kRows, bool kGated>
+__device__ inline void multiply_tiles(const ChainParams& p,
+                                      const Ring<kRows, kSteps<kRows, 0>>& ring,
+                                      const Tiles<kRows, kSteps<kRows, 0>, kGated>& tiles) {
+  using Own = WarpTiles<kRows, kGated>;
+  constexpr int kStep = kSteps<kRows, 0>;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int x_bytes = p.x_rows * kChunkBytes;
+  const unsigned int x_row = lane % 16 * kChunkBytes;
+  const unsigned int weight_row = lane % 8 * kChunkBytes;
+  const auto load = [&](Fragments<Own::kCount>& f, int slot, int half) {
+    const unsigned int x = ring.x(slot) + half / 2 * x_bytes + x_row;
+    const unsigned int weight = ring.weight(slot) + half / 2 * kRows * kChunkBytes + weight_row;
+    const int piece = half % 2 * 4;
+#pragma unroll
+    for (int n = 0; n < Own::kCount; n++) {
+      load_fragments(f.weight[n], weight + Own::tile(n, warp) * 8 * kChunkBytes +
+                                      ((piece + lane / 8) ^ lane % 8) * 16);
+    }
+#pragma unroll
+    for (int k = 0; k < 2; k++) {
+      load_fragments(f.x[k], x + ((piece + k * 2 + lane / 16) ^ lane % 8) * 16);
+    }
+  };
+  Cursor at;
+  for (int tile = static_cast<int>(blockIdx.x); tile < tiles.count;
+       tile += static_cast<int>(gridDim.x)) {
+    float sums[Own::kCount][4] = {};
+    const auto multiply = [&](const Fragments<Own::kCount>& f) {
+#pragma unroll
+      for (int k = 0; k < 2; k++) {
+#pragma unroll
+        for (int n = 0; n < Own::kCount; n++) {
+          multiply_add(sums[n], f.x[k], f.weight[n][k * 2], f.weight[n][k * 2 + 1]);
+        }
+      }
+    };
+    // Fragments are read while those before are multiplied.
+    Fragments<Own::kCount> even;
+    Fragments<Own::kCount> odd;
+    barrier_wait(ring.full(at.slot), at.parity);
+    load(even, at.slot, 0);
+#pragma unroll 1
+    for (int step = 0; step < tiles.steps; step++) {
+      const int slot = at.slot;
+#pragma unroll
+      for (int c = 0; c < kStep; c++) {
+        load(odd, slot, 2 * c + 1);
+        multiply(even);
+        if (c + 1 < kStep) {
+          load(even, slot, 2 * c + 2);
+        } else {
+          at.advance(p.slots);
+          if (step + 1 < tiles.steps) {
+            barrier_wait(ring.full(at.slot), at.parity);
+            load(even, at.slot, 0);
+          }
+        }
+        multiply(odd);
+      }
+      __syncwarp();
+      if (lane == 0) {
+        barrier_arrive(ring.empty(slot));
+      }
+    }
+    const int token = lane / 4;
+#pragma unroll
+    for (int n = 0; n < Own::kCount; n += kGated ? 2 : 1) {
+      if (Own::exists(n, warp)) {
+        const int row = tiles.first_row(tile) + Own::tile(n, warp) * 8 + lane % 4 * 2;
+        float (&v)[4] = sums[n];
+        if constexpr (kGated) {
+#pragma unroll
+          for (int i = 0; i < 4; i++) {
+            v[i] = silu(v[i]) * sums[n + 1][i];
+          }
+        }
+        store_pair(p, token, row, v[0], v[1]);
+        store_pair(p, token + 8, row, v[2], v[3]);
+      }
+    }
+  }
+}
+
+template <int kRows, bool kGated>
+__device__ inline void matmul_few(const ChainParams& p) {
+  extern __shared__ unsigned char memory[];
+  const Ring<kRows, kSteps<kRows, 0>> ring(shared_address(memory), p, min(kFewTokens, p.x_rows));
+  const Tiles<kRows, kSteps<kRows, 0>, kGated> tiles(p, kFewTokens);
+  if (threadIdx.x == 0) {
+    ring.init(4);
+  }
+  __syncthreads();
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  if (warp >= 4) {
+    copy_tiles(p, ring, tiles, kFewTokens, warp - 4);
+  } else {
+    wait_for_previous();
+    multiply_tiles(p, ring, tiles);
+  }
+}
+
+}  // namespace krait
+
+// Rows of a block, and whether half of them are gates.
+#define KRAIT_FEW(name, rows, gated)                                  \
+  extern "C" __global__ void __launch_bounds__(krait::kFewThreads, 1) \
+      name(const __grid_constant__ krait::ChainParams p) {            \
+    krait::matmul_few<rows, gated>(p);                                \
+  }                                                                   \
+  KRAIT_PARAMS(name, krait::ChainParams)
+
+KRAIT_FEW(matmul_few_r8, 8, false);
+KRAIT_FEW(matmul_few_r16, 16, false);
+KRAIT_FEW(matmul_few_r24, 24, false);
+KRAIT_FEW(matmul_few_r32, 32, false);
+KRAIT_FEW(matmul_few_r48, 48, false);
+KRAIT_FEW(matmul_few_r64, 64, false);
+KRAIT_FEW(matmul_few_r80, 80, false);
+KRAIT_FEW(matmul_few_r112, 112, false);
+KRAIT_FEW(matmul_few_r128, 128, false);
+KRAIT_FEW(gated_few_r16, 16, true);
+KRAIT_FEW(gated_few_r32, 32, true);
+KRAIT_FEW(gated_few_r64, 64, true);
+KRAIT_FEW(gated_few_r112, 112, true);
+KRAIT_FEW(gated_few_r128, 128, true);
