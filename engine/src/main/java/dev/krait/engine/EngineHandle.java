@@ -66,10 +66,23 @@ public final class EngineHandle {
   ///   output beyond the model; RESOURCE_EXHAUSTED when too many wait; UNAVAILABLE when the engine
   ///   drains, has failed or is closed
   public TokenStream submit(GenerationRequest request) {
+    return submit(request, () -> {});
+  }
+
+  /// The same, for a caller who counts what the engine works on.
+  ///
+  /// @param atEnd called once by the thread that ends the stream, before its reader sees the end;
+  ///   not called when this method throws
+  public TokenStream submit(GenerationRequest request, Runnable atEnd) {
     checkRequest(request);
     checkOpen();
     enter();
-    TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), departure);
+    Runnable leaves =
+        () -> {
+          departure.run();
+          atEnd.run();
+        };
+    TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), leaves);
     send(new EngineCommand.Submit(stream));
     return stream;
   }

@@ -5,6 +5,7 @@ import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.error.EngineException;
 import dev.krait.server.grpc.GrpcServer;
+import dev.krait.server.grpc.GrpcServerConfig;
 import dev.krait.server.http.AccessLog;
 import dev.krait.server.http.HttpListener;
 import dev.krait.server.http.HttpRouter;
@@ -16,8 +17,10 @@ import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
 import dev.krait.server.service.Admission;
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.ServedModel;
+import dev.krait.server.service.TextPool;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Path;
@@ -62,6 +65,7 @@ public final class KraitServer implements AutoCloseable {
       ServedModel model,
       Admission admission,
       GenerationService service,
+      TextPool pool,
       HttpRouter routes,
       CompletableFuture<EngineException> failure) {}
 
@@ -73,18 +77,20 @@ public final class KraitServer implements AutoCloseable {
       ServerConfig config, ServedEngine.Opener opener, String version, Consumer<String> notes) {
     Deque<AutoCloseable> resources = new ArrayDeque<>();
     try {
+      ApiKeys keys = new ApiKeys(config.keys().key(), config.keys().file());
       HttpServer http = kept(HttpServer.open(config.http(), Routes.starting()), resources);
       CompletableFuture<Optional<GrpcServer>> grpcOpening =
-          CompletableFuture.supplyAsync(() -> openGrpc(config, notes), KraitServer::background);
+          CompletableFuture.supplyAsync(
+              () -> openGrpc(config, keys, notes), KraitServer::background);
       Loaded loaded;
       Optional<GrpcServer> grpc;
       try {
-        loaded = load(config, opener, version, notes, resources);
+        loaded = load(config, keys, opener, version, notes, resources);
       } finally {
         keptWhenOpened(grpcOpening.thenApply(server -> closing(server)), resources);
       }
       grpc = joined(grpcOpening);
-      grpc.ifPresent(server -> server.serve(loaded.service()));
+      grpc.ifPresent(server -> server.serve(loaded.service(), loaded.pool()));
       http.serve(loaded.routes());
       var _ = loaded.failure().thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
       return new KraitServer(http, grpc, loaded, resources);
@@ -96,6 +102,7 @@ public final class KraitServer implements AutoCloseable {
 
   private static Loaded load(
       ServerConfig config,
+      ApiKeys keys,
       ServedEngine.Opener opener,
       String version,
       Consumer<String> notes,
@@ -139,20 +146,24 @@ public final class KraitServer implements AutoCloseable {
     GenerationService service =
         new GenerationService(
             model, engine.handle(), admission, meters, new SecureRandom()::nextLong);
+    int atTheDoor = config.engine().maxSequences() + config.engine().maxWaiting();
+    TextPool pool = kept(TextPool.ofHalfTheProcessors(atTheDoor), resources);
     HttpRouter routes =
         Routes.serving(
             new Routes.Parts(
                 service,
+                pool,
                 admission,
                 engine.handle()::status,
                 engine::speculation,
                 new MetricsHandler(metrics),
                 listener(meters, config.accessLog()),
-                config.apiKey(),
+                keys,
+                config.keys().publicMetrics(),
                 config.trustRequestTemplates(),
                 version,
                 InstantSource.system()));
-    return new Loaded(engine, model, admission, service, routes, failure);
+    return new Loaded(engine, model, admission, service, pool, routes, failure);
   }
 
   private static HttpListener listener(HttpListener meters, boolean accessLog) {
@@ -190,10 +201,18 @@ public final class KraitServer implements AutoCloseable {
     };
   }
 
-  private static Optional<GrpcServer> openGrpc(ServerConfig config, Consumer<String> notes) {
+  private static Optional<GrpcServer> openGrpc(
+      ServerConfig config, ApiKeys keys, Consumer<String> notes) {
     try {
       return Optional.of(
-          GrpcServer.open(config.http().host(), config.grpc().port(), config.apiKey()));
+          GrpcServer.open(
+              new GrpcServerConfig(
+                  config.http().host(),
+                  config.grpc().port(),
+                  config.http().maxBodyBytes(),
+                  Math.max(GrpcServerConfig.USUAL_CALLS, config.engine().maxSequences()),
+                  config.http().writeTimeout()),
+              keys));
     } catch (EngineException e) {
       if (config.grpc().required()) {
         throw e;

@@ -56,8 +56,19 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--api-key",
       paramLabel = "KEY",
-      description = "Key that requests below /v1 and gRPC calls must bring.")
+      description =
+          "Key that requests must bring, but for /health and /ping; `ps` shows it to everyone on"
+              + " this machine, a variable or a file does not.")
   private Optional<String> apiKey = Optional.empty();
+
+  @Option(
+      names = "--api-key-file",
+      paramLabel = "FILE",
+      description = "File of such keys, one a line; read again when it changes.")
+  private Optional<Path> apiKeyFile = Optional.empty();
+
+  @Option(names = "--public-metrics", description = "Lets /metrics be read without a key.")
+  private boolean publicMetrics;
 
   @Option(
       names = "--max-body",
@@ -150,7 +161,7 @@ final class ServeCommand implements Callable<Integer> {
         new ServerConfig.Grpc(
             grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent()),
         names.isEmpty() ? List.of(folderName(model.modelFolder())) : names,
-        apiKey,
+        new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics),
         trustRequestTemplates,
         accessLog,
         Duration.ofSeconds(drainSeconds));

@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -13,7 +14,7 @@ import java.util.Optional;
 /// @param http the HTTP server
 /// @param grpc the gRPC server
 /// @param names what requests may call the model
-/// @param apiKey key that requests must bring
+/// @param keys which requests must bring
 /// @param trustRequestTemplates whether a request may bring its own chat template
 /// @param accessLog whether each HTTP request leaves a line in the log
 /// @param drainTimeout how long running requests may go on after the server was asked to stop
@@ -22,10 +23,22 @@ public record ServerConfig(
     HttpServerConfig http,
     Grpc grpc,
     List<String> names,
-    Optional<String> apiKey,
+    Keys keys,
     boolean trustRequestTemplates,
     boolean accessLog,
     Duration drainTimeout) {
+
+  /// Which keys requests must bring.
+  ///
+  /// @param key one that the command line names
+  /// @param file further ones, one a line
+  /// @param publicMetrics whether `/metrics` can be read without
+  public record Keys(Optional<String> key, Optional<Path> file, boolean publicMetrics) {
+    /// No key is needed.
+    public static Keys none() {
+      return new Keys(Optional.empty(), Optional.empty(), false);
+    }
+  }
 
   /// The gRPC server.
   ///
@@ -48,10 +61,6 @@ public record ServerConfig(
     names = List.copyOf(names);
     if (names.isEmpty() || names.stream().anyMatch(String::isBlank)) {
       throw EngineException.invalidArgument("served-model-name", names, "names that are not empty");
-    }
-    if (apiKey.filter(String::isBlank).isPresent()) {
-      throw EngineException.invalidArgument(
-          "api-key", "empty", "a key; is a variable unset? Without the option none is needed");
     }
     if (drainTimeout.isNegative()) {
       throw EngineException.invalidArgument(

@@ -84,6 +84,16 @@ public record ErrorBody(
         Map.of("allow", allowed));
   }
 
+  /// No key, a wrong one, or more than one header that holds one.
+  public static ErrorBody unauthorized() {
+    return plain(
+        401,
+        "AuthenticationError",
+        "authorization: no key of this server (expected: one header, Bearer and a key)",
+        "invalid_api_key",
+        Map.of("www-authenticate", "Bearer"));
+  }
+
   /// A failure of the HTTP exchange itself.
   public static ErrorBody protocol(int status, String message, String code) {
     return plain(status, "BadRequestError", message, code, Map.of());

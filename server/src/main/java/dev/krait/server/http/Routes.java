@@ -1,5 +1,8 @@
 package dev.krait.server.http;
 
+import static dev.krait.server.http.HttpRouter.Access.API;
+import static dev.krait.server.http.HttpRouter.Access.OPEN;
+
 import dev.krait.engine.EngineStatus;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -10,7 +13,9 @@ import dev.krait.server.openai.OpenAiParser;
 import dev.krait.server.openai.SpeculationJson;
 import dev.krait.server.openai.TokenNames;
 import dev.krait.server.service.Admission;
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.TextPool;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.text.Tokenizer;
 import java.time.InstantSource;
@@ -27,23 +32,27 @@ public final class Routes {
   /// What the serving routes need.
   ///
   /// @param service generations
+  /// @param pool where bodies are parsed and text is encoded
   /// @param admission the door
   /// @param status the engine at a glance
   /// @param speculation what `/v1/speculation` answers, JSON; empty when nothing is drafted
   /// @param metrics answers `/metrics`
   /// @param listener hears of finished exchanges
-  /// @param apiKey key that requests below `/v1` must bring
+  /// @param keys of which requests must bring one, but for `/health` and `/ping`
+  /// @param publicMetrics whether `/metrics` can be read without a key
   /// @param trustRequestTemplates whether a request may bring its own chat template
   /// @param version of the server
   /// @param clock time of day for answers
   public record Parts(
       GenerationService service,
+      TextPool pool,
       Admission admission,
       Supplier<EngineStatus> status,
       Supplier<Optional<SpeculationReport>> speculation,
       HttpHandler metrics,
       HttpListener listener,
-      Optional<String> apiKey,
+      ApiKeys keys,
+      boolean publicMetrics,
       boolean trustRequestTemplates,
       String version,
       InstantSource clock) {}
@@ -55,11 +64,11 @@ public final class Routes {
           throw new EngineException(
               ErrorCode.UNAVAILABLE, "server: loading the model (expected: try again soon)");
         };
-    return HttpRouter.builder(Optional.empty(), (_, _, _) -> {})
-        .on("GET", "/health", loading)
-        .on("GET", "/ping", loading)
-        .on("GET", "/*", loading)
-        .on("POST", "/*", loading)
+    return HttpRouter.builder(ApiKeys.none(), (_, _, _) -> {})
+        .on(OPEN, "GET", "/health", loading)
+        .on(OPEN, "GET", "/ping", loading)
+        .on(OPEN, "GET", "/*", loading)
+        .on(OPEN, "POST", "/*", loading)
         .build();
   }
 
@@ -69,26 +78,33 @@ public final class Routes {
     OpenAiParser parser = new OpenAiParser(parts.trustRequestTemplates());
     TokenNames names = new TokenizerNames(service.model().tokenizer());
     ModelsHandler models = new ModelsHandler(service.model(), parts.clock().instant());
-    TokensHandler tokens = new TokensHandler(service.model(), service.encoder(), parser, names);
+    TokensHandler tokens =
+        new TokensHandler(service.model(), service.encoder(), parts.pool(), parser, names);
     HttpHandler completions =
-        new GenerateHandler(service, new CompletionJson(parser), names, parts.clock());
-    HttpHandler chat = new GenerateHandler(service, new ChatJson(parser), names, parts.clock());
+        new GenerateHandler(
+            service, parts.pool(), new CompletionJson(parser), names, parts.clock());
+    HttpHandler chat =
+        new GenerateHandler(service, parts.pool(), new ChatJson(parser), names, parts.clock());
     HttpHandler health = exchange -> health(exchange, parts);
-    return HttpRouter.builder(parts.apiKey(), parts.listener())
-        .on("POST", "/v1/completions", completions)
-        .on("POST", "/v1/chat/completions", chat)
-        .on("GET", "/v1/models", models::list)
-        .on("GET", "/v1/models/*", models::one)
-        .on("GET", "/v1/speculation", exchange -> speculation(exchange, parts))
-        .on("POST", "/tokenize", tokens::tokenize)
-        .on("POST", "/detokenize", tokens::detokenize)
-        .on("GET", "/tokenizer_info", tokens::info)
-        .on("GET", "/health", health)
-        .on("GET", "/ping", health)
-        .on("POST", "/ping", health)
-        .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))
-        .on("GET", "/load", exchange -> load(exchange, parts.admission()))
-        .on("GET", "/metrics", parts.metrics())
+    return HttpRouter.builder(parts.keys(), parts.listener())
+        .on(API, "POST", "/v1/completions", completions)
+        .on(API, "POST", "/v1/chat/completions", chat)
+        .on(API, "GET", "/v1/models", models::list)
+        .on(API, "GET", "/v1/models/*", models::one)
+        .on(API, "GET", "/v1/speculation", exchange -> speculation(exchange, parts))
+        .on(API, "POST", "/tokenize", tokens::tokenize)
+        .on(API, "POST", "/detokenize", tokens::detokenize)
+        .on(API, "GET", "/tokenizer_info", tokens::info)
+        .on(OPEN, "GET", "/health", health)
+        .on(OPEN, "GET", "/ping", health)
+        .on(OPEN, "POST", "/ping", health)
+        .on(
+            API,
+            "GET",
+            "/version",
+            exchange -> exchange.respondJson(one("version", parts.version())))
+        .on(API, "GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on(parts.publicMetrics() ? OPEN : API, "GET", "/metrics", parts.metrics())
         .build();
   }
 

@@ -3,6 +3,7 @@ package dev.krait.server.service;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -23,20 +24,28 @@ public final class Admission {
     this.maxSequences = maxSequences;
   }
 
-  /// A request that was let in. Closing it twice is closing it once.
+  /// A request that was let in. Its sequences have places until the engine ends them or it is
+  /// closed; closing it twice is closing it once.
   public final class Ticket implements AutoCloseable {
-    private final int admitted;
+    private final AtomicInteger places;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
     private Ticket(int admitted) {
-      this.admitted = admitted;
+      this.places = new AtomicInteger(admitted);
+    }
+
+    /// The engine has ended a sequence: its place is free, whether or not its text has been read.
+    public void sequenceEnded() {
+      if (places.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+        leave(0, 1);
+      }
     }
 
     /// The request is over.
     @Override
     public void close() {
       if (open.compareAndSet(true, false)) {
-        leave(admitted);
+        leave(1, places.getAndSet(0));
       }
     }
   }
@@ -131,11 +140,11 @@ public final class Admission {
     }
   }
 
-  private void leave(int left) {
+  private void leave(int requestsLeft, int sequencesLeft) {
     lock.lock();
     try {
-      requests--;
-      sequences -= left;
+      requests -= requestsLeft;
+      sequences -= sequencesLeft;
       changed.signalAll();
     } finally {
       lock.unlock();

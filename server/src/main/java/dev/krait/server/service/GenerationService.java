@@ -65,7 +65,7 @@ public final class GenerationService {
     model.checkName(request.model());
     Admission.Ticket ticket = admission.admit(request.prompts().size() * request.sequences());
     try {
-      List<Generation.Part> parts = submit(request);
+      List<Generation.Part> parts = submit(request, ticket);
       return new Generation(
           parts,
           () -> {
@@ -78,7 +78,7 @@ public final class GenerationService {
     }
   }
 
-  private List<Generation.Part> submit(PromptRequest request) {
+  private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
     long deadline =
         request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
@@ -100,7 +100,7 @@ public final class GenerationService {
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
-          TextStream stream = open(request, ids, params(request, key, s), deadline);
+          TextStream stream = open(request, ids, params(request, key, s), deadline, ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
@@ -123,7 +123,11 @@ public final class GenerationService {
   }
 
   private TextStream open(
-      PromptRequest request, TokenIds ids, SamplingParams sampling, long deadline) {
+      PromptRequest request,
+      TokenIds ids,
+      SamplingParams sampling,
+      long deadline,
+      Admission.Ticket ticket) {
     StopRequest stop = request.stop();
     int maxTokens = maxTokens(stop, ids.size());
     StopConditions conditions =
@@ -131,7 +135,8 @@ public final class GenerationService {
     TokenStream tokens =
         engine.submit(
             new GenerationRequest(
-                request.id(), ids, sampling, conditions, request.priority(), deadline));
+                request.id(), ids, sampling, conditions, request.priority(), deadline),
+            ticket::sequenceEnded);
     return new TextStream(engine, tokens, model.tokenizer(), request, listener);
   }
 

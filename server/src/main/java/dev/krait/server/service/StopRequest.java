@@ -24,6 +24,9 @@ public record StopRequest(
   /// Most stop strings of a request.
   public static final int MAX_STRINGS = 64;
 
+  /// Most stop tokens of a request.
+  public static final int MAX_TOKEN_IDS = 1024;
+
   /// Checks the ranges.
   public StopRequest {
     if (maxTokens.isPresent() && maxTokens.getAsInt() < 0) {
@@ -37,6 +40,10 @@ public record StopRequest(
     if (strings.size() > MAX_STRINGS) {
       throw EngineException.invalidArgument(
           "stop", strings.size() + " strings", "at most " + MAX_STRINGS);
+    }
+    if (tokenIds.size() > MAX_TOKEN_IDS) {
+      throw EngineException.invalidArgument(
+          "stop_token_ids", tokenIds.size() + " ids", "at most " + MAX_TOKEN_IDS);
     }
     if (strings.contains("")) {
       throw EngineException.invalidArgument("stop", "an empty string", "text");

@@ -51,7 +51,7 @@ class MetricsTest {
         config.http(),
         config.grpc(),
         config.names(),
-        config.apiKey(),
+        config.keys(),
         config.trustRequestTemplates(),
         config.accessLog(),
         config.drainTimeout());

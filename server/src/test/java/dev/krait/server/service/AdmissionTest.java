@@ -31,6 +31,25 @@ class AdmissionTest {
   }
 
   @Test
+  void aPlaceIsFreeWhenTheEngineIsDoneAndTheRequestWhenItIsClosed() {
+    Admission.Ticket four = door.admit(4);
+    four.sequenceEnded();
+    four.sequenceEnded();
+    assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
+    Admission.Ticket two = door.admit(2);
+    assertThat(door.requests()).isEqualTo(2);
+    four.close();
+    four.sequenceEnded();
+    assertThat(door.requests()).isEqualTo(1);
+    assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
+    door.admit(2).close();
+    two.close();
+    two.sequenceEnded();
+    door.admit(4).close();
+    assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
+  }
+
+  @Test
   void refusesForGoodWhatCanNeverFit() {
     assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
     door.admit(4).close();

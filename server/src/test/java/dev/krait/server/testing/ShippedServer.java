@@ -7,7 +7,6 @@ import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 
 /// A whole server on free ports over the model that ships with the repository.
 public final class ShippedServer {
@@ -26,7 +25,7 @@ public final class ShippedServer {
             HttpServerConfig.of("127.0.0.1", 0),
             new ServerConfig.Grpc(0, true),
             List.of("krait-tiny"),
-            Optional.empty(),
+            ServerConfig.Keys.none(),
             false,
             false,
             Duration.ofSeconds(5));

@@ -63,7 +63,7 @@ public final class TestServer implements AutoCloseable {
             shortTimeouts(),
             new ServerConfig.Grpc(0, true),
             List.of("krait-tiny", "alias"),
-            Optional.empty(),
+            ServerConfig.Keys.none(),
             false,
             false,
             Duration.ofSeconds(5));
@@ -85,7 +85,7 @@ public final class TestServer implements AutoCloseable {
         config.http(),
         config.grpc(),
         config.names(),
-        config.apiKey(),
+        config.keys(),
         true,
         config.accessLog(),
         config.drainTimeout());
@@ -98,7 +98,7 @@ public final class TestServer implements AutoCloseable {
         config.http(),
         config.grpc(),
         config.names(),
-        config.apiKey(),
+        config.keys(),
         config.trustRequestTemplates(),
         true,
         config.drainTimeout());
@@ -111,7 +111,20 @@ public final class TestServer implements AutoCloseable {
         config.http(),
         config.grpc(),
         config.names(),
-        Optional.of("secret"),
+        new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), false),
+        false,
+        config.accessLog(),
+        config.drainTimeout());
+  }
+
+  /// The same configuration, with an API key that `/metrics` does not need.
+  public static ServerConfig guardedWithPublicMetrics(ServerConfig config) {
+    return new ServerConfig(
+        config.engine(),
+        config.http(),
+        config.grpc(),
+        config.names(),
+        new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), true),
         false,
         config.accessLog(),
         config.drainTimeout());
