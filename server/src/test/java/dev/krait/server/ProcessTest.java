@@ -3,8 +3,8 @@ package dev.krait.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.server.testing.HttpCalls;
-import dev.krait.server.testing.Waiting;
 import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
