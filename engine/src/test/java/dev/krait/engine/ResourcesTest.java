@@ -13,13 +13,12 @@ class ResourcesTest {
   private final Resources resources = new Resources();
 
   private void open(String name, Error... failures) {
-    resources.opened(
-        () -> {
-          closed.add(name);
-          for (Error failure : failures) {
-            throw failure;
-          }
-        });
+    resources.opened(() -> {
+      closed.add(name);
+      for (Error failure : failures) {
+        throw failure;
+      }
+    });
   }
 
   @Test

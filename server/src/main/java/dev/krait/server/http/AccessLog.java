@@ -8,7 +8,8 @@ import org.slf4j.LoggerFactory;
 
 /// Logs one line for each finished exchange, or for each that failed: method, path, status,
 /// milliseconds, request id, the tokens of its prompt and answer, and the code of an error with the
-/// field at fault, and whether the answer was broken off. Never a query, a header but the id, or a body.
+/// field at fault, and whether the answer was broken off. Never a query, a header but the id, or a
+/// body.
 public final class AccessLog implements HttpListener {
   /// Name of the logger.
   public static final String LOGGER = "dev.krait.access";
