@@ -20,8 +20,11 @@ COPY . .
 RUN --mount=type=cache,target=/root/.m2 \
     NVCC=$(find /nvcc/lib -path '*/bin/nvcc') && export NVCC \
  && mvn -B -ntp -Dfast -DskipTests -pl server -am package \
- && mkdir /dist \
- && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/
+      org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeAggregateBom \
+ && mkdir /dist /about \
+ && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/ \
+ && cp LICENSE target/bom.json /about/ \
+ && python3 deploy/notices.py target/bom.json > /about/THIRD-PARTY.txt
 RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.management,jdk.unsupported,jdk.zipfs \
       --strip-debug --no-header-files --no-man-pages --generate-cds-archive --output /jre
 
@@ -29,6 +32,8 @@ FROM ubuntu:24.04
 RUN useradd --system --uid 10001 --create-home krait
 COPY --from=build /jre /opt/java
 COPY --from=build /dist /opt/krait/lib
+# The licence, the CycloneDX SBOM, and its libraries with their licences.
+COPY --from=build /about /opt/krait/about
 COPY models /opt/krait/models
 USER 10001
 WORKDIR /home/krait

@@ -66,9 +66,22 @@ public final class EngineHandle {
   ///   CONTEXT_LENGTH_EXCEEDED for a prompt plus output beyond the model; RESOURCE_EXHAUSTED when
   ///   too many wait; UNAVAILABLE when the engine drains, has failed or is closed
   public TokenStream submit(GenerationRequest request) {
+    return submit(request, () -> {});
+  }
+
+  /// The same, for a caller who counts what the engine works on.
+  ///
+  /// @param atEnd called once by the thread that ends the stream, before its reader sees the end;
+  ///   not called when this method throws
+  public TokenStream submit(GenerationRequest request, Runnable atEnd) {
     checkRequest(request);
     checkOpen();
-    TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), departure);
+    Runnable leaves =
+        () -> {
+          departure.run();
+          atEnd.run();
+        };
+    TokenStream stream = new TokenStream(request, nanoClock.getAsLong(), leaves);
     EngineCommand command = new EngineCommand.Submit(stream);
     enter();
     boolean queuedNow = false;

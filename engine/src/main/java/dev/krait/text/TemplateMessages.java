@@ -123,6 +123,7 @@ final class TemplateMessages {
     } catch (JacksonException e) {
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
+          path,
           path + ": " + shown(text) + " (expected: the text of a JSON object)",
           e);
     }

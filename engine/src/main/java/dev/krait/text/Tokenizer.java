@@ -21,8 +21,8 @@ import java.util.function.Supplier;
 ///
 /// Any number of threads may use one tokenizer; [#close] waits for calls that are running, and
 /// later calls fail with UNAVAILABLE. Opening never reaches for the network. The native library is
-/// unpacked to `~/.djl.ai`, or to the folder that the environment variable `ENGINE_CACHE_DIR`
-/// names.
+/// unpacked to `~/.cache/krait`, or to `krait` in the folder that the environment variable
+/// `ENGINE_CACHE_DIR` names.
 public final class Tokenizer implements AutoCloseable {
   /// How much text one call takes unless told otherwise: 4 MiB of UTF-8, a few seconds of work.
   public static final int DEFAULT_MAX_INPUT_BYTES = 4 * 1024 * 1024;
@@ -30,6 +30,7 @@ public final class Tokenizer implements AutoCloseable {
   private final Vocabulary vocabulary;
   private final TokenCodec codec;
   private final TokenizerConfig config;
+  private final int mostCharactersPerToken;
   private final int maxInputBytes;
   private final HuggingFaceTokenizer library;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -39,9 +40,10 @@ public final class Tokenizer implements AutoCloseable {
       TokenizerFile file, TokenizerConfig config, HuggingFaceTokenizer library, int maxInputBytes) {
     this.vocabulary = file.vocabulary();
     this.codec = file.codec();
+    this.mostCharactersPerToken = file.vocabulary().longest() * (file.normalizes() ? 2 : 1);
     this.config = config;
     this.library = library;
-    this.maxInputBytes = maxInputBytes;
+    this.maxInputBytes = Math.min(maxInputBytes, file.mostCharacters());
   }
 
   /// Refuses a model folder without `tokenizer.json`, before anything large is loaded.
@@ -160,6 +162,13 @@ public final class Tokenizer implements AutoCloseable {
   /// The highest id that the tokenizer knows, plus one. A model may have more rows.
   public int vocabSize() {
     return vocabulary.size();
+  }
+
+  /// An upper bound of how many characters of a text one token can stand for: those of the longest
+  /// spelling, and twice as many where a normaliser may shorten the text first (a mathematical
+  /// letter of two characters becomes a Latin one).
+  public int mostCharactersPerToken() {
+    return mostCharactersPerToken;
   }
 
   /// Whether decoding may skip the token. False for ids outside of the vocabulary.

@@ -24,14 +24,23 @@ final class TokenizerFile {
   private static final List<String> OTHER_FORMATS =
       List.of("tokenizer.model", "vocab.json", "spiece.model", "vocab.txt");
 
+  /// Expressions of published tokenizers (DeepSeek-Coder) whose time grows with the square of the
+  /// text, and what finds the same in time that grows with the text: a run of spaces at the end of
+  /// a line is looked for where the run begins alone.
+  private static final Map<String, String> REWRITTEN = Map.of("\\s+$", "(?<!\\s)\\s+$");
+
   private final byte[] bytes;
   private final Vocabulary vocabulary;
   private final TokenCodec codec;
+  private final boolean normalizes;
+  private final int mostCharacters;
 
-  private TokenizerFile(byte[] bytes, Vocabulary vocabulary, TokenCodec codec) {
+  private TokenizerFile(byte[] bytes, Vocabulary vocabulary, Contents contents) {
     this.bytes = bytes;
     this.vocabulary = vocabulary;
-    this.codec = codec;
+    this.codec = TokenCodec.of(contents.decoder(), vocabulary);
+    this.normalizes = contents.normalizer().isObject();
+    this.mostCharacters = BacktrackCost.MOST_RETRIES / Math.max(1, contents.retries());
   }
 
   static TokenizerFile read(Path file, TokenizerConfig config) {
@@ -40,7 +49,7 @@ final class TokenizerFile {
       byte[] bytes = Files.readAllBytes(file);
       Contents contents = Contents.parse(bytes);
       List<JsonNode> missing = contents.missing(config.addedTokens());
-      if (missing.isEmpty()) {
+      if (missing.isEmpty() && !contents.rewritten()) {
         return contents.file(bytes);
       }
       byte[] completed = complete(bytes, missing);
@@ -79,6 +88,16 @@ final class TokenizerFile {
     return codec;
   }
 
+  /// Whether a text is changed before it is cut into tokens.
+  boolean normalizes() {
+    return normalizes;
+  }
+
+  /// Characters of the longest text that the regular expressions of the file can cope with.
+  int mostCharacters() {
+    return mostCharacters;
+  }
+
   private static byte[] complete(byte[] bytes, List<JsonNode> missing) {
     JsonMapper mapper = TokenizerConfig.mapper();
     ObjectNode root = (ObjectNode) mapper.readTree(bytes);
@@ -87,18 +106,30 @@ final class TokenizerFile {
             ? (ArrayNode) root.get("added_tokens")
             : root.putArray("added_tokens");
     missing.forEach(added::add);
+    for (JsonNode pattern : root.path("pre_tokenizer").findParents("Regex")) {
+      String expression = pattern.path("Regex").asString("");
+      ((ObjectNode) pattern).put("Regex", REWRITTEN.getOrDefault(expression, expression));
+    }
     return mapper.writeValueAsBytes(root);
   }
 
   /// What the file holds, as far as it matters here.
   private record Contents(
-      List<Vocabulary.Piece> pieces, List<Vocabulary.Piece> added, JsonNode decoder) {
+      List<Vocabulary.Piece> pieces,
+      List<Vocabulary.Piece> added,
+      JsonNode normalizer,
+      JsonNode decoder,
+      int retries,
+      boolean rewritten) {
 
     static Contents parse(byte[] bytes) {
       JsonMapper mapper = TokenizerConfig.mapper();
       List<Vocabulary.Piece> pieces = new ArrayList<>();
       List<Vocabulary.Piece> added = new ArrayList<>();
+      JsonNode normalizer = mapper.missingNode();
       JsonNode decoder = mapper.missingNode();
+      int retries = 0;
+      boolean rewritten = false;
       try (JsonParser parser = mapper.createParser(bytes)) {
         if (parser.nextToken() != JsonToken.START_OBJECT) {
           throw EngineException.invalidCheckpoint("not a JSON object");
@@ -108,7 +139,21 @@ final class TokenizerFile {
           parser.nextToken();
           switch (name) {
             case "added_tokens" -> addedTokens(mapper.readTree(parser), added);
-            case "decoder" -> decoder = mapper.readTree(parser);
+            case "normalizer" -> {
+              normalizer = mapper.readTree(parser);
+              retries = Math.max(retries, retries(name, normalizer));
+            }
+            case "pre_tokenizer" -> {
+              JsonNode steps = mapper.readTree(parser);
+              retries = Math.max(retries, retries(name, steps));
+              rewritten =
+                  steps.findValues("Regex").stream()
+                      .anyMatch(regex -> REWRITTEN.containsKey(regex.asString("")));
+            }
+            case "decoder" -> {
+              decoder = mapper.readTree(parser);
+              retries = Math.max(retries, retries(name, decoder));
+            }
             case "model" -> model(parser, pieces);
             default -> parser.skipChildren();
           }
@@ -117,7 +162,25 @@ final class TokenizerFile {
       if (pieces.isEmpty()) {
         throw EngineException.invalidCheckpoint("model.vocab: missing (expected: a vocabulary)");
       }
-      return new Contents(pieces, added, decoder);
+      return new Contents(pieces, added, normalizer, decoder, retries, rewritten);
+    }
+
+    /// The most that one of the regular expressions below a node costs.
+    private static int retries(String field, JsonNode node) {
+      int most = 0;
+      for (JsonNode expression : node.findValues("Regex")) {
+        String text = expression.asString("");
+        if (REWRITTEN.containsKey(text) || REWRITTEN.containsValue(text)) {
+          most = Math.max(most, 1);
+          continue;
+        }
+        try {
+          most = Math.max(most, BacktrackCost.retriesPerCharacter(text));
+        } catch (EngineException e) {
+          throw new EngineException(e.code(), field + ": " + e.getMessage(), e);
+        }
+      }
+      return most;
     }
 
     private static void addedTokens(JsonNode tokens, Collection<Vocabulary.Piece> added) {
@@ -191,7 +254,7 @@ final class TokenizerFile {
       List<Vocabulary.Piece> all = new ArrayList<>(pieces);
       all.addAll(added);
       Vocabulary vocabulary = Vocabulary.of(all);
-      return new TokenizerFile(bytes, vocabulary, TokenCodec.of(decoder, vocabulary));
+      return new TokenizerFile(bytes, vocabulary, this);
     }
   }
 }

@@ -55,6 +55,12 @@ final class Vocabulary {
     special.set(piece.id(), piece.special());
   }
 
+  /// Characters of the longest spelling. It has one for each byte, or one for each character, of
+  /// the text that it stands for.
+  int longest() {
+    return ids.keySet().stream().mapToInt(String::length).max().orElse(0);
+  }
+
   int size() {
     return pieces.length;
   }

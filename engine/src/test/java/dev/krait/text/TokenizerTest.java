@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 class TokenizerTest {
   @TempDir Path folder;
@@ -71,6 +73,74 @@ class TokenizerTest {
       assertThat(ids.length).isGreaterThan(5000);
       assertThat(tokenizer.decode(ids, 0, ids.length, false)).isEqualTo(text);
       assertThat(tokenizer.encode("", false)).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"(a|a)*b", "(\\w+\\s?)+$"})
+  void aFileWhoseExpressionBacktracksWithoutEndIsRefused(String expression) throws IOException {
+    copy("mamba2-original");
+    for (String field : List.of("normalizer", "pre_tokenizer", "decoder")) {
+      Path file = folder.resolve("tokenizer.json");
+      ObjectNode root = (ObjectNode) JsonMapper.shared().readTree(Files.readAllBytes(file));
+      ObjectNode step = root.putObject(field).put("type", "Sequence").putArray("steps").addObject();
+      step.put("type", "Split").putObject("pattern").put("Regex", expression);
+      Files.writeString(file, root.toString());
+      assertThatThrownBy(() -> Tokenizer.open(folder))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContainingAll("tokenizer.json", field, expression);
+      root.putNull(field);
+      Files.writeString(file, root.toString());
+    }
+  }
+
+  @Test
+  void aTextIsNoLongerThanItsExpressionsCanCopeWith() throws IOException {
+    copy("llama-gqa-rope3");
+    Path file = folder.resolve("tokenizer.json");
+    String llama3 = Files.readString(file);
+    // The same words, with a third way to give a run of spaces back.
+    Files.writeString(file, llama3.replace("|\\\\s*[", "|\\\\s*\\\\t\\\\t|\\\\s*["));
+    try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+      String spaces = " ".repeat(BacktrackCost.MOST_RETRIES / 3);
+      assertThatThrownBy(() -> tokenizer.encode(spaces + " ", false))
+          .isInstanceOf(EngineException.class)
+          .hasMessageContaining("at most " + BacktrackCost.MOST_RETRIES / 3 + " bytes");
+    }
+  }
+
+  @Test
+  void spacesAtTheEndOfALineAreFoundAsInThePublishedTokenizer() throws IOException {
+    copy("mamba2-original");
+    Path file = folder.resolve("tokenizer.json");
+    ObjectNode root = (ObjectNode) JsonMapper.shared().readTree(Files.readAllBytes(file));
+    ObjectNode split = root.putObject("pre_tokenizer").put("type", "Split");
+    split.put("behavior", "Isolated").put("invert", false);
+    split.putObject("pattern").put("Regex", "\\s+$");
+    List<String> texts = List.of("a  b \n c  ", "  ", "\n\n a \n\n", " a\t\tb");
+    List<int[]> rewritten = new ArrayList<>();
+    Files.writeString(file, root.toString());
+    try (Tokenizer tokenizer = Tokenizer.open(folder)) {
+      texts.forEach(text -> rewritten.add(tokenizer.encode(text, false)));
+    }
+    try (var library = TokenizerLibrary.open(Files.readAllBytes(file))) {
+      for (int i = 0; i < texts.size(); i++) {
+        long[] ids = library.encode(texts.get(i), false, false).getIds();
+        assertThat(rewritten.get(i))
+            .isEqualTo(Arrays.stream(ids).mapToInt(id -> (int) id).toArray());
+      }
+    }
+  }
+
+  @Test
+  void noTokenStandsForMoreCharactersThanTheBoundOfTheTokenizer() throws IOException {
+    for (String name : List.of("llama-gqa-rope3", "mistral-window", "mamba2-original")) {
+      try (Tokenizer tokenizer = open(name)) {
+        String text = "Once upon a time, 1234 \ud835\udd38 \u00e9\u0301 !!   \n";
+        int tokens = tokenizer.encode(text, false).length;
+        assertThat((long) tokens * tokenizer.mostCharactersPerToken())
+            .isGreaterThanOrEqualTo(text.length());
+      }
     }
   }
 

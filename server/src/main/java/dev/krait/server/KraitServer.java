@@ -6,6 +6,7 @@ import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.error.EngineException;
 import dev.krait.server.grpc.GrpcServer;
+import dev.krait.server.grpc.GrpcServerConfig;
 import dev.krait.server.http.AccessLog;
 import dev.krait.server.http.HttpListener;
 import dev.krait.server.http.HttpRouter;
@@ -19,9 +20,11 @@ import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
 import dev.krait.server.service.Admission;
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.ServedModel;
+import dev.krait.server.service.TextPool;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Files;
@@ -88,21 +91,22 @@ public final class KraitServer implements AutoCloseable {
       Consumer<String> notes,
       Resources resources) {
     CompletableFuture<Throwable> failure = new CompletableFuture<>();
+    ApiKeys keys = new ApiKeys(config.keys().key(), config.keys().file());
     // Closed last: answers that are on their way need it.
     Opening<Tokenizer> tokenizer = resources.opened(new Opening<>(Tokenizer::close));
     HttpRouter starting = Routes.starting(WebAccess.of(config.http()));
     HttpServer http = resources.opened(HttpServer.open(config.http(), starting, failure::complete));
     Opening<GrpcServer> grpcOpening = resources.opened(new Opening<>(GrpcServer::close));
     CompletableFuture<Optional<GrpcServer>> grpcStart =
-        CompletableFuture.supplyAsync(() -> openGrpc(config, notes), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openGrpc(config, keys, notes), KraitServer::background);
     grpcOpening.opens(grpcStart);
-    Loaded loaded = load(config, opener, version, notes, failure, tokenizer, resources);
+    Loaded loaded = load(config, keys, opener, version, notes, failure, tokenizer, resources);
     Optional<GrpcServer> grpc = joined(grpcStart);
     if (config.warmUp()) {
       warmUp(config, loaded);
     }
     loaded.counted().run();
-    grpc.ifPresent(server -> server.serve(loaded.parts().service()));
+    grpc.ifPresent(server -> server.serve(loaded.parts().service(), loaded.parts().pool()));
     http.serve(Routes.serving(loaded.parts()));
     var _ = failure.thenAccept(e -> grpc.ifPresent(GrpcServer::stopServing));
     return new KraitServer(http, grpc, loaded, failure, resources);
@@ -127,6 +131,7 @@ public final class KraitServer implements AutoCloseable {
 
   private static Loaded load(
       ServerConfig config,
+      ApiKeys keys,
       ServedEngine.Opener opener,
       String version,
       Consumer<String> notes,
@@ -170,16 +175,19 @@ public final class KraitServer implements AutoCloseable {
     GenerationService service =
         new GenerationService(
             model, engine.handle(), admission, meters, new SecureRandom()::nextLong);
+    TextPool pool = resources.opened(TextPool.ofHalfTheProcessors(config.places()));
     Routes.Parts parts =
         new Routes.Parts(
             service,
+            pool,
             admission,
             engine.handle()::status,
             engine::speculation,
             new MetricsHandler(metrics),
             listener(meters, config.accessLog()),
             WebAccess.of(config.http()),
-            config.apiKey(),
+            keys,
+            config.keys().publicMetrics(),
             config.trustRequestTemplates(),
             version,
             InstantSource.system());
@@ -235,10 +243,18 @@ public final class KraitServer implements AutoCloseable {
     };
   }
 
-  private static Optional<GrpcServer> openGrpc(ServerConfig config, Consumer<String> notes) {
+  private static Optional<GrpcServer> openGrpc(
+      ServerConfig config, ApiKeys keys, Consumer<String> notes) {
     try {
       return Optional.of(
-          GrpcServer.open(config.http().host(), config.grpc().port(), config.apiKey()));
+          GrpcServer.open(
+              new GrpcServerConfig(
+                  config.http().host(),
+                  config.grpc().port(),
+                  config.http().maxBodyBytes(),
+                  Math.max(GrpcServerConfig.USUAL_CALLS, config.engine().maxSequences()),
+                  config.http().writeTimeout()),
+              keys));
     } catch (EngineException e) {
       if (config.grpc().required()) {
         throw e;

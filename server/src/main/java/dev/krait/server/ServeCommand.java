@@ -55,8 +55,19 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--api-key",
       paramLabel = "KEY",
-      description = "Key that requests below /v1 and gRPC calls must bring.")
+      description =
+          "Key that requests must bring, but for /health, /ping, /livez and /readyz; `ps` shows it"
+              + " to everyone on this machine, a variable or a file does not.")
   private Optional<String> apiKey = Optional.empty();
+
+  @Option(
+      names = "--api-key-file",
+      paramLabel = "FILE",
+      description = "File of such keys, one a line; read again when it changes.")
+  private Optional<Path> apiKeyFile = Optional.empty();
+
+  @Option(names = "--public-metrics", description = "Lets /metrics be read without a key.")
+  private boolean publicMetrics;
 
   @Option(
       names = "--max-body",
@@ -222,19 +233,18 @@ final class ServeCommand implements Callable<Integer> {
                 .orElseGet(() -> HttpServerConfig.defaultBodyMemory(bodyBytes)),
             maxConnections.orElseGet(HttpServerConfig::defaultConnections),
             allowedOrigins);
-    return new ServerConfig(
-        engine,
-        http,
+    ServerConfig.Grpc grpc =
         new ServerConfig.Grpc(
-            grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent()),
-        names.isEmpty() ? List.of(folderName(model.modelFolder())) : names,
-        apiKey,
-        trustRequestTemplates,
-        accessLog,
-        Duration.ofSeconds(drainSeconds),
-        clientShare,
-        !skipWarmUp && !warmUp,
-        policy == SchedulingPolicy.PRIORITY);
+            grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent());
+    List<String> served = names.isEmpty() ? List.of(folderName(model.modelFolder())) : names;
+    return ServerConfig.of(engine, http, grpc, served)
+        .withKeys(new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics))
+        .withTrustRequestTemplates(trustRequestTemplates)
+        .withAccessLog(accessLog)
+        .withDrainTimeout(Duration.ofSeconds(drainSeconds))
+        .withClientShare(clientShare)
+        .withWarmUp(!skipWarmUp && !warmUp)
+        .withPriorities(policy == SchedulingPolicy.PRIORITY);
   }
 
   private int maxBodyBytes() {

@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -13,7 +14,7 @@ import java.util.Optional;
 /// @param http the HTTP server
 /// @param grpc the gRPC server
 /// @param names what requests may call the model
-/// @param apiKey key that requests must bring
+/// @param keys which requests must bring
 /// @param trustRequestTemplates whether a request may bring its own chat template
 /// @param accessLog whether each HTTP request leaves a line in the log
 /// @param drainTimeout how long running requests may go on after the server was asked to stop
@@ -25,7 +26,7 @@ public record ServerConfig(
     HttpServerConfig http,
     Grpc grpc,
     List<String> names,
-    Optional<String> apiKey,
+    Keys keys,
     boolean trustRequestTemplates,
     boolean accessLog,
     Duration drainTimeout,
@@ -33,31 +34,19 @@ public record ServerConfig(
     boolean warmUp,
     boolean priorities) {
 
-  /// A server without a warm-up, with all places for whoever asks.
-  public ServerConfig(
-      EngineConfig engine,
-      HttpServerConfig http,
-      Grpc grpc,
-      List<String> names,
-      Optional<String> apiKey,
-      boolean trustRequestTemplates,
-      boolean accessLog,
-      Duration drainTimeout) {
-    this(
-        engine,
-        http,
-        grpc,
-        names,
-        apiKey,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        ALL,
-        false,
-        false);
-  }
-
   private static final int ALL = 100;
+
+  /// Which keys requests must bring.
+  ///
+  /// @param key one that the command line names
+  /// @param file further ones, one a line
+  /// @param publicMetrics whether `/metrics` can be read without
+  public record Keys(Optional<String> key, Optional<Path> file, boolean publicMetrics) {
+    /// No key is needed.
+    public static Keys none() {
+      return new Keys(Optional.empty(), Optional.empty(), false);
+    }
+  }
 
   /// The gRPC server.
   ///
@@ -75,6 +64,168 @@ public record ServerConfig(
     }
   }
 
+  /// A server that needs no key, writes no access log, gives every client all places, refuses
+  /// priorities and templates of requests, is ready without a warm-up, and drains for 30 s.
+  public static ServerConfig of(
+      EngineConfig engine, HttpServerConfig http, Grpc grpc, List<String> names) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        Keys.none(),
+        false,
+        false,
+        Duration.ofSeconds(30),
+        ALL,
+        false,
+        false);
+  }
+
+  /// The same with another engine.
+  public ServerConfig withEngine(EngineConfig other) {
+    return new ServerConfig(
+        other,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with another HTTP server.
+  public ServerConfig withHttp(HttpServerConfig other) {
+    return new ServerConfig(
+        engine,
+        other,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with keys.
+  public ServerConfig withKeys(Keys required) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        required,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same, trusting chat templates of requests or not.
+  public ServerConfig withTrustRequestTemplates(boolean trusted) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trusted,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with or without a line in the log for each request.
+  public ServerConfig withAccessLog(boolean logged) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        logged,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with another time to drain.
+  public ServerConfig withDrainTimeout(Duration time) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        time,
+        clientShare,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with another share of a client, in percent.
+  public ServerConfig withClientShare(int percent) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        percent,
+        warmUp,
+        priorities);
+  }
+
+  /// The same with or without a warm-up.
+  public ServerConfig withWarmUp(boolean warm) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warm,
+        priorities);
+  }
+
+  /// The same with or without priorities of requests.
+  public ServerConfig withPriorities(boolean allowed) {
+    return new ServerConfig(
+        engine,
+        http,
+        grpc,
+        names,
+        keys,
+        trustRequestTemplates,
+        accessLog,
+        drainTimeout,
+        clientShare,
+        warmUp,
+        allowed);
+  }
+
   /// Places at the door: sequences that may run or wait.
   int places() {
     return engine.maxSequences() + engine.maxWaiting();
@@ -90,10 +241,6 @@ public record ServerConfig(
     names = List.copyOf(names);
     if (names.isEmpty() || names.stream().anyMatch(String::isBlank)) {
       throw EngineException.invalidArgument("served-model-name", names, "names that are not empty");
-    }
-    if (apiKey.filter(String::isBlank).isPresent()) {
-      throw EngineException.invalidArgument(
-          "api-key", "empty", "a key; is a variable unset? Without the option none is needed");
     }
     if (drainTimeout.isNegative()) {
       throw EngineException.invalidArgument(

@@ -3,12 +3,18 @@ package dev.krait.server.grpc;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.proto.inference.v1.InferenceServiceGrpc;
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.TextPool;
+import io.grpc.BindableService;
 import io.grpc.Server;
+import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
+import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
+import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -22,18 +28,19 @@ import java.util.concurrent.atomic.AtomicReference;
 /// A listening gRPC server: inference, health and reflection. It shares nothing with HTTP but the
 /// service.
 public final class GrpcServer implements AutoCloseable {
-  private static final int MAX_MESSAGE_BYTES = 4 << 20;
+  /// How long a connection may be silent before it is asked whether it still lives.
+  private static final long KEEP_ALIVE_SECONDS = 60;
 
   private final Server server;
   private final HealthStatusManager health;
-  private final AtomicReference<Optional<GenerationService>> service;
+  private final AtomicReference<Optional<InferenceGrpcService.Ready>> service;
   private final ExecutorService threads;
   private final AtomicBoolean terminal = new AtomicBoolean();
 
   private GrpcServer(
       Server server,
       HealthStatusManager health,
-      AtomicReference<Optional<GenerationService>> service,
+      AtomicReference<Optional<InferenceGrpcService.Ready>> service,
       ExecutorService threads) {
     this.server = server;
     this.health = health;
@@ -43,24 +50,30 @@ public final class GrpcServer implements AutoCloseable {
 
   /// Binds the address. Health says NOT_SERVING and calls fail with UNAVAILABLE until [#serve].
   ///
-  /// @param port port to listen on; 0 picks a free one
-  /// @param apiKey key that inference calls must bring; empty lets everyone in
+  /// @param keys which all calls but those for health must bring
   /// @throws EngineException with UNAVAILABLE when the address cannot be bound
-  public static GrpcServer open(String host, int port, Optional<String> apiKey) {
+  @SuppressWarnings("deprecation") // Many clients ask for the older reflection only.
+  public static GrpcServer open(GrpcServerConfig config, ApiKeys keys) {
     ExecutorService threads =
         Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("grpc-", 0).factory());
     HealthStatusManager health = new HealthStatusManager();
-    AtomicReference<Optional<GenerationService>> service = new AtomicReference<>(Optional.empty());
-    InferenceGrpcService inference = new InferenceGrpcService(service::get, threads);
+    AtomicReference<Optional<InferenceGrpcService.Ready>> service =
+        new AtomicReference<>(Optional.empty());
+    InferenceGrpcService inference =
+        new InferenceGrpcService(service::get, threads, config.writeTimeout());
+    KeyInterceptor guard = new KeyInterceptor(keys);
     Server server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(host, port))
+        NettyServerBuilder.forAddress(new InetSocketAddress(config.host(), config.port()))
             .executor(threads)
-            .maxInboundMessageSize(MAX_MESSAGE_BYTES)
+            .maxInboundMessageSize(config.maxMessageBytes())
+            .maxConcurrentCallsPerConnection(config.maxCallsPerConnection())
+            .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
-            .addService(ServerInterceptors.intercept(inference, new KeyInterceptor(apiKey)))
-            .addService(health.getHealthService())
-            .addService(ProtoReflectionServiceV1.newInstance())
+            .addService(checked(inference, guard))
+            .addService(checked(health.getHealthService()))
+            .addService(checked(ProtoReflectionServiceV1.newInstance(), guard))
+            .addService(checked(ProtoReflectionService.newInstance(), guard))
             .build();
     try {
       server.start();
@@ -68,12 +81,24 @@ public final class GrpcServer implements AutoCloseable {
       threads.shutdown();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
-          "grpc-port: " + port + " on " + host + " cannot be bound (expected: a free port)",
+          "grpc-port: "
+              + config.port()
+              + " on "
+              + config.host()
+              + " cannot be bound (expected: a free port)",
           e);
     }
     GrpcServer open = new GrpcServer(server, health, service, threads);
     open.status(ServingStatus.NOT_SERVING);
     return open;
+  }
+
+  /// A service behind interceptors, the first of which sees messages as bytes.
+  private static ServerServiceDefinition checked(
+      BindableService service, ServerInterceptor... interceptors) {
+    ServerServiceDefinition inner = ServerInterceptors.intercept(service, interceptors);
+    return ServerInterceptors.intercept(
+        ServerInterceptors.useInputStreamMessages(inner), new MessageInterceptor());
   }
 
   /// The port that it listens on.
@@ -82,8 +107,10 @@ public final class GrpcServer implements AutoCloseable {
   }
 
   /// Serves from now on; health says SERVING.
-  public void serve(GenerationService ready) {
-    service.set(Optional.of(ready));
+  ///
+  /// @param pool where requests are read and prompts encoded
+  public void serve(GenerationService ready, TextPool pool) {
+    service.set(Optional.of(new InferenceGrpcService.Ready(ready, pool)));
     status(ServingStatus.SERVING);
   }
 

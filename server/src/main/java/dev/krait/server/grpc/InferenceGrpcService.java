@@ -13,6 +13,7 @@ import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.TextChunk;
+import dev.krait.server.service.TextPool;
 import dev.krait.server.service.Usage;
 import io.grpc.Context;
 import io.grpc.Deadline;
@@ -31,26 +32,36 @@ import org.slf4j.LoggerFactory;
 final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceImplBase {
   private static final Logger LOG = LoggerFactory.getLogger(InferenceGrpcService.class);
 
-  private final Supplier<Optional<GenerationService>> service;
+  private final Supplier<Optional<Ready>> service;
   private final Executor threads;
+  private final Duration writeTimeout;
+
+  /// What calls run on once the server is ready.
+  ///
+  /// @param generations the service
+  /// @param pool where requests are read and prompts encoded
+  record Ready(GenerationService generations, TextPool pool) {}
 
   /// Creates the service.
   ///
   /// @param service generations; empty until the server is ready
   /// @param threads starts a thread for each call
-  InferenceGrpcService(Supplier<Optional<GenerationService>> service, Executor threads) {
+  /// @param writeTimeout how long a client may leave an answer unread
+  InferenceGrpcService(Supplier<Optional<Ready>> service, Executor threads, Duration writeTimeout) {
     this.service = service;
     this.threads = threads;
+    this.writeTimeout = writeTimeout;
   }
 
   @Override
   public void generate(GenerateRequest request, StreamObserver<GenerateResponse> observer) {
-    start(request, new CallWriter<>(observer), InferenceGrpcService::stream);
+    start(request, new CallWriter<>(observer, writeTimeout), InferenceGrpcService::stream);
   }
 
   @Override
   public void complete(CompleteRequest request, StreamObserver<CompleteResponse> observer) {
-    start(request.getGeneration(), new CallWriter<>(observer), InferenceGrpcService::collect);
+    CallWriter<CompleteResponse> out = new CallWriter<>(observer, writeTimeout);
+    start(request.getGeneration(), out, InferenceGrpcService::collect);
   }
 
   /// A running call.
@@ -72,7 +83,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
       GenerateRequest request, Optional<Duration> timeout, CallWriter<T> out, Answer<T> answer) {
     String id = UUID.randomUUID().toString().replace("-", "");
     try {
-      answer(ready(), ProtoRequests.of(request, id, timeout), request.getReport(), out, answer);
+      answer(ready(), () -> ProtoRequests.of(request, id, timeout), request, out, answer);
     } catch (EngineException e) {
       if (e.code() == ErrorCode.INTERNAL) {
         LOG.error("call {} failed", id, e);
@@ -87,20 +98,21 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   }
 
   private static <T> void answer(
-      GenerationService ready,
-      PromptRequest prompt,
-      Report report,
+      Ready ready,
+      Supplier<PromptRequest> prompt,
+      GenerateRequest request,
       CallWriter<T> out,
       Answer<T> answer) {
-    ProtoResponses responses = new ProtoResponses(ready.model().tokenizer()::tokenText);
-    try (Generation generation = ready.start(prompt)) {
+    GenerationService service = ready.generations();
+    ProtoResponses responses = new ProtoResponses(service.model().tokenizer()::tokenText);
+    try (Generation generation = ready.pool().call(() -> service.start(prompt.get()))) {
       out.onCancel(generation::cancel);
-      answer.write(new Job(report, generation.parts().getFirst(), responses), out);
+      answer.write(new Job(request.getReport(), generation.parts().getFirst(), responses), out);
       out.complete();
     }
   }
 
-  private GenerationService ready() {
+  private Ready ready() {
     return service
         .get()
         .orElseThrow(() ->

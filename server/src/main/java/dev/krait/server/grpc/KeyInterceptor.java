@@ -1,34 +1,40 @@
 package dev.krait.server.grpc;
 
-import dev.krait.server.service.ApiKey;
+import dev.krait.server.service.ApiKeys;
 import io.grpc.Metadata;
 import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.Status;
-import java.util.Objects;
-import java.util.Optional;
+import java.util.ArrayList;
+import java.util.List;
 
-/// Refuses calls that do not bring the server's key as `authorization: Bearer KEY`.
+/// Refuses calls that do not bring one of the server's keys as `authorization: Bearer KEY`.
 final class KeyInterceptor implements ServerInterceptor {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-  private final Optional<ApiKey> expected;
+  private final ApiKeys keys;
 
-  KeyInterceptor(Optional<String> apiKey) {
-    this.expected = apiKey.map(ApiKey::new);
+  KeyInterceptor(ApiKeys keys) {
+    this.keys = keys;
   }
 
   @Override
   public <Q, A> ServerCall.Listener<Q> interceptCall(
       ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
-    String given = Objects.requireNonNullElse(headers.get(AUTHORIZATION), "");
-    if (expected.isEmpty() || expected.get().admits(given)) {
+    List<String> given = new ArrayList<>();
+    Iterable<String> values = headers.getAll(AUTHORIZATION);
+    if (values != null) {
+      values.forEach(given::add);
+    }
+    if (keys.admits(given)) {
       return next.startCall(call, headers);
     }
     call.close(
-        Status.UNAUTHENTICATED.withDescription("authorization: missing or wrong"), new Metadata());
+        Status.UNAUTHENTICATED.withDescription(
+            "authorization: no key of this server (expected: one header, Bearer and a key)"),
+        new Metadata());
     return new ServerCall.Listener<>() {};
   }
 }

@@ -60,16 +60,6 @@ public record ErrorBody(
     return of(new EngineException(ErrorCode.INTERNAL, "the server failed; its log says why"));
   }
 
-  /// No key, or a wrong one.
-  public static ErrorBody unauthorized() {
-    return plain(
-        401,
-        "AuthenticationError",
-        "authorization: no valid key (expected: Bearer and the server's API key)",
-        "invalid_api_key",
-        Map.of("www-authenticate", "Bearer"));
-  }
-
   /// No such path.
   ///
   /// @param nearest a path of this server that may be meant
@@ -94,6 +84,16 @@ public record ErrorBody(
         "method: " + EngineException.shown(method) + " (expected: " + allowed + ")",
         "method_not_allowed",
         Map.of("allow", allowed));
+  }
+
+  /// No key, a wrong one, or more than one header that holds one.
+  public static ErrorBody unauthorized() {
+    return plain(
+        401,
+        "AuthenticationError",
+        "authorization: no key of this server (expected: one header, Bearer and a key)",
+        "invalid_api_key",
+        Map.of("www-authenticate", "Bearer"));
   }
 
   /// A failure of the HTTP exchange itself.

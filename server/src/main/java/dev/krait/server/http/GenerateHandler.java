@@ -13,6 +13,7 @@ import dev.krait.server.service.Finish;
 import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.TextChunk;
+import dev.krait.server.service.TextPool;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,17 +23,24 @@ import java.util.stream.IntStream;
 /// Answers `/v1/completions` and `/v1/chat/completions`, whole or as a stream.
 public final class GenerateHandler implements HttpHandler {
   private final GenerationService service;
+  private final TextPool pool;
   private final AnswerFormat format;
   private final TokenNames names;
   private final InstantSource clock;
 
   /// Creates the handler of one endpoint.
   ///
+  /// @param pool where bodies are parsed and prompts encoded
   /// @param format what the endpoint reads and writes
   /// @param names texts of single tokens
   public GenerateHandler(
-      GenerationService service, AnswerFormat format, TokenNames names, InstantSource clock) {
+      GenerationService service,
+      TextPool pool,
+      AnswerFormat format,
+      TokenNames names,
+      InstantSource clock) {
     this.service = service;
+    this.pool = pool;
     this.format = format;
     this.names = names;
     this.clock = clock;
@@ -40,16 +48,17 @@ public final class GenerateHandler implements HttpHandler {
 
   @Override
   public void handle(HttpExchange exchange) {
-    OpenAiRequest request = format.parse(exchange.body(), exchange.requestId());
-    AnswerHead head =
-        new AnswerHead(
-            format.idPrefix() + request.prompt().id(),
-            clock.instant().getEpochSecond(),
-            service.model().name(),
-            request.response(),
-            request.prompt().output(),
-            names);
-    try (Generation generation = service.start(request.prompt(), exchange.client())) {
+    Started started = pool.call(() -> start(exchange));
+    OpenAiRequest request = started.request();
+    try (Generation generation = started.generation()) {
+      AnswerHead head =
+          new AnswerHead(
+              format.idPrefix() + request.prompt().id(),
+              clock.instant().getEpochSecond(),
+              service.model().name(),
+              request.response(),
+              request.prompt().output(),
+              names);
       int sequences = request.prompt().sequences();
       exchange.onHangUp(generation::cancel);
       exchange.countTokens(() -> generation.usage(sequences));
@@ -60,6 +69,14 @@ public final class GenerateHandler implements HttpHandler {
         exchange.respondJson(format.whole(head, choices, generation.usage(sequences)));
       }
     }
+  }
+
+  /// A request whose sequences run.
+  private record Started(OpenAiRequest request, Generation generation) {}
+
+  private Started start(HttpExchange exchange) {
+    OpenAiRequest request = format.parse(exchange.body(), exchange.requestId());
+    return new Started(request, service.start(request.prompt(), exchange.client()));
   }
 
   private static Choice read(Generation.Part part) {

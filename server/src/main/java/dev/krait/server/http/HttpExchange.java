@@ -2,6 +2,7 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.Usage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -43,7 +44,6 @@ public final class HttpExchange {
   public static final String JSON = "application/json";
 
   private static final String REQUEST_ID = "x-request-id";
-  private static final int MAX_REQUEST_ID = 256;
   private static final Pattern ABSOLUTE =
       Pattern.compile("https?://([^/?#]*)(.*)", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
 
@@ -77,9 +77,7 @@ public final class HttpExchange {
     this.keepAlive = HttpUtil.isKeepAlive(request);
     String given = request.headers().get(REQUEST_ID, "");
     this.requestId =
-        given.isBlank() || given.length() > MAX_REQUEST_ID
-            ? UUID.randomUUID().toString().replace("-", "")
-            : given;
+        PromptRequest.isId(given) ? given : UUID.randomUUID().toString().replace("-", "");
   }
 
   /// Request method, upper case.
@@ -123,6 +121,11 @@ public final class HttpExchange {
   /// One request header.
   public Optional<String> header(String name) {
     return Optional.ofNullable(request.headers().get(name));
+  }
+
+  /// All values of a request header, in order.
+  public List<String> headers(String name) {
+    return List.copyOf(request.headers().getAll(name));
   }
 
   /// The request body, empty when there is none. Not a copy.

@@ -2,73 +2,85 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.server.service.ApiKey;
+import dev.krait.server.service.ApiKeys;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Finds the handler of a request, guards `/v1`, and turns failures into error responses.
+/// Finds the handler of a request, asks for its key, and turns failures into error responses.
 ///
 /// Immutable once built; shared by every connection.
 public final class HttpRouter {
   private static final Logger LOG = LoggerFactory.getLogger(HttpRouter.class);
   private static final String NO_ROUTE = "none";
 
-  private final Map<String, Map<String, HttpHandler>> routes;
-  private final Optional<ApiKey> apiKey;
+  private final Map<String, Map<String, Endpoint>> routes;
+  private final ApiKeys keys;
   private final WebAccess web;
   private final HttpListener listener;
 
   private HttpRouter(
-      Map<String, Map<String, HttpHandler>> routes,
-      Optional<ApiKey> apiKey,
+      Map<String, Map<String, Endpoint>> routes,
+      ApiKeys keys,
       WebAccess web,
       HttpListener listener) {
     this.routes = routes;
-    this.apiKey = apiKey;
+    this.keys = keys;
     this.web = web;
     this.listener = listener;
   }
 
+  /// Who may use a route.
+  public enum Access {
+    /// Everyone, also where the server has keys.
+    OPEN,
+    /// Who brings one of the server's keys, where it has any.
+    API
+  }
+
+  /// What answers one method of a path.
+  private record Endpoint(Access access, HttpHandler handler) {}
+
   /// Starts a route table.
   ///
-  /// @param apiKey key that requests below `/v1` must bring; empty lets everyone in
+  /// @param keys which requests must bring, but for routes that are open
   /// @param web which web pages may call
   /// @param listener hears of finished exchanges
-  public static Builder builder(Optional<String> apiKey, WebAccess web, HttpListener listener) {
-    return new Builder(apiKey, web, listener);
+  public static Builder builder(ApiKeys keys, WebAccess web, HttpListener listener) {
+    return new Builder(keys, web, listener);
   }
 
   /// Collects routes.
   public static final class Builder {
-    private final Map<String, Map<String, HttpHandler>> routes = new LinkedHashMap<>();
-    private final Optional<String> apiKey;
+    private final Map<String, Map<String, Endpoint>> routes = new LinkedHashMap<>();
+    private final ApiKeys keys;
     private final WebAccess web;
     private final HttpListener listener;
 
-    private Builder(Optional<String> apiKey, WebAccess web, HttpListener listener) {
-      this.apiKey = apiKey;
+    private Builder(ApiKeys keys, WebAccess web, HttpListener listener) {
+      this.keys = keys;
       this.web = web;
       this.listener = listener;
     }
 
     /// Adds a route; a path that ends in `/*` matches everything below it. GET answers HEAD, too.
-    public Builder on(String method, String path, HttpHandler handler) {
-      Map<String, HttpHandler> methods = routes.computeIfAbsent(path, _ -> new TreeMap<>());
-      methods.put(method, handler);
+    public Builder on(Access access, String method, String path, HttpHandler handler) {
+      Map<String, Endpoint> methods = routes.computeIfAbsent(path, _ -> new TreeMap<>());
+      methods.put(method, new Endpoint(access, handler));
       if (method.equals("GET")) {
-        methods.put("HEAD", handler);
+        methods.put("HEAD", new Endpoint(access, handler));
       }
       return this;
     }
 
     /// The finished table.
     public HttpRouter build() {
-      return new HttpRouter(Map.copyOf(routes), apiKey.map(ApiKey::new), web, listener);
+      return new HttpRouter(Map.copyOf(routes), keys, web, listener);
     }
   }
 
@@ -129,11 +141,11 @@ public final class HttpRouter {
   }
 
   private void dispatch(HttpExchange exchange, String route, String path) {
-    if (path.startsWith("/v1") && !isAuthorized(exchange)) {
+    Map<String, Endpoint> methods = routes.get(route);
+    if (!isOpen(methods) && !keys.admits(exchange.headers("authorization"))) {
       exchange.respond(ErrorBody.unauthorized());
       return;
     }
-    Map<String, HttpHandler> methods = routes.get(route);
     if (methods == null) {
       String below = "/v1" + path;
       exchange.respond(
@@ -141,13 +153,13 @@ public final class HttpRouter {
               path, match(below).equals(NO_ROUTE) ? Optional.empty() : Optional.of(below)));
       return;
     }
-    HttpHandler handler = methods.get(exchange.method());
-    if (handler == null) {
+    Endpoint endpoint = methods.get(exchange.method());
+    if (endpoint == null) {
       exchange.respond(
           ErrorBody.wrongMethod(exchange.method(), String.join(", ", methods.keySet())));
       return;
     }
-    handler.handle(exchange);
+    endpoint.handler().handle(exchange);
   }
 
   private static void fail(HttpExchange exchange, EngineException failure) {
@@ -161,7 +173,10 @@ public final class HttpRouter {
     }
   }
 
-  private boolean isAuthorized(HttpExchange exchange) {
-    return apiKey.isEmpty() || apiKey.get().admits(exchange.header("authorization").orElse(""));
+  /// Whether a path is open; the methods of one path are alike, and a path that does not exist says
+  /// so to those with a key only.
+  private static boolean isOpen(@Nullable Map<String, Endpoint> methods) {
+    return methods != null
+        && methods.values().stream().allMatch(endpoint -> endpoint.access() == Access.OPEN);
   }
 }

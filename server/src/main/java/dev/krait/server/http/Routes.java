@@ -1,5 +1,8 @@
 package dev.krait.server.http;
 
+import static dev.krait.server.http.HttpRouter.Access.API;
+import static dev.krait.server.http.HttpRouter.Access.OPEN;
+
 import dev.krait.engine.EngineStatus;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -10,7 +13,9 @@ import dev.krait.server.openai.OpenAiParser;
 import dev.krait.server.openai.SpeculationJson;
 import dev.krait.server.openai.TokenNames;
 import dev.krait.server.service.Admission;
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.TextPool;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.text.Tokenizer;
 import java.time.InstantSource;
@@ -27,25 +32,29 @@ public final class Routes {
   /// What the serving routes need.
   ///
   /// @param service generations
+  /// @param pool where bodies are parsed and text is encoded
   /// @param admission the door
   /// @param status the engine at a glance
   /// @param speculation what `/v1/speculation` answers, JSON; empty when nothing is drafted
   /// @param metrics answers `/metrics`
   /// @param listener hears of finished exchanges
   /// @param web which web pages may call
-  /// @param apiKey key that requests below `/v1` must bring
+  /// @param keys of which requests must bring one, but for probes of health
+  /// @param publicMetrics whether `/metrics` can be read without a key
   /// @param trustRequestTemplates whether a request may bring its own chat template
   /// @param version of the server
   /// @param clock time of day for answers
   public record Parts(
       GenerationService service,
+      TextPool pool,
       Admission admission,
       Supplier<EngineStatus> status,
       Supplier<Optional<SpeculationReport>> speculation,
       HttpHandler metrics,
       HttpListener listener,
       WebAccess web,
-      Optional<String> apiKey,
+      ApiKeys keys,
+      boolean publicMetrics,
       boolean trustRequestTemplates,
       String version,
       InstantSource clock) {
@@ -54,13 +63,15 @@ public final class Routes {
     public Parts quiet(GenerationService other) {
       return new Parts(
           other,
+          pool,
           admission,
           status,
           speculation,
           metrics,
           (_, _, _) -> {},
           web,
-          Optional.empty(),
+          ApiKeys.none(),
+          true,
           false,
           version,
           clock);
@@ -69,27 +80,28 @@ public final class Routes {
 
   /// Routes of a server that is not ready: health says 503, and so does everything else.
   public static HttpRouter starting(WebAccess web) {
-    return unavailable(web, "server: loading the model (expected: try again soon)").build();
+    return unavailable(ApiKeys.none(), web, "server: loading the model (expected: try again soon)")
+        .build();
   }
 
   /// Routes of a server that takes nothing new and finishes what it has.
   public static HttpRouter draining(Parts parts) {
-    return unavailable(parts.web(), "server: draining (expected: a server that stays)")
-        .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))
-        .on("GET", "/load", exchange -> load(exchange, parts.admission()))
-        .on("GET", "/metrics", parts.metrics())
+    return operations(
+            unavailable(
+                parts.keys(), parts.web(), "server: draining (expected: a server that stays)"),
+            parts)
         .build();
   }
 
-  private static HttpRouter.Builder unavailable(WebAccess web, String why) {
+  private static HttpRouter.Builder unavailable(ApiKeys keys, WebAccess web, String why) {
     HttpHandler refusal =
         exchange -> {
           throw new EngineException(ErrorCode.UNAVAILABLE, why);
         };
-    return HttpRouter.builder(Optional.empty(), web, (_, _, _) -> {})
-        .on("GET", "/livez", Routes::alive)
-        .on("GET", "/*", refusal)
-        .on("POST", "/*", refusal);
+    return HttpRouter.builder(keys, web, (_, _, _) -> {})
+        .on(OPEN, "GET", "/livez", Routes::alive)
+        .on(OPEN, "GET", "/*", refusal)
+        .on(OPEN, "POST", "/*", refusal);
   }
 
   /// The process answers; whether it can generate is another question.
@@ -103,29 +115,42 @@ public final class Routes {
     OpenAiParser parser = new OpenAiParser(parts.trustRequestTemplates());
     TokenNames names = new TokenizerNames(service.model().tokenizer());
     ModelsHandler models = new ModelsHandler(service.model(), parts.clock().instant());
-    TokensHandler tokens = new TokensHandler(service.model(), service.encoder(), parser, names);
+    TokensHandler tokens =
+        new TokensHandler(service.model(), service.encoder(), parts.pool(), parser, names);
     HttpHandler completions =
-        new GenerateHandler(service, new CompletionJson(parser), names, parts.clock());
-    HttpHandler chat = new GenerateHandler(service, new ChatJson(parser), names, parts.clock());
+        new GenerateHandler(
+            service, parts.pool(), new CompletionJson(parser), names, parts.clock());
+    HttpHandler chat =
+        new GenerateHandler(service, parts.pool(), new ChatJson(parser), names, parts.clock());
     HttpHandler health = exchange -> health(exchange, parts);
-    return HttpRouter.builder(parts.apiKey(), parts.web(), parts.listener())
-        .on("POST", "/v1/completions", completions)
-        .on("POST", "/v1/chat/completions", chat)
-        .on("GET", "/v1/models", models::list)
-        .on("GET", "/v1/models/*", models::one)
-        .on("GET", "/v1/speculation", exchange -> speculation(exchange, parts))
-        .on("POST", "/tokenize", tokens::tokenize)
-        .on("POST", "/detokenize", tokens::detokenize)
-        .on("GET", "/tokenizer_info", tokens::info)
-        .on("GET", "/health", health)
-        .on("GET", "/readyz", health)
-        .on("GET", "/livez", Routes::alive)
-        .on("GET", "/ping", health)
-        .on("POST", "/ping", health)
-        .on("GET", "/version", exchange -> exchange.respondJson(one("version", parts.version())))
-        .on("GET", "/load", exchange -> load(exchange, parts.admission()))
-        .on("GET", "/metrics", parts.metrics())
-        .build();
+    HttpRouter.Builder routes =
+        HttpRouter.builder(parts.keys(), parts.web(), parts.listener())
+            .on(API, "POST", "/v1/completions", completions)
+            .on(API, "POST", "/v1/chat/completions", chat)
+            .on(API, "GET", "/v1/models", models::list)
+            .on(API, "GET", "/v1/models/*", models::one)
+            .on(API, "GET", "/v1/speculation", exchange -> speculation(exchange, parts))
+            .on(API, "POST", "/tokenize", tokens::tokenize)
+            .on(API, "POST", "/detokenize", tokens::detokenize)
+            .on(API, "GET", "/tokenizer_info", tokens::info)
+            .on(OPEN, "GET", "/health", health)
+            .on(OPEN, "GET", "/readyz", health)
+            .on(OPEN, "GET", "/livez", Routes::alive)
+            .on(OPEN, "GET", "/ping", health)
+            .on(OPEN, "POST", "/ping", health);
+    return operations(routes, parts).build();
+  }
+
+  /// What operators ask a server, also while it drains.
+  private static HttpRouter.Builder operations(HttpRouter.Builder routes, Parts parts) {
+    return routes
+        .on(
+            API,
+            "GET",
+            "/version",
+            exchange -> exchange.respondJson(one("version", parts.version())))
+        .on(API, "GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on(parts.publicMetrics() ? OPEN : API, "GET", "/metrics", parts.metrics());
   }
 
   private static void health(HttpExchange exchange, Parts parts) {

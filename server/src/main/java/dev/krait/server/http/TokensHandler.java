@@ -9,6 +9,7 @@ import dev.krait.server.openai.TokenNames;
 import dev.krait.server.openai.TokenizerInfo;
 import dev.krait.server.service.PromptEncoder;
 import dev.krait.server.service.ServedModel;
+import dev.krait.server.service.TextPool;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,55 +18,69 @@ import java.nio.file.Path;
 public final class TokensHandler {
   private final ServedModel model;
   private final PromptEncoder encoder;
+  private final TextPool pool;
   private final OpenAiParser parser;
   private final TokenNames names;
 
   /// Creates the handler.
+  ///
+  /// @param pool where bodies are read and text is encoded
   public TokensHandler(
-      ServedModel model, PromptEncoder encoder, OpenAiParser parser, TokenNames names) {
+      ServedModel model,
+      PromptEncoder encoder,
+      TextPool pool,
+      OpenAiParser parser,
+      TokenNames names) {
     this.model = model;
     this.encoder = encoder;
+    this.pool = pool;
     this.parser = parser;
     this.names = names;
   }
 
   /// Text or a conversation to ids.
   public void tokenize(HttpExchange exchange) {
-    OpenAiParser.TokenizeRequest request = parser.tokenize(exchange.body());
+    exchange.respondJson(pool.call(() -> tokenize(exchange.body())));
+  }
+
+  private byte[] tokenize(byte[] body) {
+    OpenAiParser.TokenizeRequest request = parser.tokenize(body);
     model.checkName(request.model());
     TokenIds ids = encoder.encode(request.prompt());
-    exchange.respondJson(
-        OpenAiJson.write(json -> {
-          json.writeStartObject();
-          json.writeNumberProperty("count", ids.size());
-          json.writeNumberProperty("max_model_len", model.info().maxTokens());
-          json.writeName("tokens");
-          json.writeArray(ids.toArray(), 0, ids.size());
-          if (request.strings()) {
-            json.writeArrayPropertyStart("token_strs");
-            for (int i = 0; i < ids.size(); i++) {
-              json.writeString(names.text(ids.at(i)));
-            }
-            json.writeEndArray();
-          } else {
-            json.writeNullProperty("token_strs");
-          }
-          json.writeEndObject();
-        }));
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      json.writeNumberProperty("count", ids.size());
+      json.writeNumberProperty("max_model_len", model.info().maxTokens());
+      json.writeName("tokens");
+      json.writeArray(ids.toArray(), 0, ids.size());
+      if (request.strings()) {
+        json.writeArrayPropertyStart("token_strs");
+        for (int i = 0; i < ids.size(); i++) {
+          json.writeString(names.text(ids.at(i)));
+        }
+        json.writeEndArray();
+      } else {
+        json.writeNullProperty("token_strs");
+      }
+      json.writeEndObject();
+    });
   }
 
   /// Ids to text, special tokens included.
   public void detokenize(HttpExchange exchange) {
-    OpenAiParser.DetokenizeRequest request = parser.detokenize(exchange.body());
+    exchange.respondJson(pool.call(() -> detokenize(exchange.body())));
+  }
+
+  private byte[] detokenize(byte[] body) {
+    OpenAiParser.DetokenizeRequest request = parser.detokenize(body);
     model.checkName(request.model());
     TokenIds ids = encoder.checked("tokens", request.ids());
     String text = model.tokenizer().decode(ids.toArray(), 0, ids.size(), false);
-    exchange.respondJson(
-        OpenAiJson.write(json -> {
-          json.writeStartObject();
-          json.writeStringProperty("prompt", text);
-          json.writeEndObject();
-        }));
+    return OpenAiJson.write(json -> {
+      json.writeStartObject();
+      json.writeStringProperty("prompt", text);
+      json.writeEndObject();
+    });
   }
 
   /// What the model's folder says of its tokenizer.

@@ -5,6 +5,7 @@ import dev.krait.error.ErrorCode;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -48,22 +49,30 @@ public final class Admission {
     }
   }
 
-  /// A request that was let in. Closing it twice is closing it once.
+  /// A request that was let in. Its sequences have places until the engine ends them or it is
+  /// closed; closing it twice is closing it once.
   public final class Ticket implements AutoCloseable {
     private final String client;
-    private final int admitted;
+    private final AtomicInteger places;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
     private Ticket(String client, int admitted) {
       this.client = client;
-      this.admitted = admitted;
+      this.places = new AtomicInteger(admitted);
+    }
+
+    /// The engine has ended a sequence: its place is free, whether or not its text has been read.
+    public void sequenceEnded() {
+      if (places.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+        leave(client, 0, 1);
+      }
     }
 
     /// The request is over.
     @Override
     public void close() {
       if (open.compareAndSet(true, false)) {
-        leave(client, admitted);
+        leave(client, 1, places.getAndSet(0));
       }
     }
   }
@@ -170,12 +179,12 @@ public final class Admission {
     }
   }
 
-  private void leave(String client, int left) {
+  private void leave(String client, int requestsLeft, int placesLeft) {
     lock.lock();
     try {
-      requests--;
-      sequences -= left;
-      clients.computeIfPresent(client, (_, held) -> held == left ? null : held - left);
+      requests -= requestsLeft;
+      sequences -= placesLeft;
+      clients.computeIfPresent(client, (_, held) -> held == placesLeft ? null : held - placesLeft);
       changed.signalAll();
     } finally {
       lock.unlock();

@@ -76,7 +76,7 @@ public final class GenerationService {
         admission.admit(client, request.prompts().size() * request.sequences());
     boolean started = false;
     try {
-      List<Generation.Part> parts = submit(request);
+      List<Generation.Part> parts = submit(request, ticket);
       Generation generation =
           new Generation(
               parts,
@@ -94,7 +94,7 @@ public final class GenerationService {
     }
   }
 
-  private List<Generation.Part> submit(PromptRequest request) {
+  private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
     long deadline =
         request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
@@ -118,7 +118,7 @@ public final class GenerationService {
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
-          TextStream stream = open(request, ids, stops, params(request, key, s), deadline);
+          TextStream stream = open(request, ids, stops, params(request, key, s), deadline, ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
@@ -147,7 +147,8 @@ public final class GenerationService {
       TokenIds ids,
       StopTexts stops,
       SamplingParams sampling,
-      long deadline) {
+      long deadline,
+      Admission.Ticket ticket) {
     StopRequest stop = request.stop();
     int maxTokens = maxTokens(stop, ids.size());
     StopConditions conditions =
@@ -155,7 +156,8 @@ public final class GenerationService {
     TokenStream tokens =
         engine.submit(
             new GenerationRequest(
-                request.id(), ids, sampling, conditions, request.priority(), deadline));
+                request.id(), ids, sampling, conditions, request.priority(), deadline),
+            ticket::sequenceEnded);
     boolean readable = false;
     try {
       TextStream stream =

@@ -9,10 +9,6 @@ import java.util.OptionalInt;
 
 /// Prompts to token ids: renders conversations, encodes text, checks ids. Any thread.
 public final class PromptEncoder {
-  /// No vocabulary has a token of more characters; longer text cannot fit and is not encoded when
-  /// it is to be continued.
-  private static final int MOST_CHARACTERS_PER_TOKEN = 256;
-
   private final ServedModel model;
 
   /// Creates an encoder for a model.
@@ -20,11 +16,24 @@ public final class PromptEncoder {
     this.model = model;
   }
 
-  /// Token ids of a prompt, however many.
+  /// Token ids of a prompt, which may be more than a generation can continue.
   ///
-  /// @throws EngineException with INVALID_ARGUMENT when the prompt cannot be one of this model
+  /// @throws EngineException with INVALID_ARGUMENT when the prompt cannot be one of this model,
+  ///   CONTEXT_LENGTH_EXCEEDED when its text has more characters than the model's context can hold:
+  ///   the most tokens times the characters of the longest. Encoding takes time, and such a text
+  ///   could not be of use.
   public TokenIds encode(Prompt prompt) {
-    return encode(prompt, Long.MAX_VALUE);
+    return switch (prompt) {
+      case Prompt.Ids ids -> checked("prompt", ids.ids());
+      case Prompt.Text text -> {
+        String whole = checkedLength("prompt", text.text());
+        yield TokenIds.of(model.tokenizer().encode(whole, text.addSpecialTokens()));
+      }
+      case Prompt.Chat chat -> {
+        String whole = checkedLength("messages", render(chat));
+        yield TokenIds.of(model.tokenizer().encode(whole, chat.addSpecialTokens()));
+      }
+    };
   }
 
   /// Token ids of a prompt that a generation can continue.
@@ -35,8 +44,7 @@ public final class PromptEncoder {
   /// @throws EngineException with INVALID_ARGUMENT when the prompt is empty,
   ///   CONTEXT_LENGTH_EXCEEDED when it and `maxTokens` are more than the context
   public TokenIds encodeToContinue(Prompt prompt, OptionalInt keepLast, OptionalInt maxTokens) {
-    long most = (long) model.info().maxTokens() * MOST_CHARACTERS_PER_TOKEN;
-    TokenIds ids = encode(prompt, keepLast.isPresent() ? Long.MAX_VALUE : most);
+    TokenIds ids = encode(prompt);
     int room = model.info().maxTokens() - maxTokens.orElse(1);
     int keep = Math.min(keepLast.orElse(Integer.MAX_VALUE), room);
     if (keepLast.isPresent() && keep > 0 && ids.size() > keep) {
@@ -76,26 +84,13 @@ public final class PromptEncoder {
     };
   }
 
-  private TokenIds encode(Prompt prompt, long mostCharacters) {
-    return switch (prompt) {
-      case Prompt.Ids ids -> checked("prompt", ids.ids());
-      case Prompt.Text text -> {
-        String whole = checkedLength("prompt", text.text(), mostCharacters);
-        yield TokenIds.of(model.tokenizer().encode(whole, text.addSpecialTokens()));
-      }
-      case Prompt.Chat chat -> {
-        String whole = checkedLength("messages", render(chat), mostCharacters);
-        yield TokenIds.of(model.tokenizer().encode(whole, chat.addSpecialTokens()));
-      }
-    };
-  }
-
-  private String checkedLength(String field, String text, long mostCharacters) {
-    if (text.length() > mostCharacters) {
+  private String checkedLength(String field, String text) {
+    long most = (long) model.info().maxTokens() * model.tokenizer().mostCharactersPerToken();
+    if (text.length() > most) {
       throw tooLong(
           field,
-          "more than %d tokens (%d characters in the %s)"
-              .formatted(model.info().maxTokens(), text.length(), field));
+          "more than %d tokens (%d characters in the %s, at most %d can fit)"
+              .formatted(model.info().maxTokens(), text.length(), field, most));
     }
     return text;
   }
@@ -119,6 +114,11 @@ public final class PromptEncoder {
   }
 
   private String render(Prompt.Chat chat) {
+    int most = model.info().maxTokens();
+    if (chat.messages().size() > most) {
+      throw tooLong(
+          "messages", "more than %d tokens (%d messages)".formatted(most, chat.messages().size()));
+    }
     return template(chat)
         .render(
             chat.messages(),

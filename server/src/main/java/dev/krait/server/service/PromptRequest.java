@@ -36,8 +36,24 @@ public record PromptRequest(
   /// Most sequences of one request.
   public static final int MAX_TOTAL_SEQUENCES = 1024;
 
+  /// Longest name of a request.
+  public static final int MAX_ID = 256;
+
+  /// Whether a text can name a request in logs and headers: printable ASCII, not too long.
+  public static boolean isId(String text) {
+    return !text.isBlank()
+        && text.length() <= MAX_ID
+        && text.chars().allMatch(c -> c >= 0x20 && c <= 0x7e);
+  }
+
   /// Checks the ranges.
   public PromptRequest {
+    if (!isId(id)) {
+      throw EngineException.invalidArgument(
+          "request_id",
+          id.length() + " characters" + (id.length() <= MAX_ID ? ", some not printable" : ""),
+          "1 to " + MAX_ID + " characters of printable ASCII");
+    }
     prompts = List.copyOf(prompts);
     if (prompts.isEmpty()) {
       throw EngineException.invalidArgument("prompt", "empty list", "at least one prompt");

@@ -1,6 +1,7 @@
 package dev.krait.server.service;
 
 import dev.krait.engine.ModelInfo.SamplingDefaults;
+import dev.krait.error.EngineException;
 import dev.krait.generation.SamplingParams;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -30,7 +31,18 @@ public record SamplingRequest(
     float frequencyPenalty,
     Map<Integer, Float> logitBias) {
 
+  /// Most tokens with a bias.
+  public static final int MAX_BIASES = 1024;
+
   private static final long GOLDEN = 0x9E3779B97F4A7C15L;
+
+  /// Checks how many tokens have a bias; the values are checked with the model's defaults.
+  public SamplingRequest {
+    if (logitBias.size() > MAX_BIASES) {
+      throw EngineException.invalidArgument(
+          "logit_bias", logitBias.size() + " tokens", "at most " + MAX_BIASES);
+    }
+  }
 
   /// Everything left to the model.
   public static SamplingRequest defaults() {
@@ -53,7 +65,7 @@ public record SamplingRequest(
   /// @param sequence index among the sequences of one prompt; each gets a key of its own
   /// @param logprobs alternatives to report with each generated token; -1 for none
   /// @param promptLogprobs the same for the prompt
-  /// @throws dev.krait.error.EngineException with INVALID_ARGUMENT when a value is out of range
+  /// @throws EngineException with INVALID_ARGUMENT when a value is out of range
   public SamplingParams params(
       SamplingDefaults defaults, long key, int sequence, int logprobs, int promptLogprobs) {
     int keep = topK.orElse(defaults.topK().orElse(0));

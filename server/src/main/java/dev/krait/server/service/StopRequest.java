@@ -27,6 +27,9 @@ public record StopRequest(
   /// Most bytes of UTF-8 that the stop strings of a request may have together.
   public static final int MAX_STRING_BYTES = 4096;
 
+  /// Most stop tokens of a request.
+  public static final int MAX_TOKEN_IDS = 1024;
+
   /// Checks the ranges.
   public StopRequest {
     if (maxTokens.isPresent() && maxTokens.getAsInt() < 0) {
@@ -45,6 +48,10 @@ public record StopRequest(
     if (bytes > MAX_STRING_BYTES) {
       throw EngineException.invalidArgument(
           "stop", bytes + " bytes in all strings", "at most " + MAX_STRING_BYTES);
+    }
+    if (tokenIds.size() > MAX_TOKEN_IDS) {
+      throw EngineException.invalidArgument(
+          "stop_token_ids", tokenIds.size() + " ids", "at most " + MAX_TOKEN_IDS);
     }
     if (strings.contains("")) {
       throw EngineException.invalidArgument("stop", "an empty string", "text");

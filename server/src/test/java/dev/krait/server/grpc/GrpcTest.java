@@ -19,8 +19,10 @@ import dev.krait.proto.inference.v1.Sampling;
 import dev.krait.proto.inference.v1.Stop;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
+import io.grpc.CallOptions;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.health.v1.HealthCheckRequest;
@@ -31,9 +33,13 @@ import io.grpc.protobuf.StatusProto;
 import io.grpc.reflection.v1.ServerReflectionGrpc;
 import io.grpc.reflection.v1.ServerReflectionRequest;
 import io.grpc.reflection.v1.ServerReflectionResponse;
+import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
 import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -42,6 +48,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GrpcTest {
   private static final GenerateRequest LONG =
@@ -173,6 +181,11 @@ class GrpcTest {
     assertRefused(
         LONG.toBuilder().setPrompt("once ".repeat(200)).build(), Status.Code.INVALID_ARGUMENT);
     assertRefused(LONG.toBuilder().setModel("gpt").build(), Status.Code.NOT_FOUND);
+    assertRefused(
+        LONG.toBuilder().setRequestId("a".repeat(257)).build(), Status.Code.INVALID_ARGUMENT);
+    assertRefused(LONG.toBuilder().setRequestId("a\nb").build(), Status.Code.INVALID_ARGUMENT);
+    Stop.Builder stops = Stop.newBuilder().addAllTokenIds(Collections.nCopies(1025, 5));
+    assertRefused(LONG.toBuilder().setStop(stops).build(), Status.Code.INVALID_ARGUMENT);
   }
 
   private void assertRefused(GenerateRequest request, Status.Code code) {
@@ -244,33 +257,81 @@ class GrpcTest {
     assertRefused(LONG, Status.Code.UNAVAILABLE);
   }
 
-  @Test
-  void reflectionListsItsServices() throws Exception {
+  /// Names of the services, by either version of reflection: their messages are alike.
+  private static CompletableFuture<List<String>> services(ManagedChannel channel, String version) {
+    MethodDescriptor<ServerReflectionRequest, ServerReflectionResponse> method =
+        ServerReflectionGrpc.getServerReflectionInfoMethod().toBuilder()
+            .setFullMethodName(version + ".ServerReflection/ServerReflectionInfo")
+            .build();
     CompletableFuture<List<String>> names = new CompletableFuture<>();
     StreamObserver<ServerReflectionRequest> requests =
-        ServerReflectionGrpc.newStub(channel)
-            .serverReflectionInfo(
-                new StreamObserver<>() {
-                  @Override
-                  public void onNext(ServerReflectionResponse response) {
-                    names.complete(
-                        response.getListServicesResponse().getServiceList().stream()
-                            .map(service -> service.getName())
-                            .toList());
-                  }
+        ClientCalls.asyncBidiStreamingCall(
+            channel.newCall(method, CallOptions.DEFAULT),
+            new StreamObserver<>() {
+              @Override
+              public void onNext(ServerReflectionResponse response) {
+                names.complete(
+                    response.getListServicesResponse().getServiceList().stream()
+                        .map(service -> service.getName())
+                        .toList());
+              }
 
-                  @Override
-                  public void onError(Throwable failure) {
-                    names.completeExceptionally(failure);
-                  }
+              @Override
+              public void onError(Throwable failure) {
+                names.completeExceptionally(failure);
+              }
 
-                  @Override
-                  public void onCompleted() {}
-                });
+              @Override
+              public void onCompleted() {}
+            });
     requests.onNext(ServerReflectionRequest.newBuilder().setListServices("").build());
-    assertThat(names.get())
+    return names.orTimeout(10, TimeUnit.SECONDS).whenComplete((_, _) -> requests.onCompleted());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"grpc.reflection.v1", "grpc.reflection.v1alpha"})
+  void bothReflectionsListItsServices(String version) {
+    assertThat(services(channel, version).join())
         .contains("krait.inference.v1.InferenceService", "grpc.health.v1.Health");
-    requests.onCompleted();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Generate", "Complete"})
+  void aMessageThatIsNotOneIsTheClientsFault(String name) {
+    MethodDescriptor<byte[], byte[]> method =
+        MethodDescriptor.<byte[], byte[]>newBuilder()
+            .setFullMethodName("krait.inference.v1.InferenceService/" + name)
+            .setType(MethodDescriptor.MethodType.UNARY)
+            .setRequestMarshaller(new Bytes())
+            .setResponseMarshaller(new Bytes())
+            .build();
+    byte[] broken = {10, 100, 1};
+    assertThatThrownBy(
+            () -> ClientCalls.blockingUnaryCall(channel, method, CallOptions.DEFAULT, broken))
+        .hasMessageStartingWith("INVALID_ARGUMENT: message: not one of krait.inference.v1.");
+    assertThat(generate(LONG)).isNotEmpty();
+  }
+
+  /// Messages as they are on the wire.
+  private static final class Bytes implements MethodDescriptor.Marshaller<byte[]> {
+    @Override
+    public InputStream stream(byte[] value) {
+      return new ByteArrayInputStream(value);
+    }
+
+    @Override
+    public byte[] parse(InputStream stream) {
+      return new byte[0];
+    }
+  }
+
+  @Test
+  void aMessageIsAsLongAsABodyMayBe() {
+    String most = "a".repeat(64 << 10);
+    assertThatThrownBy(() -> generate(LONG.toBuilder().setPrompt(most).build()))
+        .hasMessageStartingWith("RESOURCE_EXHAUSTED: ");
+    assertThatThrownBy(() -> generate(LONG.toBuilder().setPrompt(most.substring(200)).build()))
+        .hasMessageStartingWith("INVALID_ARGUMENT: ");
   }
 
   @Test
@@ -290,6 +351,18 @@ class GrpcTest {
                   .generate(LONG)
                   .hasNext())
           .isTrue();
+      headers.put(
+          Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "bearer wrong");
+      assertThatThrownBy(() ->
+              bare.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers))
+                  .generate(LONG)
+                  .hasNext())
+          .hasMessageStartingWith("UNAUTHENTICATED: ");
+      assertThatThrownBy(() -> services(other, "grpc.reflection.v1").join())
+          .hasMessageContaining("UNAUTHENTICATED");
+      HealthCheckRequest all = HealthCheckRequest.getDefaultInstance();
+      assertThat(HealthGrpc.newBlockingStub(other).check(all).getStatus())
+          .isEqualTo(ServingStatus.SERVING);
       other.shutdownNow();
     }
   }

@@ -118,13 +118,24 @@ class AccessLogTest {
   void whatAClientSendsCannotBreakALine() {
     try (TestServer server = TestServer.start(TestServer::logging);
         HttpCalls.Raw raw = server.http().raw()) {
-      raw.send(
-          "GET /" + "x".repeat(300) + " HTTP/1.1\r\nHost: t\r\nX-Request-Id: a b\u00e9c\r\n\r\n");
+      raw.send("GET /" + "x".repeat(300) + " HTTP/1.1\r\nHost: t\r\nX-Request-Id: a b c\r\n\r\n");
       assertThat(await(1))
           .singleElement()
           .asString()
           .matches(
               "GET /x{199}\\.\\.\\. 404 .* id=a\\?b\\?c prompt=- completion=- error=not_found");
+    }
+  }
+
+  @Test
+  void anIdThatIsNotPrintableIsReplaced() {
+    try (TestServer server = TestServer.start(TestServer::logging);
+        HttpCalls.Raw raw = server.http().raw()) {
+      raw.send("GET /version HTTP/1.1\r\nHost: t\r\nX-Request-Id: a b\u00e9c\r\n\r\n");
+      assertThat(await(1))
+          .singleElement()
+          .asString()
+          .matches("GET /version 200 .* id=[0-9a-f]{32} prompt=- completion=-");
     }
   }
 

@@ -281,7 +281,7 @@ class BadInputTest {
 
   @Test
   void refusesAPromptThatIsTooLong() {
-    String words = "once ".repeat(200);
+    String words = "once ".repeat(150);
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + "'}");
     assertThat(reply.status()).isEqualTo(400);
     assertThat(reply.json().at("/error/message").stringValue())
@@ -291,15 +291,15 @@ class BadInputTest {
 
   @Test
   void keepsTheEndOfALongPromptWhenAsked() {
-    String words = "once ".repeat(200);
+    String words = "once ".repeat(150);
     HttpCalls.Reply reply =
         http.post("/v1/completions", "{'prompt': '" + words + "', 'truncate_prompt_tokens': 10}");
     assertThat(reply.json().at("/usage/prompt_tokens").intValue()).isEqualTo(10);
   }
 
   @Test
-  void cutsAPromptOfAnyLengthWhenAsked() {
-    String words = "once ".repeat(10_000);
+  void cutsAPromptBeyondTheContextWhenAsked() {
+    String words = "once ".repeat(150);
     String rest = "', 'max_tokens': 2, 'truncate_prompt_tokens': -1}";
     HttpCalls.Reply reply = http.post("/v1/completions", "{'prompt': '" + words + rest);
     assertThat(reply.status()).as(reply.text()).isEqualTo(200);
@@ -314,13 +314,13 @@ class BadInputTest {
 
   @Test
   void tokenizesBeyondTheContext() {
-    String words = "once ".repeat(10_000);
+    String words = "once ".repeat(150);
     HttpCalls.Reply reply = http.post("/tokenize", "{'prompt': '" + words + "'}");
     assertThat(reply.status()).as(reply.text()).isEqualTo(200);
-    assertThat(reply.json().get("count").intValue()).isGreaterThan(9_999);
+    assertThat(reply.json().get("count").intValue()).isGreaterThan(149);
     HttpCalls.Reply chat =
         http.post("/tokenize", "{'messages': [{'role': 'user', 'content': '" + words + "'}]}");
-    assertThat(chat.json().get("count").intValue()).isGreaterThan(9_999);
+    assertThat(chat.json().get("count").intValue()).isGreaterThan(149);
   }
 
   @Test

@@ -34,15 +34,7 @@ class BudgetsTest {
             4 * BODY,
             16,
             List.of());
-    return new ServerConfig(
-        config.engine(),
-        http,
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        false,
-        false,
-        config.drainTimeout());
+    return config.withHttp(http);
   }
 
   @Test
@@ -67,7 +59,7 @@ class BudgetsTest {
 
       held.forEach(HttpCalls.Raw::close);
       Waiting.until(() ->
-          server.http().post("/tokenize", "{'prompt': '" + "a".repeat(BODY - 20) + "'}").status()
+          server.http().post("/tokenize", "{'prompt': 'a'" + " ".repeat(BODY - 20) + "}").status()
               == 200);
     }
   }

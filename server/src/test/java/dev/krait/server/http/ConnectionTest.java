@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -202,6 +203,111 @@ class ConnectionTest {
       assertThat(calls.get("/v1/models", "authorization", "Bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/v1/models", "authorization", "bearer secret").status()).isEqualTo(200);
       assertThat(calls.get("/health").status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void withAKeyOnlyHealthIsOpen() {
+    try (TestServer guarded = TestServer.start(TestServer::guarded)) {
+      HttpCalls calls = guarded.http();
+      List<String> closed =
+          List.of(
+              "GET /v1/models",
+              "GET /v1/models/krait-tiny",
+              "GET /v1/speculation",
+              "GET /v1x",
+              "POST /v1/completions",
+              "POST /v1/chat/completions",
+              "POST /tokenize",
+              "POST /detokenize",
+              "GET /tokenizer_info",
+              "GET /version",
+              "GET /load",
+              "GET /metrics",
+              "GET /",
+              "GET /none",
+              "GET /%76%31/models",
+              "DELETE /version");
+      for (String call : closed) {
+        String[] parts = call.split(" ", 2);
+        assertThat(calls.call(parts[0], parts[1], "{}").status()).as(call).isEqualTo(401);
+        assertThat(calls.call(parts[0], parts[1], "{}", "authorization", "Bearer secret").status())
+            .as(call)
+            .isNotEqualTo(401);
+      }
+      assertThat(calls.get("/health").status()).isEqualTo(200);
+      assertThat(calls.get("/ping").status()).isEqualTo(200);
+      assertThat(calls.post("/ping", "").status()).isEqualTo(200);
+      assertThat(calls.get("/livez").status()).isEqualTo(200);
+      assertThat(calls.get("/readyz").status()).isEqualTo(200);
+    }
+  }
+
+  @Test
+  void aPreflightNeedsNoKey() {
+    try (TestServer guarded = TestServer.start(TestServer::guarded);
+        HttpCalls.Raw raw = guarded.http().raw()) {
+      String head =
+          String.join(
+              "\r\n",
+              "OPTIONS /v1/models HTTP/1.1",
+              "Host: localhost",
+              "Origin: http://localhost:3000",
+              "Access-Control-Request-Method: GET",
+              "Connection: close");
+      raw.send(head + "\r\n\r\n");
+      assertThat(raw.readAll()).startsWith("HTTP/1.1 204");
+    }
+  }
+
+  @Test
+  void theWarmUpNeedsNoKey() {
+    try (TestServer guarded =
+        TestServer.start(config -> TestServer.guarded(config).withWarmUp(true))) {
+      assertThat(guarded.runner().steps()).isPositive();
+      assertThat(guarded.http().get("/v1/models").status()).isEqualTo(401);
+    }
+  }
+
+  @Test
+  void theKeyCountsWhileTheServerDrains() {
+    try (TestServer guarded = TestServer.start(TestServer::guarded)) {
+      HttpCalls calls = guarded.http();
+      assertThat(guarded.server().drain(Long.MAX_VALUE / 2)).isTrue();
+      for (String path : List.of("/version", "/load", "/metrics")) {
+        assertThat(calls.get(path).status()).as(path).isEqualTo(401);
+        assertThat(calls.get(path, "authorization", "Bearer secret").status())
+            .as(path)
+            .isEqualTo(200);
+      }
+      assertThat(calls.get("/livez").status()).isEqualTo(200);
+      assertThat(calls.get("/readyz").status()).isEqualTo(503);
+      assertThat(calls.get("/health").status()).isEqualTo(503);
+    }
+  }
+
+  @Test
+  void metricsCanBeOpenBesideAKey() {
+    try (TestServer guarded = TestServer.start(TestServer::guardedWithPublicMetrics)) {
+      assertThat(guarded.http().get("/metrics").status()).isEqualTo(200);
+      assertThat(guarded.http().get("/load").status()).isEqualTo(401);
+    }
+  }
+
+  @Test
+  void refusesTwoAuthorizationHeaders() {
+    try (TestServer guarded = TestServer.start(TestServer::guarded);
+        HttpCalls.Raw raw = guarded.http().raw()) {
+      String head =
+          String.join(
+              "\r\n",
+              "GET /v1/models HTTP/1.1",
+              "Host: t",
+              "Authorization: Bearer secret",
+              "Authorization: Bearer wrong",
+              "Connection: close");
+      raw.send(head + "\r\n\r\n");
+      assertThat(raw.readAll()).startsWith("HTTP/1.1 401");
     }
   }
 }

@@ -2,13 +2,13 @@ package dev.krait.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.server.service.ApiKeys;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.Waiting;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
@@ -20,8 +20,8 @@ class HttpServerTest {
 
   private HttpServer open(HttpHandler handler) {
     HttpRouter routes =
-        HttpRouter.builder(Optional.empty(), WebAccess.of(config), (_, _, _) -> {})
-            .on("GET", "/", handler)
+        HttpRouter.builder(ApiKeys.none(), WebAccess.of(config), (_, _, _) -> {})
+            .on(HttpRouter.Access.OPEN, "GET", "/", handler)
             .build();
     return HttpServer.open(config, routes, failures::add);
   }

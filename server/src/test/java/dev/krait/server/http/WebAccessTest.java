@@ -61,7 +61,7 @@ class WebAccessTest {
     assertThat(refused.status()).isEqualTo(401);
     assertThat(refused.header("access-control-allow-origin")).isEqualTo("http://localhost:3000");
     assertThat(refused.header("vary")).isEqualTo("origin");
-    HttpCalls.Reply foreign = http.get("/version", "origin", "https://evil.net");
+    HttpCalls.Reply foreign = http.get("/health", "origin", "https://evil.net");
     assertThat(foreign.status()).isEqualTo(200);
     assertThat(foreign.header("access-control-allow-origin")).isEmpty();
   }
@@ -110,7 +110,7 @@ class WebAccessTest {
   })
   void aServerOfThisMachineHasNoPublicName(String host, int status) {
     try (HttpCalls.Raw raw = http.raw()) {
-      raw.send("GET /version HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
+      raw.send("GET /health HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
       assertThat(raw.readAll()).startsWith("HTTP/1.1 " + status);
     }
   }

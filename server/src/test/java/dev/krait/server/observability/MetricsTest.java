@@ -44,17 +44,10 @@ class MetricsTest {
   }
 
   private static ServerConfig drafting(ServerConfig config) {
-    return new ServerConfig(
+    return config.withEngine(
         config
             .engine()
-            .withSpeculation(SpeculationMode.NGRAM, Optional.empty(), 2, OptionalInt.of(2)),
-        config.http(),
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        config.trustRequestTemplates(),
-        config.accessLog(),
-        config.drainTimeout());
+            .withSpeculation(SpeculationMode.NGRAM, Optional.empty(), 2, OptionalInt.of(2)));
   }
 
   @ParameterizedTest

@@ -11,7 +11,11 @@ class AdmissionTest {
   private final Admission door = new Admission(4);
 
   private static void assertRefused(Admission door, int sequences, ErrorCode code) {
-    assertThatThrownBy(() -> door.admit("", sequences))
+    assertRefused(door, "", sequences, code);
+  }
+
+  private static void assertRefused(Admission door, String client, int sequences, ErrorCode code) {
+    assertThatThrownBy(() -> door.admit(client, sequences))
         .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(code));
   }
 
@@ -28,6 +32,25 @@ class AdmissionTest {
     door.admit("", 3).close();
     one.close();
     assertThat(door.requests()).isZero();
+  }
+
+  @Test
+  void aPlaceIsFreeWhenTheEngineIsDoneAndTheRequestWhenItIsClosed() {
+    Admission.Ticket four = door.admit("", 4);
+    four.sequenceEnded();
+    four.sequenceEnded();
+    assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
+    Admission.Ticket two = door.admit("", 2);
+    assertThat(door.requests()).isEqualTo(2);
+    four.close();
+    four.sequenceEnded();
+    assertThat(door.requests()).isEqualTo(1);
+    assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
+    door.admit("", 2).close();
+    two.close();
+    two.sequenceEnded();
+    door.admit("", 4).close();
+    assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
   }
 
   @Test
@@ -54,6 +77,24 @@ class AdmissionTest {
     two.close();
     shared.admit("a", 2).close();
     shared.admit("", 4).close();
+    assertThat(shared.requests()).isZero();
+  }
+
+  @Test
+  void aClientsShareIsFreeWhenTheEngineIsDone() {
+    Admission shared = new Admission(4, 2, false);
+    Admission.Ticket two = shared.admit("a", 2);
+    two.sequenceEnded();
+    Admission.Ticket one = shared.admit("a", 1);
+    assertRefused(shared, "a", 1, ErrorCode.RESOURCE_EXHAUSTED);
+    two.sequenceEnded();
+    two.sequenceEnded();
+    Admission.Ticket another = shared.admit("a", 1);
+    two.close();
+    assertRefused(shared, "a", 1, ErrorCode.RESOURCE_EXHAUSTED);
+    one.close();
+    another.close();
+    shared.admit("a", 2).close();
     assertThat(shared.requests()).isZero();
   }
 

@@ -9,6 +9,7 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.server.testing.TestServer;
+import dev.krait.server.testing.Waiting;
 import dev.krait.testing.InMemoryEngine;
 import dev.krait.testing.ScriptedRunner;
 import dev.krait.text.Tokenizer;
@@ -191,6 +192,65 @@ class TextStreamTest {
       assertThat(outcomes.ended()).hasSize(3).allMatch(outcome -> outcome.matches("length|abort"));
       assertThat(outcomes.ended().subList(0, read)).allMatch("length"::equals);
       assertThat(outcomes.longest()).hasSize(1);
+    }
+  }
+
+  @Test
+  void anAnswerThatNobodyReadsHoldsNoPlace() {
+    try (InMemoryEngine engine =
+        InMemoryEngine.builder()
+            .vocabSize(tokenizer.vocabSize())
+            .runner(_ -> new ScriptedRunner(8, ScriptedRunner.saying(5, 6)))
+            .build()) {
+      engine.start();
+      Admission door = new Admission(1);
+      GenerationService service =
+          new GenerationService(
+              TestServer.served(tokenizer),
+              engine.handle(),
+              door,
+              GenerationListener.none(),
+              () -> 1);
+      try (Generation unread = service.start(request("a", stop(2, true)))) {
+        Waiting.until(() -> admits(door));
+        assertThat(door.requests()).isEqualTo(1);
+        assertThat(unread.parts().getFirst().stream().next().ids().size()).isPositive();
+      }
+      assertThat(door.requests()).isZero();
+    }
+  }
+
+  private static boolean admits(Admission door) {
+    try (Admission.Ticket _ = door.admit("", 1)) {
+      return true;
+    } catch (EngineException _) {
+      return false;
+    }
+  }
+
+  private static PromptRequest request(String id, StopRequest stop) {
+    return new PromptRequest(
+        id,
+        Optional.empty(),
+        List.of(new Prompt.Text("a", true)),
+        1,
+        SamplingRequest.defaults(),
+        stop,
+        OutputOptions.textOnly(),
+        OptionalInt.empty(),
+        0,
+        Optional.empty());
+  }
+
+  @Test
+  void aRequestIsNamedByAtMost256PrintableCharacters() {
+    StopRequest stop = stop(2, true);
+    assertThat(request("a".repeat(256), stop).id()).hasSize(256);
+    for (String id : List.of("", " ", "a".repeat(257), "a\nb", "a\u001bb", "\u00e9", "a\u2028")) {
+      assertThatThrownBy(() -> request(id, stop))
+          .isInstanceOf(EngineException.class)
+          .hasMessageStartingWith("request_id: ")
+          .hasMessageContaining("(expected: 1 to 256 characters of printable ASCII)");
     }
   }
 

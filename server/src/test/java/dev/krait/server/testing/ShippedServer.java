@@ -7,7 +7,6 @@ import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 
 /// A whole server on free ports over the model that ships with the repository.
 public final class ShippedServer {
@@ -21,15 +20,12 @@ public final class ShippedServer {
   /// Starts it with another engine.
   public static KraitServer start(EngineConfig engine) {
     ServerConfig config =
-        new ServerConfig(
-            engine,
-            HttpServerConfig.of("127.0.0.1", 0),
-            new ServerConfig.Grpc(0, true),
-            List.of("krait-tiny"),
-            Optional.empty(),
-            false,
-            false,
-            Duration.ofMinutes(30));
+        ServerConfig.of(
+                engine,
+                HttpServerConfig.of("127.0.0.1", 0),
+                new ServerConfig.Grpc(0, true),
+                List.of("krait-tiny"))
+            .withDrainTimeout(Duration.ofMinutes(30));
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
   }
 }

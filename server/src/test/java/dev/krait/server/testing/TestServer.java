@@ -62,15 +62,12 @@ public final class TestServer implements AutoCloseable {
     Path folder = modelFolder();
     RecitingRunner runner = new RecitingRunner(script(folder), MAX_SEQUENCES);
     ServerConfig config =
-        new ServerConfig(
-            EngineConfig.of(folder),
-            http(PATIENCE),
-            new ServerConfig.Grpc(0, true),
-            List.of("krait-tiny", "alias"),
-            Optional.empty(),
-            false,
-            false,
-            PATIENCE);
+        ServerConfig.of(
+                EngineConfig.of(folder),
+                http(PATIENCE),
+                new ServerConfig.Grpc(0, true),
+                List.of("krait-tiny", "alias"))
+            .withDrainTimeout(PATIENCE);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -84,70 +81,32 @@ public final class TestServer implements AutoCloseable {
 
   /// The same configuration, with templates of requests allowed.
   public static ServerConfig trusting(ServerConfig config) {
-    return new ServerConfig(
-        config.engine(),
-        config.http(),
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        true,
-        config.accessLog(),
-        config.drainTimeout());
+    return config.withTrustRequestTemplates(true);
   }
 
   /// The same configuration, with a line in the log for each request.
   public static ServerConfig logging(ServerConfig config) {
-    return new ServerConfig(
-        config.engine(),
-        config.http(),
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        config.trustRequestTemplates(),
-        true,
-        config.drainTimeout());
+    return config.withAccessLog(true);
   }
 
   /// The same configuration, with an API key.
   public static ServerConfig guarded(ServerConfig config) {
-    return new ServerConfig(
-        config.engine(),
-        config.http(),
-        config.grpc(),
-        config.names(),
-        Optional.of("secret"),
-        false,
-        config.accessLog(),
-        config.drainTimeout());
+    return config.withKeys(new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), false));
+  }
+
+  /// The same configuration, with an API key that `/metrics` does not need.
+  public static ServerConfig guardedWithPublicMetrics(ServerConfig config) {
+    return config.withKeys(new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), true));
   }
 
   /// The same configuration, with priorities of requests allowed.
   public static ServerConfig withPriorities(ServerConfig config) {
-    return new ServerConfig(
-        config.engine(),
-        config.http(),
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        config.trustRequestTemplates(),
-        config.accessLog(),
-        config.drainTimeout(),
-        config.clientShare(),
-        config.warmUp(),
-        true);
+    return config.withPriorities(true);
   }
 
   /// The same configuration, with next to no time for a client to send a request.
   public static ServerConfig impatient(ServerConfig config) {
-    return new ServerConfig(
-        config.engine(),
-        http(Duration.ofMillis(100)),
-        config.grpc(),
-        config.names(),
-        config.apiKey(),
-        config.trustRequestTemplates(),
-        config.accessLog(),
-        config.drainTimeout());
+    return config.withHttp(http(Duration.ofMillis(100)));
   }
 
   private static HttpServerConfig http(Duration requestTimeout) {
