@@ -1,4 +1,5 @@
 // rms_norm        residual += delta where there is a delta; dst = residual / rms(residual) weight
+// head_rms_norm   x = x / rms of its head weight, in place
 // gated_rms_norm  v = y silu(z); dst = v / rms of its group weight
 // Shapes: dst, residual, delta, y, z [tokens, width], weight [width]; a group has width / groups.
 // A block computes one row (or one group of it); a thread every 1024th element.
@@ -20,6 +21,13 @@ struct RmsNormParams {
   Rows residual;        // [tokens, width]
   Rows delta;           // [tokens, width]; data is null where there is none
   const float* weight;  // [width]
+  float epsilon;
+};
+
+struct HeadRmsNormParams {
+  Rows x;               // [tokens, heads * width]
+  const float* weight;  // [width]
+  int width;
   float epsilon;
 };
 
@@ -92,6 +100,14 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
       [=](int i, float v) { residual[i] = v; });
 }
 KRAIT_PARAMS(rms_norm, krait::RmsNormParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
+    head_rms_norm(const __grid_constant__ krait::HeadRmsNormParams p) {
+  krait::begin();
+  float* x = p.x.row(blockIdx.x) + static_cast<int>(blockIdx.y) * p.width;
+  krait::normalise(x, p.weight, p.width, p.epsilon, [=](int i) { return x[i]; }, [](int, float) {});
+}
+KRAIT_PARAMS(head_rms_norm, krait::HeadRmsNormParams);
 
 // dst may be y: a thread writes an element after the same thread has read it for the last time.
 extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)

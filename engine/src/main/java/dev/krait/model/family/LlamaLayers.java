@@ -1,9 +1,9 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.MixerWeights;
 import dev.krait.model.MixerWeights.AttentionWeights;
 import dev.krait.model.MixerWeights.GatedMlpWeights;
@@ -50,7 +50,9 @@ final class LlamaLayers {
     folder.product(config, "num_attention_heads * head_dim", heads, headDim);
     boolean mistral = folder.hasArchitecture("MistralForCausalLM");
     int window = mistral ? config.optionalPositiveInt("sliding_window").orElse(0) : 0;
-    return new Attention(heads, kvHeads, headDim, rope(config, headDim, scaled), window);
+    return Attention.of(heads, kvHeads, headDim)
+        .withRope(rope(config, headDim, scaled))
+        .withWindow(window);
   }
 
   private static int headDim(ModelFolder folder, int heads) {
@@ -152,13 +154,13 @@ final class LlamaLayers {
     int query = mixer.heads() * mixer.headDim();
     int keyValue = mixer.kvHeads() * mixer.headDim();
     if (source.has(layer + "mha.in_proj.weight")) {
-      return new AttentionWeights(
+      return AttentionWeights.of(
           mixer,
           source.matrix(
               hidden, RowBlock.all(layer + "mha.in_proj.weight", mixer.projectionColumns())),
           source.matrix(query, RowBlock.all(layer + "mha.out_proj.weight", hidden)));
     }
-    return new AttentionWeights(
+    return AttentionWeights.of(
         mixer,
         source.matrix(
             hidden,
