@@ -1,6 +1,8 @@
-// dst[t, c] = silu(bias[c] + sum_k taps[c, k] x[position - width + 1 + k, source(c)]), k ascending,
-// where source(c) = (c / group_width / repeat) group_width + c % group_width; raw inputs before the
-// step come from the ring, zeros before position 0, and the step's last ones go to the ring.
+// dst[t, c] = f(bias[c] + sum_k taps[c, k] x[position - width + 1 + k, source(c)]), k ascending,
+// where f is an activation and
+//   source(c) = (c / group_width / repeat) group_width + c % group_width;
+// raw inputs before the step come from the ring, zeros before position 0, and the step's last ones
+// go to the ring.
 // Shapes: dst [tokens, channels], x [tokens, sources], taps [channels, width], ring [slots,
 //   ring_tokens, sources] at row position % ring_tokens.
 // A thread takes one source of one sequence through all its tokens, for all channels that it feeds.
@@ -25,6 +27,7 @@ struct CausalConvParams {
   int group_width;
   int repeat;
   int width;
+  int activation;
 };
 
 // Taps of a channel, zeros before the first; four of them are one load.
@@ -78,7 +81,7 @@ __device__ inline void convolve(const CausalConvParams& p, const Sequence& seque
       for (int k = 0; k < kWidth; k++) {
         sum = fmaf(taps[k], history[k], sum);
       }
-      p.dst.row(row)[channel] = silu(sum);
+      p.dst.row(row)[channel] = activate(p.activation, sum);
     }
   }
   const int kept = min(sequence.tokens, p.ring_tokens);

@@ -1,5 +1,5 @@
 // pack_rows      operand[t, c] = x[t, c]
-// pack_silu_mul  operand[t, c] = silu(gate[t, c]) up[t, c]
+// pack_activate_mul  operand[t, c] = activation(gate[t, c]) up[t, c]
 // pack_weight    operand[first_row + r, c] = source[r, c]
 // as operands of products, see operand.cuh.
 // Shapes: x, gate, up [tokens, columns], source [rows, columns] dense, operand [chunks, rows, 64].
@@ -21,12 +21,13 @@ struct PackRowsParams {
   int pieces;  // of a row
 };
 
-struct PackSiluMulParams {
+struct PackActivateMulParams {
   Rows gate;               // [tokens, columns]
   Rows up;                 // [tokens, columns]
   unsigned char* operand;  // [chunks, operand_rows, 64]
   int operand_rows;
   int pieces;  // of a row
+  int activation;
 };
 
 struct PackWeightParams {
@@ -71,14 +72,16 @@ extern "C" __global__ void __launch_bounds__(krait::kPieceThreads)
 KRAIT_PARAMS(pack_rows, krait::PackRowsParams);
 
 extern "C" __global__ void __launch_bounds__(krait::kPieceThreads)
-    pack_silu_mul(const __grid_constant__ krait::PackSiluMulParams p) {
+    pack_activate_mul(const __grid_constant__ krait::PackActivateMulParams p) {
   krait::begin();
   const float* gate = p.gate.row(static_cast<int>(blockIdx.y));
   const float* up = p.up.row(static_cast<int>(blockIdx.y));
-  krait::write_piece(p.operand, p.operand_rows, p.pieces, p.gate.columns,
-                     [=](int column) { return krait::silu(gate[column]) * up[column]; });
+  const int activation = p.activation;
+  krait::write_piece(p.operand, p.operand_rows, p.pieces, p.gate.columns, [=](int column) {
+    return krait::activate(activation, gate[column]) * up[column];
+  });
 }
-KRAIT_PARAMS(pack_silu_mul, krait::PackSiluMulParams);
+KRAIT_PARAMS(pack_activate_mul, krait::PackActivateMulParams);
 
 extern "C" __global__ void __launch_bounds__(krait::kPieceThreads)
     pack_weight(const __grid_constant__ krait::PackWeightParams p) {

@@ -1,4 +1,5 @@
 // rms_norm        residual += delta where there is a delta; dst = residual / rms(residual) weight
+// head_rms_norm   x = x / rms of its head weight, in place
 // gated_rms_norm  v = y silu(z); dst = v / rms of its group weight
 // Shapes: dst, residual, delta, y, z [tokens, width], weight [width]; a group has width / groups.
 // A block computes one row (or one group of it); a thread every 1024th element. Where a product is
@@ -24,6 +25,13 @@ struct RmsNormParams {
   const float* weight;  // [width]
   float epsilon;
   int operand_rows;  // 0 when dst is fp32 rows; else dst.data is an operand of so many rows
+};
+
+struct HeadRmsNormParams {
+  Rows x;               // [tokens, heads * width]
+  const float* weight;  // [width]
+  int width;
+  float epsilon;
 };
 
 struct GatedRmsNormParams {
@@ -115,6 +123,14 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
   }
 }
 KRAIT_PARAMS(rms_norm, krait::RmsNormParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
+    head_rms_norm(const __grid_constant__ krait::HeadRmsNormParams p) {
+  krait::begin();
+  float* x = p.x.row(blockIdx.x) + static_cast<int>(blockIdx.y) * p.width;
+  krait::normalise(x, p.weight, p.width, p.epsilon, [=](int i) { return x[i]; }, [](int, float) {});
+}
+KRAIT_PARAMS(head_rms_norm, krait::HeadRmsNormParams);
 
 // dst may be y: a thread writes an element after the same thread has read it for the last time.
 extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)

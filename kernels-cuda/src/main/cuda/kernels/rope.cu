@@ -1,8 +1,8 @@
 // rope_angles    cos[t, i], sin[t, i] of position[t] frequency[i]
 // rope_write_kv  rotates queries and keys in place, (a, b) -> (a cos - b sin, b cos + a sin) for
-// the
-//                halves of a head, and writes keys and values to their positions' blocks
-// Shapes: cos, sin [tokens, head_dim / 2]; queries [tokens, heads * head_dim]; keys, values
+//   the halves of a head or of its first 2 * pairs elements, and writes keys and values to their
+//   positions' blocks
+// Shapes: cos, sin [tokens, pairs]; queries [tokens, heads * head_dim]; keys, values
 //   [tokens, kv_heads * head_dim]; caches: keys [blocks, kv_heads, head_dim, block_tokens], values
 //   [blocks, kv_heads, block_tokens, head_dim].
 // A block computes one head of one token, a thread a pair of elements of every 128.
@@ -26,8 +26,8 @@ struct RopeWriteKvParams {
   Rows queries;  // [tokens, heads * head_dim]
   Rows keys;     // [tokens, kv_heads * head_dim]
   Rows values;   // [tokens, kv_heads * head_dim]
-  Rows cos;      // [tokens, head_dim / 2]; data is null where nothing is rotated
-  Rows sin;      // [tokens, head_dim / 2]
+  Rows cos;      // [tokens, pairs]; data is null where nothing is rotated
+  Rows sin;      // [tokens, pairs]
   Step step;
   float* key_cache;
   float* value_cache;
@@ -66,7 +66,7 @@ extern "C" __global__ void __launch_bounds__(krait::kRopeThreads)
     rope_write_kv(const __grid_constant__ krait::RopeWriteKvParams p) {
   krait::begin();
   const int token = blockIdx.x;
-  const int half = p.head_dim / 2;
+  const int half = p.cos.columns;
   const bool rotates = p.cos.data != nullptr;
   const float* cos = p.cos.row(token);
   const float* sin = p.sin.row(token);

@@ -3,7 +3,9 @@
 //   gather     dst[i] = x[indices[i]]
 //   add        residual[t] += delta[t]
 //   scale      x[t] *= factor
-//   silu_mul   dst[t] = silu(gate[t]) up[t]
+//   add_bias   x[t] += bias
+//   activate   x[t] = activation(x[t])
+//   activate_mul   dst[t] = activation(gate[t]) up[t]
 // Shapes: all [tokens, columns], table [vocab, padded], or packed as packed.cuh or operand.cuh say.
 // A block computes up to 1024 columns of a row, a thread four, 256 apart.
 // Activations fp32; table bf16, fp16 or fp32; any shape.
@@ -42,10 +44,21 @@ struct ScaleParams {
   float factor;
 };
 
-struct SiluMulParams {
+struct AddBiasParams {
+  Rows x;             // [tokens, columns]
+  const float* bias;  // [columns]
+};
+
+struct ActivateParams {
+  Rows x;  // [tokens, columns]
+  int activation;
+};
+
+struct ActivateMulParams {
   Rows dst;   // [tokens, columns]
   Rows gate;  // [tokens, columns]
   Rows up;    // [tokens, columns]
+  int activation;
 };
 
 __device__ inline float to_float(float v) { return v; }
@@ -147,11 +160,31 @@ extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
 KRAIT_PARAMS(scale, krait::ScaleParams);
 
 extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
-    silu_mul(const __grid_constant__ krait::SiluMulParams p) {
+    add_bias(const __grid_constant__ krait::AddBiasParams p) {
+  krait::begin();
+  float* x = p.x.row(blockIdx.x);
+  const float* bias = p.bias;
+  krait::for_columns(p.x.columns, [=](int c) { x[c] += bias[c]; });
+}
+KRAIT_PARAMS(add_bias, krait::AddBiasParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
+    activate(const __grid_constant__ krait::ActivateParams p) {
+  krait::begin();
+  float* x = p.x.row(blockIdx.x);
+  const int activation = p.activation;
+  krait::for_columns(p.x.columns, [=](int c) { x[c] = krait::activate(activation, x[c]); });
+}
+KRAIT_PARAMS(activate, krait::ActivateParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
+    activate_mul(const __grid_constant__ krait::ActivateMulParams p) {
   krait::begin();
   const float* gate = p.gate.row(blockIdx.x);
   const float* up = p.up.row(blockIdx.x);
   float* to = p.dst.row(blockIdx.x);
-  krait::for_columns(p.dst.columns, [=](int c) { to[c] = krait::silu(gate[c]) * up[c]; });
+  const int activation = p.activation;
+  krait::for_columns(p.dst.columns,
+                     [=](int c) { to[c] = krait::activate(activation, gate[c]) * up[c]; });
 }
-KRAIT_PARAMS(silu_mul, krait::SiluMulParams);
+KRAIT_PARAMS(activate_mul, krait::ActivateMulParams);

@@ -3,12 +3,11 @@ package dev.krait.benchmarks;
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
-import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.benchmarks.OpBenchmarks.Op;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Rope;
 import dev.krait.tensor.Rows;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -53,8 +52,7 @@ public class AttentionBenchmark {
   }
 
   private Op prepare(OpInputs inputs) {
-    Rope rope = new Rope(64, 10_000, new Rope.Scaling.None());
-    Attention attention = new Attention(6, 2, 64, rope, 0);
+    Attention attention = Attention.of(6, 2, 64);
     int blocks = 32;
     int cached = sequences * blocks * 16 * 2 * 64;
     KvCache cache = new KvCache(inputs.buffer(cached, -1, 1), inputs.buffer(cached, -1, 1), 16);
@@ -62,8 +60,8 @@ public class AttentionBenchmark {
     Rows dst = inputs.rows(sequences, 6 * 64);
     StepInputs step = inputs.step(sequences, 500, blocks);
     Rows none = inputs.rows(0, 64);
-    RopeAngles angles = new RopeAngles(rope, none, none);
-    AttentionArgs args = new AttentionArgs(dst, queries, none, none, angles, cache, attention);
+    AttentionArgs args =
+        new AttentionArgs(dst, queries, none, none, Optional.empty(), cache, attention);
     return () -> {
       inputs.backend().ops().attend(args, step);
       return dst;

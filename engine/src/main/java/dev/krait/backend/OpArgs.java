@@ -2,6 +2,7 @@ package dev.krait.backend;
 
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.MixerWeights.Mamba2Weights;
@@ -9,6 +10,7 @@ import dev.krait.model.Norm;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
+import java.util.Optional;
 
 /// What the operations with many arguments take beside the step; destination first. Made once, when
 /// a model is bound to its memory.
@@ -21,6 +23,14 @@ public sealed interface OpArgs {
   /// @param weight `[width]`
   /// @param norm width and epsilon
   record NormArgs(Rows dst, Rows x, Buffer weight, Norm norm) implements OpArgs {}
+
+  /// Arguments of a norm of every head.
+  ///
+  /// @param x what is normed in place `[tokens, heads * headDim]`
+  /// @param heads heads of a row
+  /// @param weight `[headDim]`, the same for all heads
+  /// @param norm width of a head and epsilon
+  record HeadNormArgs(Rows x, int heads, Buffer weight, Norm norm) implements OpArgs {}
 
   /// Arguments of a norm behind a gate.
   ///
@@ -57,7 +67,7 @@ public sealed interface OpArgs {
   /// @param queries `[tokens, heads * headDim]`
   /// @param keys `[tokens, kvHeads * headDim]`
   /// @param values `[tokens, kvHeads * headDim]`
-  /// @param angles of the layer's rotary embedding
+  /// @param angles of the layer's rotary embedding; empty where it has none
   /// @param cache the layer's keys and values
   /// @param attention the layer's description
   record AttentionArgs(
@@ -65,7 +75,7 @@ public sealed interface OpArgs {
       Rows queries,
       Rows keys,
       Rows values,
-      RopeAngles angles,
+      Optional<RopeAngles> angles,
       KvCache cache,
       Attention attention)
       implements OpArgs {}
@@ -79,6 +89,7 @@ public sealed interface OpArgs {
   /// @param width taps of a channel
   /// @param groupWidth channels of a group that is repeated as a whole
   /// @param repeat channels of the result that one raw channel feeds
+  /// @param activation what is applied to the result
   /// @param cache the ring of raw inputs
   record CausalConvArgs(
       Rows dst,
@@ -88,6 +99,7 @@ public sealed interface OpArgs {
       int width,
       int groupWidth,
       int repeat,
+      Activation activation,
       StateCache cache)
       implements OpArgs {}
 

@@ -4,9 +4,12 @@ import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
+import dev.krait.model.Activation;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +36,13 @@ public interface Ops {
   /// `x *= factor`.
   void scale(Rows x, float factor, int rows);
 
-  /// Root-mean-square norm of each row, see [Norm].
+  /// `x += bias` in every row.
+  void addBias(Rows x, Buffer bias, int rows);
+
+  /// `x = activation(x)`.
+  void activate(Rows x, Activation activation, int rows);
+
+  /// Root-mean-square norm of each row, see [dev.krait.model.Norm].
   void rmsNorm(NormArgs args, int rows);
 
   /// `x += delta; dst = norm(x)`.
@@ -42,13 +51,16 @@ public interface Ops {
     rmsNorm(args, rows);
   }
 
-  /// `dst = silu(gate) * up`.
-  void siluMul(Rows dst, Rows gate, Rows up, int rows);
+  /// Root-mean-square norm of each head of each row, in place.
+  void headRmsNorm(HeadNormArgs args, int rows);
+
+  /// `dst = activation(gate) * up`; `dst` may be one of both.
+  void activateMul(Rows dst, Rows gate, Rows up, Activation activation, int rows);
 
   /// `gateUp = weight x; dst = silu(gate) * up`; what a fusion leaves in `gateUp` is not defined.
   default void gatedMatmul(GatedMatmulArgs args, int rows) {
     matmul(args.gateUp(), args.x(), args.weight(), rows);
-    siluMul(args.dst(), args.gate(), args.up(), rows);
+    activateMul(args.dst(), args.gate(), args.up(), Activation.SILU, rows);
   }
 
   /// `dst[i]` = index of the largest of the first `columns` logits of row `i`, the smallest of
@@ -62,38 +74,40 @@ public interface Ops {
   void ropeAngles(RopeAngles dst, StepInputs step);
 
   /// Rotates `heads` heads of each row in place: `(a, b) -> (a cos - b sin, b cos + a sin)` for the
-  /// halves of a head.
+  /// halves of a head, or of its first elements where there are fewer angles.
   void rope(Rows x, int heads, RopeAngles angles, StepInputs step);
 
   /// Writes keys and values to their positions' blocks.
   void writeKv(AttentionArgs args, StepInputs step);
 
-  /// `dst[row, h] = softmax(q k / sqrt(headDim)) v` over the row's own position and those before it
-  /// (within the window).
+  /// `dst[row, h] = softmax(scale q k) v` over the row's own position and those before it (within
+  /// the window).
   void attend(AttentionArgs args, StepInputs step);
 
-  /// [#rope] on queries and keys, [#writeKv], [#attend].
+  /// [#rope] on queries and keys where there are angles, [#writeKv], [#attend].
   default void ropeWriteKvAttend(AttentionArgs args, StepInputs step) {
-    rope(args.queries(), args.attention().heads(), args.angles(), step);
-    rope(args.keys(), args.attention().kvHeads(), args.angles(), step);
+    if (args.angles().isPresent()) {
+      rope(args.queries(), args.attention().heads(), args.angles().get(), step);
+      rope(args.keys(), args.attention().kvHeads(), args.angles().get(), step);
+    }
     writeKv(args, step);
     attend(args, step);
   }
 
-  /// Depthwise causal convolution and silu; raw inputs before the step's first token come from the
-  /// ring, and the step's last raw inputs go there.
+  /// Depthwise causal convolution and activation; raw inputs before the step's first token come
+  /// from the ring, and the step's last raw inputs go there.
   ///
-  /// `dst[row, c] = silu(bias[c] + sum_k taps[c, k] x[source(c), position - width + 1 + k])`, k
+  /// `dst[row, c] = f(bias[c] + sum_k taps[c, k] x[source(c), position - width + 1 + k])`, k
   /// ascending, zeros before position 0, where `source(c) = (c / groupWidth / repeat) * groupWidth
   /// + c % groupWidth`.
   void causalConv(CausalConvArgs args, StepInputs step);
 
-  /// Mamba-1 scan with replay and gate, see [Mamba1] for the formula and [StepInputs] for what is
-  /// replayed and written.
+  /// Mamba-1 scan with replay and gate, see [dev.krait.model.Mixer.Mamba1] for the formula and
+  /// [StepInputs] for what is replayed and written.
   void selectiveScan(SelectiveScanArgs args, StepInputs step);
 
-  /// Mamba-2 scan with replay, see [Mamba2] for the formula and [StepInputs] for what is replayed
-  /// and written.
+  /// Mamba-2 scan with replay, see [dev.krait.model.Mixer.Mamba2] for the formula and [StepInputs]
+  /// for what is replayed and written.
   void ssdScan(SsdScanArgs args, StepInputs step);
 
   /// `dst = groupNorm(y silu(z)) weight`: the gate first, then a root-mean-square norm over each of

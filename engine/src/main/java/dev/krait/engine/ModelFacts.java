@@ -6,7 +6,7 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
-import dev.krait.model.Mixer;
+import dev.krait.model.FeedForward;
 import dev.krait.model.ModelSpec;
 import dev.krait.text.Tokenizer;
 import java.util.LinkedHashSet;
@@ -104,7 +104,7 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
   private static String summary(ModelSpec spec, LoadedModel model) {
     Map<String, Integer> mixers = new TreeMap<>();
     spec.mixers()
-        .filter(mixer -> !(mixer instanceof Mixer.GatedMlp))
+        .filter(mixer -> !(mixer instanceof FeedForward))
         .forEach(mixer -> mixers.merge(mixer.getClass().getSimpleName(), 1, Integer::sum));
     String kinds =
         mixers.entrySet().stream()

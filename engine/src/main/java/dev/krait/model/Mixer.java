@@ -10,7 +10,7 @@ import java.util.Optional;
 /// The differences between families are numbers here, not subclasses. Sizes follow the literature:
 /// heads, headDim, groups, stateDim; a group of B or C serves the heads or channels whose index
 /// divides into it consecutively (`a, a, b, b`).
-public sealed interface Mixer {
+public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba2, FeedForward {
 
   /// What the layer remembers of a sequence; empty for feed-forward mixers.
   Optional<CacheSpec> cacheSpec();
@@ -20,18 +20,103 @@ public sealed interface Mixer {
   /// @param heads query heads
   /// @param kvHeads key/value heads, a divisor of `heads`
   /// @param headDim elements of a head
-  /// @param rope rotary embedding of queries and keys
+  /// @param rope rotary embedding of queries and keys; empty for none
   /// @param window a position sees itself and the `window - 1` before it; 0 sees all
-  record Attention(int heads, int kvHeads, int headDim, Rope rope, int window) implements Mixer {
-    /// Checks the divisors.
+  /// @param scale what scores are multiplied with before softmax
+  /// @param headNorm norm of every head of queries and keys before they are rotated; empty for none
+  /// @param bias whether something is added to the projection
+  /// @param outputBias whether something is added to the output
+  /// @param outputGate whether the heads' output is multiplied with the sigmoid of a gate that is
+  ///   projected beside the queries
+  record Attention(
+      int heads,
+      int kvHeads,
+      int headDim,
+      Optional<Rope> rope,
+      int window,
+      double scale,
+      Optional<Norm> headNorm,
+      boolean bias,
+      boolean outputBias,
+      boolean outputGate)
+      implements Mixer {
+    /// Checks the divisors and widths.
     public Attention {
       divides("kvHeads", kvHeads, "heads", heads);
-      divides("rope pairs (2)", 2, "headDim", headDim);
+      if (rope.isPresent() && rope.get().dim() > headDim) {
+        throw new IllegalArgumentException(
+            "rope: " + rope.get().dim() + " (expected: at most headDim " + headDim + ")");
+      }
+      if (headNorm.isPresent() && headNorm.get().width() != headDim) {
+        throw new IllegalArgumentException(
+            "head norm: " + headNorm.get().width() + " (expected: headDim " + headDim + ")");
+      }
     }
 
-    /// Columns of the fused projection: queries, keys, values.
+    /// Attention to everything before without positions, norms, biases or gate, its scores divided
+    /// by the root of `headDim`.
+    public static Attention of(int heads, int kvHeads, int headDim) {
+      double scale = 1 / Math.sqrt(headDim);
+      Optional<Norm> noNorm = Optional.empty();
+      return new Attention(
+          heads, kvHeads, headDim, Optional.empty(), 0, scale, noNorm, false, false, false);
+    }
+
+    /// The same with a rotary embedding.
+    public Attention withRope(Rope own) {
+      return new Attention(
+          heads,
+          kvHeads,
+          headDim,
+          Optional.of(own),
+          window,
+          scale,
+          headNorm,
+          bias,
+          outputBias,
+          outputGate);
+    }
+
+    /// The same within a window.
+    public Attention withWindow(int own) {
+      return new Attention(
+          heads, kvHeads, headDim, rope, own, scale, headNorm, bias, outputBias, outputGate);
+    }
+
+    /// The same with another scale of the scores.
+    public Attention withScale(double own) {
+      return new Attention(
+          heads, kvHeads, headDim, rope, window, own, headNorm, bias, outputBias, outputGate);
+    }
+
+    /// The same with normed heads of queries and keys.
+    public Attention withHeadNorm(float epsilon) {
+      Optional<Norm> own = Optional.of(new Norm(headDim, epsilon));
+      return new Attention(
+          heads, kvHeads, headDim, rope, window, scale, own, bias, outputBias, outputGate);
+    }
+
+    /// The same with a bias of the projection.
+    public Attention withBias() {
+      return new Attention(
+          heads, kvHeads, headDim, rope, window, scale, headNorm, true, outputBias, outputGate);
+    }
+
+    /// The same with a bias of the output.
+    public Attention withOutputBias() {
+      return new Attention(
+          heads, kvHeads, headDim, rope, window, scale, headNorm, bias, true, outputGate);
+    }
+
+    /// The same with a gate of the heads' output.
+    public Attention withOutputGate() {
+      return new Attention(
+          heads, kvHeads, headDim, rope, window, scale, headNorm, bias, outputBias, true);
+    }
+
+    /// Columns of the fused projection: queries, keys, values, and the gate where there is one.
     public int projectionColumns() {
-      return (heads + 2 * kvHeads) * headDim;
+      return (outputGate ? 2 : 1) * queryColumns() + 2 * keyValueColumns();
     }
 
     /// Columns of the queries.
@@ -225,16 +310,6 @@ public sealed interface Mixer {
     @Override
     public Optional<CacheSpec> cacheSpec() {
       return Optional.of(states());
-    }
-  }
-
-  /// Feed-forward: `down(silu(gate(x)) * up(x))`.
-  ///
-  /// @param intermediateDim width between the projections
-  record GatedMlp(int intermediateDim) implements Mixer {
-    @Override
-    public Optional<CacheSpec> cacheSpec() {
-      return Optional.empty();
     }
   }
 

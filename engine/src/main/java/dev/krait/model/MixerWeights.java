@@ -1,7 +1,8 @@
 package dev.krait.model;
 
+import dev.krait.model.FeedForward.GatedMlp;
+import dev.krait.model.FeedForward.Mlp;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.tensor.Buffer;
@@ -21,10 +22,43 @@ public sealed interface MixerWeights {
   /// Weights of attention.
   ///
   /// @param mixer its description
-  /// @param projection rows of queries, keys, values
+  /// @param projection rows of queries, keys, values, and the gate where there is one
+  /// @param bias `[projectionColumns]`
+  /// @param queryNorm weight of the norm of a query's head `[headDim]`
+  /// @param keyNorm weight of the norm of a key's head `[headDim]`
   /// @param output `[hiddenDim, heads * headDim]`
-  record AttentionWeights(Attention mixer, WeightMatrix projection, WeightMatrix output)
+  /// @param outputBias `[hiddenDim]`
+  record AttentionWeights(
+      Attention mixer,
+      WeightMatrix projection,
+      Optional<Buffer> bias,
+      Optional<Buffer> queryNorm,
+      Optional<Buffer> keyNorm,
+      WeightMatrix output,
+      Optional<Buffer> outputBias)
       implements MixerWeights {
+    /// Checks that there is what the description says.
+    public AttentionWeights {
+      requireSame("bias", bias.isPresent(), mixer.bias());
+      requireSame("queryNorm", queryNorm.isPresent(), mixer.headNorm().isPresent());
+      requireSame("keyNorm", keyNorm.isPresent(), mixer.headNorm().isPresent());
+      requireSame("outputBias", outputBias.isPresent(), mixer.outputBias());
+    }
+
+    private static void requireSame(String name, boolean present, boolean described) {
+      if (present != described) {
+        throw new IllegalArgumentException(
+            name + ": present " + present + " (expected: " + described + ")");
+      }
+    }
+
+    /// Weights of attention without norms and biases.
+    public static AttentionWeights of(
+        Attention mixer, WeightMatrix projection, WeightMatrix output) {
+      Optional<Buffer> none = Optional.empty();
+      return new AttentionWeights(mixer, projection, none, none, none, output, none);
+    }
+
     @Override
     public Stream<WeightMatrix> matrices() {
       return Stream.of(projection, output);
@@ -100,6 +134,18 @@ public sealed interface MixerWeights {
     @Override
     public Stream<WeightMatrix> matrices() {
       return Stream.of(gateUp, down);
+    }
+  }
+
+  /// Weights of the plain feed-forward.
+  ///
+  /// @param mixer its description
+  /// @param up `[intermediateDim, hiddenDim]`
+  /// @param down `[hiddenDim, intermediateDim]`
+  record MlpWeights(Mlp mixer, WeightMatrix up, WeightMatrix down) implements MixerWeights {
+    @Override
+    public Stream<WeightMatrix> matrices() {
+      return Stream.of(up, down);
     }
   }
 }

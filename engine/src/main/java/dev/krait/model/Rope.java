@@ -1,12 +1,12 @@
 package dev.krait.model;
 
-/// Rotary position embedding over the halves of a head: pair `(i, i + headDim / 2)` turns by
-/// `position * frequency(i)`.
+/// Rotary position embedding: of the first `dim` elements of a head, pair `(i, i + dim / 2)` turns
+/// by `position * frequency(i)`.
 ///
-/// @param headDim elements of a head, even
+/// @param dim elements of a head that turn, even; the others stay as they are
 /// @param theta base of the frequencies
 /// @param scaling how long contexts change them
-public record Rope(int headDim, double theta, Scaling scaling) {
+public record Rope(int dim, double theta, Scaling scaling) {
 
   /// A change of the frequencies.
   public sealed interface Scaling {
@@ -28,9 +28,22 @@ public record Rope(int headDim, double theta, Scaling scaling) {
         implements Scaling {}
   }
 
+  /// Checks that elements turn in pairs.
+  public Rope {
+    if (dim <= 0 || dim % 2 != 0) {
+      throw new IllegalArgumentException(
+          "rope: " + dim + " (expected: an even number of elements)");
+    }
+  }
+
+  /// Pairs that turn.
+  public int pairs() {
+    return dim / 2;
+  }
+
   /// The angle that one position adds to pair `index`.
   public double frequency(int index) {
-    double frequency = Math.pow(theta, -2.0 * index / headDim);
+    double frequency = Math.pow(theta, -2.0 * index / dim);
     return switch (scaling) {
       case Scaling.None none -> frequency;
       case Scaling.Linear linear -> frequency / linear.factor();

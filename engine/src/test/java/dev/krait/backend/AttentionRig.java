@@ -3,9 +3,11 @@ package dev.krait.backend;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.model.Rope;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import java.util.List;
+import java.util.Optional;
 
 /// Attention over permuted blocks of a pool that is larger than needed.
 final class AttentionRig extends SequenceRig {
@@ -13,6 +15,9 @@ final class AttentionRig extends SequenceRig {
   private final KvCache cache;
   private final int maxBlocks;
   private final int poolBlocks;
+
+  /// Whether queries and keys are rotated, in one call with the rest.
+  boolean fused;
 
   AttentionRig(OpBench bench, Attention attention, int blockTokens, int sequences, int length) {
     super(bench, sequences, length, attention.heads() * attention.headDim());
@@ -42,18 +47,24 @@ final class AttentionRig extends SequenceRig {
 
   @Override
   void compute(Rows dst, List<Rows> inputs, StepInputs step) {
-    Rows none = bench.rows(0, attention.headDim() / 2, 0);
+    Optional<RopeAngles> angles = attention.rope().map(rope -> angles(rope, step));
     AttentionArgs args =
         new AttentionArgs(
-            dst,
-            inputs.get(0),
-            inputs.get(1),
-            inputs.get(2),
-            new RopeAngles(attention.rope(), none, none),
-            cache,
-            attention);
-    bench.ops().writeKv(args, step);
-    bench.ops().attend(args, step);
+            dst, inputs.get(0), inputs.get(1), inputs.get(2), angles, cache, attention);
+    if (fused) {
+      bench.ops().ropeWriteKvAttend(args, step);
+    } else {
+      bench.ops().writeKv(args, step);
+      bench.ops().attend(args, step);
+    }
+  }
+
+  private RopeAngles angles(Rope rope, StepInputs step) {
+    Rows cos = bench.rows(step.tokens, rope.pairs(), 0);
+    Rows sin = bench.rows(step.tokens, rope.pairs(), 0);
+    RopeAngles angles = new RopeAngles(rope, cos, sin);
+    bench.ops().ropeAngles(angles, step);
+    return angles;
   }
 
   @Override

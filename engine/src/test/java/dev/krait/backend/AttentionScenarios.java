@@ -12,7 +12,7 @@ final class AttentionScenarios {
 
   static Attention attention(int heads, int kvHeads, int headDim, int window) {
     Rope rope = new Rope(headDim, 10_000, new Rope.Scaling.None());
-    return new Attention(heads, kvHeads, headDim, rope, window);
+    return Attention.of(heads, kvHeads, headDim).withRope(rope).withWindow(window);
   }
 
   static void add(List<Scenario> all) {
@@ -26,6 +26,28 @@ final class AttentionScenarios {
     }
     for (int headDim : new int[] {2, 6, 8, 18, 24, 34, 64, 80, 128}) {
       all.add(scenario(attention(3, 3, headDim, 0), 16, 40));
+    }
+    wholes(all);
+  }
+
+  /// The rotation, the write and attention in one call: all of a head, a part of it or nothing
+  /// turns, and the scale is another.
+  private static void wholes(List<Scenario> all) {
+    for (int dim : new int[] {0, 6, 16, 34}) {
+      Attention plain = Attention.of(4, 2, 34).withScale(0.3);
+      Rope rope = new Rope(Math.max(2, dim), 10_000, new Rope.Scaling.None());
+      Attention attention = dim == 0 ? plain : plain.withRope(rope);
+      all.add(
+          new Scenario(
+              "rope of " + dim + " of 34, keys and values, attend with scale 0.3",
+              OpScenarios.ATTENTION,
+              bench -> {
+                AttentionRig rig = new AttentionRig(bench, attention, 16, 3, 21);
+                rig.fused = true;
+                rig.step(List.of(Span.plain(2, 0, 21), Span.plain(0, 0, 21)));
+                rig.memory().forEach(bench::collect);
+                bench.collect(bench.bufferOf(rig.output()));
+              }));
     }
   }
 

@@ -64,6 +64,7 @@ final class OpScenarios {
     largestProbabilities(all);
     embeddings(all);
     elements(all);
+    ActivationScenarios.add(all);
     norms(all);
     ropes(all);
     AttentionScenarios.add(all);
@@ -233,15 +234,6 @@ final class OpScenarios {
                 bench -> {
                   Rows x = bench.collect(bench.rows(rows, columns, 1));
                   bench.ops().scale(x, 0.3f, rows);
-                }));
-        all.add(
-            new Scenario(
-                "siluMul" + shape,
-                ELEMENTWISE,
-                bench -> {
-                  Rows gate = bench.rows(rows, columns, 30);
-                  Rows up = bench.rows(rows, columns, 1);
-                  bench.ops().siluMul(bench.output(rows, columns), gate, up, rows);
                 }));
       }
     }

@@ -4,6 +4,7 @@ import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
@@ -42,32 +43,28 @@ final class RecurrentRig extends SequenceRig {
     int sources;
     int stateElements;
     int inputElements;
-    switch (mixer) {
-      case Mamba1 m -> {
-        channels = m.innerDim();
-        sources = m.xDim();
-        decays = m.stateDim() * m.innerDim();
-        steps = m.innerDim();
-        stateElements = decays;
-        inputElements = m.inputElements();
-        addInput(m.xDim(), 2);
-        addInput(steps, 3);
-        addInput(m.bGroups() * m.stateDim(), 1);
-        addInput(m.cGroups() * m.stateDim(), 1);
-        addInput(m.innerDim(), 3);
-      }
-      case Mamba2 m -> {
-        channels = m.convChannels();
-        sources = channels;
-        decays = m.heads();
-        steps = m.heads();
-        stateElements = m.innerDim() * m.stateDim();
-        inputElements = m.inputElements();
-        addInput(m.convChannels(), 2);
-        addInput(steps, 3);
-      }
-      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
-      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
+    if (mixer instanceof Mamba1 m) {
+      channels = m.innerDim();
+      sources = m.xDim();
+      decays = m.stateDim() * m.innerDim();
+      steps = m.innerDim();
+      stateElements = decays;
+      inputElements = m.inputElements();
+      addInput(m.xDim(), 2);
+      addInput(steps, 3);
+      addInput(m.bGroups() * m.stateDim(), 1);
+      addInput(m.cGroups() * m.stateDim(), 1);
+      addInput(m.innerDim(), 3);
+    } else {
+      Mamba2 m = (Mamba2) mixer;
+      channels = m.convChannels();
+      sources = channels;
+      decays = m.heads();
+      steps = m.heads();
+      stateElements = m.innerDim() * m.stateDim();
+      inputElements = m.inputElements();
+      addInput(m.convChannels(), 2);
+      addInput(steps, 3);
     }
     taps = bench.buffer(channels * width(), 1);
     convBias = bench.buffer(channels, 1);
@@ -89,12 +86,7 @@ final class RecurrentRig extends SequenceRig {
   }
 
   private static int outputColumns(Mixer mixer) {
-    return switch (mixer) {
-      case Mamba1 m -> m.innerDim();
-      case Mamba2 m -> m.innerDim();
-      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
-      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
-    };
+    return mixer instanceof Mamba1 m ? m.innerDim() : ((Mamba2) mixer).innerDim();
   }
 
   private int width() {
@@ -115,31 +107,28 @@ final class RecurrentRig extends SequenceRig {
   void compute(Rows dst, List<Rows> in, StepInputs step) {
     Rows convolved = bench.rows(step.tokens, channels, 0);
     Ops ops = bench.ops();
-    switch (mixer) {
-      case Mamba1 m -> {
-        int group = m.groupWidth();
-        ops.causalConv(conv(convolved, in.get(0), group, m.repeat()), step);
-        Mamba1Weights weights =
-            new Mamba1Weights(
-                m, none, taps, convBias, Optional.empty(), none, timeStepBias, a, d, none);
-        ops.selectiveScan(
-            new SelectiveScanArgs(
-                dst, convolved, in.get(1), in.get(2), in.get(3), in.get(4), weights, cache),
-            step);
-      }
-      case Mamba2 m -> {
-        ops.causalConv(conv(convolved, in.get(0), channels, 1), step);
-        Mamba2Weights weights =
-            new Mamba2Weights(m, none, taps, convBias, timeStepBias, a, d, d, none);
-        ops.ssdScan(new SsdScanArgs(dst, convolved, in.get(1), weights, cache), step);
-      }
-      case Mixer.Attention m -> throw new IllegalArgumentException("mixer: " + m);
-      case Mixer.GatedMlp m -> throw new IllegalArgumentException("mixer: " + m);
+    if (mixer instanceof Mamba1 m) {
+      int group = m.groupWidth();
+      ops.causalConv(conv(convolved, in.get(0), group, m.repeat()), step);
+      Mamba1Weights weights =
+          new Mamba1Weights(
+              m, none, taps, convBias, Optional.empty(), none, timeStepBias, a, d, none);
+      ops.selectiveScan(
+          new SelectiveScanArgs(
+              dst, convolved, in.get(1), in.get(2), in.get(3), in.get(4), weights, cache),
+          step);
+    } else {
+      Mamba2 m = (Mamba2) mixer;
+      ops.causalConv(conv(convolved, in.get(0), channels, 1), step);
+      Mamba2Weights weights =
+          new Mamba2Weights(m, none, taps, convBias, timeStepBias, a, d, d, none);
+      ops.ssdScan(new SsdScanArgs(dst, convolved, in.get(1), weights, cache), step);
     }
   }
 
   private CausalConvArgs conv(Rows dst, Rows x, int groupWidth, int repeat) {
-    return new CausalConvArgs(dst, x, taps, convBias, width(), groupWidth, repeat, cache);
+    return new CausalConvArgs(
+        dst, x, taps, convBias, width(), groupWidth, repeat, Activation.SILU, cache);
   }
 
   @Override

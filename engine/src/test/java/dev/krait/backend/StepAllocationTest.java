@@ -8,10 +8,12 @@ import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.cpu.CpuBackend;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
@@ -63,11 +65,18 @@ class StepAllocationTest {
       Rows dst = bench.output(tokens, 96);
       Buffer weight = bench.buffer(96, 1);
       NormArgs norm = new NormArgs(dst, x, weight, new Norm(96, 1e-5f));
+      Activation[] activations = Activation.values();
+      HeadNormArgs headNorm = new HeadNormArgs(x, 3, weight, new Norm(32, 1e-5f));
       GatedNormArgs gatedNorm = new GatedNormArgs(dst, x, y, weight, 2, 1e-5f);
       return () -> {
         bench.ops().addRmsNorm(norm, y, tokens);
         bench.ops().scale(y, 0.9f, tokens);
-        bench.ops().siluMul(dst, x, y, tokens);
+        for (Activation activation : activations) {
+          bench.ops().activateMul(dst, x, y, activation, tokens);
+          bench.ops().activate(x, activation, tokens);
+        }
+        bench.ops().addBias(x, weight, tokens);
+        bench.ops().headRmsNorm(headNorm, tokens);
         bench.ops().gatedRmsNorm(gatedNorm, tokens);
       };
     });
@@ -89,10 +98,16 @@ class StepAllocationTest {
       Rows keys = bench.rows(tokens, 2 * 32, 1);
       Rows cos = bench.rows(tokens, 16, 1);
       Rows sin = bench.rows(tokens, 16, 1);
-      RopeAngles angles = new RopeAngles(attention.rope(), cos, sin);
+      RopeAngles angles = new RopeAngles(attention.rope().orElseThrow(), cos, sin);
       AttentionArgs args =
           new AttentionArgs(
-              bench.output(tokens, 4 * 32), queries, keys, keys, angles, cache, attention);
+              bench.output(tokens, 4 * 32),
+              queries,
+              keys,
+              keys,
+              Optional.of(angles),
+              cache,
+              attention);
       return () -> {
         bench.ops().ropeAngles(angles, step);
         bench.ops().ropeWriteKvAttend(args, step);
@@ -128,7 +143,8 @@ class StepAllocationTest {
     Rows x = bench.rows(tokens, 128, 1);
     Rows b = bench.rows(tokens, 16, 1);
     Rows dst = bench.output(tokens, 128);
-    CausalConvArgs conv = new CausalConvArgs(dst, x, perChannel, perChannel, 4, 128, 1, cache);
+    CausalConvArgs conv =
+        new CausalConvArgs(dst, x, perChannel, perChannel, 4, 128, 1, Activation.SILU, cache);
     SelectiveScanArgs scan = new SelectiveScanArgs(dst, x, x, b, b, x, weights, cache);
     return () -> {
       bench.ops().causalConv(conv, step);

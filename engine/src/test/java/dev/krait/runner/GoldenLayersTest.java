@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.model.FeedForward;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ResidualBlock;
@@ -53,7 +53,7 @@ class GoldenLayersTest {
             case Attention mixer -> compareKv(golden, i, mixer, (KvCache) caches.next(), memory);
             case Mamba1 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
             case Mamba2 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
-            case GatedMlp mixer -> {}
+            case FeedForward mixer -> {}
           }
         }
         compare(golden, "hidden." + i, tracing.ops().residual(branch));

@@ -5,12 +5,14 @@ import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
@@ -133,8 +135,23 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
-    ops.siluMul(dst, gate, up, rows);
+  public void addBias(Rows x, Buffer bias, int rows) {
+    ops.addBias(x, bias, rows);
+  }
+
+  @Override
+  public void activate(Rows x, Activation activation, int rows) {
+    ops.activate(x, activation, rows);
+  }
+
+  @Override
+  public void headRmsNorm(HeadNormArgs args, int rows) {
+    ops.headRmsNorm(args, rows);
+  }
+
+  @Override
+  public void activateMul(Rows dst, Rows gate, Rows up, Activation activation, int rows) {
+    ops.activateMul(dst, gate, up, activation, rows);
   }
 
   @Override

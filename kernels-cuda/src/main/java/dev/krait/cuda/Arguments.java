@@ -2,6 +2,7 @@ package dev.krait.cuda;
 
 import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.cuda.driver.KernelParams;
+import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 
@@ -16,6 +17,18 @@ final class Arguments {
     }
     throw new IllegalArgumentException(
         "buffer: " + buffer.getClass().getSimpleName() + " (expected: a DeviceBuffer)");
+  }
+
+  /// An activation as math.cuh numbers it.
+  static int code(Activation activation) {
+    return switch (activation) {
+      case NONE -> 0;
+      case SIGMOID -> 1;
+      case SILU -> 2;
+      case RELU -> 3;
+      case SQUARED_RELU -> 4;
+      case GELU -> 5;
+    };
   }
 
   /// Address of the first float of rows.

@@ -2,6 +2,7 @@ package dev.krait.cuda;
 
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
@@ -9,11 +10,13 @@ import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.tensor.Rows;
 import org.jspecify.annotations.Nullable;
 
-/// Attention by kernels/attend.cu: a few tokens share the device by splitting their positions, many
-/// by their number.
+/// Attention by kernels/attend.cu, and the rotation and the write before it by kernels/rope.cu. In
+/// attention a few tokens share the device by splitting their positions, many by their number.
 final class CudaAttention {
+  private static final int ROPE_THREADS = 64;
   private static final int THREADS = 256;
   private static final int CHUNK_POSITIONS = 64;
   private static final int HEADS = 4;
@@ -23,14 +26,16 @@ final class CudaAttention {
   private static final int SPLIT_TOKENS = 16;
 
   private final CudaDevice device;
+  private final Kernel ropeWriteKv;
   private final Kernel whole;
   private final Kernel split;
   private final Kernel merge;
   private final int sharedBytes;
   private @Nullable DeviceBuffer partial;
 
-  CudaAttention(CudaDevice device) {
+  CudaAttention(CudaDevice device, Kernel ropeWriteKv) {
     this.device = device;
+    this.ropeWriteKv = ropeWriteKv;
     KernelModule module = KernelModule.load(device, "attend");
     whole = module.kernel("attend");
     split = module.kernel("attend_split");
@@ -40,7 +45,64 @@ final class CudaAttention {
     split.allowSharedBytes(sharedBytes);
   }
 
-  void launch(AttentionArgs args, StepInputs step, CudaStep own) {
+  void rope(Rows x, int heads, RopeAngles angles, StepInputs step, CudaStep own) {
+    KernelParams params = ropeWriteKv.params();
+    Arguments.put(params, x);
+    Arguments.putNone(params);
+    Arguments.putNone(params);
+    Arguments.put(params, angles.cos());
+    Arguments.put(params, angles.sin());
+    own.put(params);
+    params.pointer(0).pointer(0).integer(heads).integer(0);
+    params.integer(x.columns() / heads).integer(1);
+    launchRope(heads, step);
+  }
+
+  void writeKv(AttentionArgs args, StepInputs step, CudaStep own) {
+    KernelParams params = ropeWriteKv.params();
+    Arguments.putNone(params);
+    Arguments.put(params, args.keys());
+    Arguments.put(params, args.values());
+    Arguments.putNone(params);
+    Arguments.putNone(params);
+    own.put(params);
+    putCache(params, args, 0);
+    launchRope(args.attention().kvHeads(), step);
+  }
+
+  void ropeWriteKv(AttentionArgs args, RopeAngles angles, StepInputs step, CudaStep own) {
+    KernelParams params = ropeWriteKv.params();
+    Arguments.put(params, args.queries());
+    Arguments.put(params, args.keys());
+    Arguments.put(params, args.values());
+    Arguments.put(params, angles.cos());
+    Arguments.put(params, angles.sin());
+    own.put(params);
+    putCache(params, args, args.attention().heads());
+    launchRope(args.attention().heads() + args.attention().kvHeads(), step);
+  }
+
+  /// @param rotated heads of queries that are rotated
+  private static void putCache(KernelParams params, AttentionArgs args, int rotated) {
+    params
+        .pointer(Arguments.address(args.cache().keys()))
+        .pointer(Arguments.address(args.cache().values()))
+        .integer(rotated)
+        .integer(args.attention().kvHeads())
+        .integer(args.attention().headDim())
+        .integer(args.cache().blockTokens());
+  }
+
+  private void launchRope(int heads, StepInputs step) {
+    if (step.tokens > 0) {
+      ropeWriteKv.launch(step.tokens, heads, 1, ROPE_THREADS, 0);
+    }
+  }
+
+  void attend(AttentionArgs args, StepInputs step, CudaStep own) {
+    if (step.tokens == 0) {
+      return;
+    }
     Attention attention = args.attention();
     KvCache cache = args.cache();
     if (attention.headDim() > MOST_HEAD_DIM) {
@@ -96,6 +158,6 @@ final class CudaAttention {
         .integer(args.cache().blockTokens())
         .integer(attention.window())
         .integer(chunks)
-        .real((float) (1 / Math.sqrt(attention.headDim())));
+        .real((float) attention.scale());
   }
 }

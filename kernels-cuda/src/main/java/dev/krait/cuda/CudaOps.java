@@ -5,6 +5,7 @@ import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
@@ -15,6 +16,8 @@ import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
+import dev.krait.model.Activation;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -48,11 +51,13 @@ final class CudaOps implements Ops {
   private final Kernel gather;
   private final Kernel add;
   private final Kernel scale;
-  private final Kernel siluMul;
+  private final Kernel addBias;
+  private final Kernel activate;
+  private final Kernel activateMul;
   private final Kernel rmsNorm;
+  private final Kernel headRmsNorm;
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
-  private final Kernel ropeWriteKv;
   private final Kernel causalConv;
   private final Kernel argMax;
   private final RopeFrequencies frequencies;
@@ -63,7 +68,6 @@ final class CudaOps implements Ops {
     this.device = device;
     matmul = new CudaMatmul(device);
     operands = mode == NumericMode.BF16 ? new OperandMatmul(device) : null;
-    attention = new CudaAttention(device);
     scans = new CudaScans(device);
     KernelModule rows = KernelModule.load(device, "rows");
     embedBf16 = rows.kernel("embed_bf16");
@@ -73,13 +77,16 @@ final class CudaOps implements Ops {
     gather = rows.kernel("gather");
     add = rows.kernel("add");
     scale = rows.kernel("scale");
-    siluMul = rows.kernel("silu_mul");
+    addBias = rows.kernel("add_bias");
+    activate = rows.kernel("activate");
+    activateMul = rows.kernel("activate_mul");
     KernelModule norms = KernelModule.load(device, "rms_norm");
     rmsNorm = norms.kernel("rms_norm");
+    headRmsNorm = norms.kernel("head_rms_norm");
     gatedRmsNorm = norms.kernel("gated_rms_norm");
     KernelModule rope = KernelModule.load(device, "rope");
+    attention = new CudaAttention(device, rope.kernel("rope_write_kv"));
     ropeAngles = rope.kernel("rope_angles");
-    ropeWriteKv = rope.kernel("rope_write_kv");
     causalConv = KernelModule.load(device, "causal_conv").kernel("causal_conv");
     argMax = KernelModule.load(device, "arg_max").kernel("arg_max");
     frequencies = new RopeFrequencies(device);
@@ -163,7 +170,7 @@ final class CudaOps implements Ops {
   public void scale(Rows x, float factor, int rows) {
     KernelParams params = scale.params();
     Arguments.put(params, x);
-    params.real(factor).align();
+    params.real(factor);
     launchRows(scale, rows, x.columns());
   }
 
@@ -218,16 +225,47 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
+  public void addBias(Rows x, Buffer bias, int rows) {
+    KernelParams params = addBias.params();
+    Arguments.put(params, x);
+    params.pointer(Arguments.address(bias));
+    launchRows(addBias, rows, x.columns());
+  }
+
+  @Override
+  public void activate(Rows x, Activation activation, int rows) {
+    KernelParams params = activate.params();
+    Arguments.put(params, x);
+    params.integer(Arguments.code(activation));
+    launchRows(activate, rows, x.columns());
+  }
+
+  @Override
+  public void activateMul(Rows dst, Rows gate, Rows up, Activation activation, int rows) {
     if (dst.buffer() instanceof OperandBuffer operand) {
-      Objects.requireNonNull(operands).packSiluMul(operand, gate, up, rows);
+      Objects.requireNonNull(operands).packActivateMul(operand, gate, up, activation, rows);
       return;
     }
-    KernelParams params = siluMul.params();
+    KernelParams params = activateMul.params();
     Arguments.put(params, dst);
     Arguments.put(params, gate);
     Arguments.put(params, up);
-    launchRows(siluMul, rows, dst.columns());
+    params.integer(Arguments.code(activation));
+    launchRows(activateMul, rows, dst.columns());
+  }
+
+  @Override
+  public void headRmsNorm(HeadNormArgs args, int rows) {
+    if (rows == 0) {
+      return;
+    }
+    KernelParams params = headRmsNorm.params();
+    Arguments.put(params, args.x());
+    params
+        .pointer(Arguments.address(args.weight()))
+        .integer(args.norm().width())
+        .real(args.norm().epsilon());
+    headRmsNorm.launch(rows, args.heads(), 1, NORM_THREADS, 0);
   }
 
   @Override
@@ -274,73 +312,33 @@ final class CudaOps implements Ops {
     Arguments.put(params, dst.cos());
     Arguments.put(params, dst.sin());
     own(step).put(params);
-    params.pointer(frequencies.address(dst.rope())).integer(dst.rope().headDim() / 2);
+    params.pointer(frequencies.address(dst.rope())).integer(dst.rope().pairs());
     ropeAngles.launch(step.tokens, 1, 1, ROPE_THREADS, 0);
   }
 
   @Override
   public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
-    KernelParams params = ropeWriteKv.params();
-    Arguments.put(params, x);
-    Arguments.putNone(params);
-    Arguments.putNone(params);
-    Arguments.put(params, angles.cos());
-    Arguments.put(params, angles.sin());
-    own(step).put(params);
-    params.pointer(0).pointer(0).integer(heads).integer(0);
-    params.integer(x.columns() / heads).integer(1);
-    launchRope(heads, step);
+    attention.rope(x, heads, angles, step, own(step));
   }
 
   @Override
   public void writeKv(AttentionArgs args, StepInputs step) {
-    KernelParams params = ropeWriteKv.params();
-    Arguments.putNone(params);
-    Arguments.put(params, args.keys());
-    Arguments.put(params, args.values());
-    Arguments.putNone(params);
-    Arguments.putNone(params);
-    own(step).put(params);
-    putCache(params, args, 0);
-    launchRope(args.attention().kvHeads(), step);
+    attention.writeKv(args, step, own(step));
   }
 
   @Override
   public void attend(AttentionArgs args, StepInputs step) {
-    if (step.tokens > 0) {
-      attention.launch(args, step, own(step));
-    }
+    attention.attend(args, step, own(step));
   }
 
   @Override
   public void ropeWriteKvAttend(AttentionArgs args, StepInputs step) {
-    KernelParams params = ropeWriteKv.params();
-    Arguments.put(params, args.queries());
-    Arguments.put(params, args.keys());
-    Arguments.put(params, args.values());
-    Arguments.put(params, args.angles().cos());
-    Arguments.put(params, args.angles().sin());
-    own(step).put(params);
-    putCache(params, args, args.attention().heads());
-    launchRope(args.attention().heads() + args.attention().kvHeads(), step);
-    attend(args, step);
-  }
-
-  /// @param rotated heads of queries that are rotated
-  private static void putCache(KernelParams params, AttentionArgs args, int rotated) {
-    params
-        .pointer(Arguments.address(args.cache().keys()))
-        .pointer(Arguments.address(args.cache().values()))
-        .integer(rotated)
-        .integer(args.attention().kvHeads())
-        .integer(args.attention().headDim())
-        .integer(args.cache().blockTokens());
-  }
-
-  private void launchRope(int heads, StepInputs step) {
-    if (step.tokens > 0) {
-      ropeWriteKv.launch(step.tokens, heads, 1, ROPE_THREADS, 0);
+    if (args.angles().isEmpty()) {
+      Ops.super.ropeWriteKvAttend(args, step);
+      return;
     }
+    attention.ropeWriteKv(args, args.angles().get(), step, own(step));
+    attention.attend(args, step, own(step));
   }
 
   @Override
@@ -360,7 +358,8 @@ final class CudaOps implements Ops {
         .integer(args.cache().ringTokens())
         .integer(args.groupWidth())
         .integer(args.repeat())
-        .integer(args.width());
+        .integer(args.width())
+        .integer(Arguments.code(args.activation()));
     int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
     causalConv.launch(blocks, step.sequences, 1, CONV_THREADS, 0);
   }

@@ -5,6 +5,7 @@ import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
+import dev.krait.model.Activation;
 import dev.krait.tensor.Rows;
 
 /// Products in the numeric mode `bf16`: activations that are not yet an operand are rounded to one,
@@ -18,14 +19,14 @@ final class OperandMatmul {
 
   private final ChainMatmul chain;
   private final Kernel packRows;
-  private final Kernel packSiluMul;
+  private final Kernel packActivateMul;
   private final long scratch;
 
   OperandMatmul(CudaDevice device) {
     chain = new ChainMatmul(device);
     KernelModule module = KernelModule.load(device, "operand");
     packRows = module.kernel("pack_rows");
-    packSiluMul = module.kernel("pack_silu_mul");
+    packActivateMul = module.kernel("pack_activate_mul");
     scratch = device.allocate(SCRATCH_BYTES);
   }
 
@@ -89,16 +90,20 @@ final class OperandMatmul {
     packRows.launch(Math.ceilDiv(pieces, PIECE_THREADS), tokens, 1, PIECE_THREADS, 0);
   }
 
-  /// `dst = silu(gate) up` as an operand.
-  void packSiluMul(OperandBuffer dst, Rows gate, Rows up, int tokens) {
+  /// `dst = activation(gate) up` as an operand.
+  void packActivateMul(OperandBuffer dst, Rows gate, Rows up, Activation activation, int tokens) {
     if (tokens == 0) {
       return;
     }
     int pieces = OperandBuffer.paddedColumns(gate.columns()) / PIECE_COLUMNS;
-    KernelParams params = packSiluMul.params();
+    KernelParams params = packActivateMul.params();
     Arguments.put(params, gate);
     Arguments.put(params, up);
-    params.pointer(dst.address()).integer(OperandBuffer.paddedTokens(tokens)).integer(pieces);
-    packSiluMul.launch(Math.ceilDiv(pieces, PIECE_THREADS), tokens, 1, PIECE_THREADS, 0);
+    params
+        .pointer(dst.address())
+        .integer(OperandBuffer.paddedTokens(tokens))
+        .integer(pieces)
+        .integer(Arguments.code(activation));
+    packActivateMul.launch(Math.ceilDiv(pieces, PIECE_THREADS), tokens, 1, PIECE_THREADS, 0);
   }
 }

@@ -15,13 +15,13 @@ final class RopeFrequencies {
     this.device = device;
   }
 
-  /// Address of `[headDim / 2]` frequencies.
+  /// Address of `[pairs]` frequencies.
   long address(Rope rope) {
     Long known = addresses.get(rope);
     if (known != null) {
       return known;
     }
-    int pairs = rope.headDim() / 2;
+    int pairs = rope.pairs();
     ByteBuffer host = device.allocatePinned(Double.BYTES * pairs);
     for (int i = 0; i < pairs; i++) {
       host.putDouble(Double.BYTES * i, rope.frequency(i));

@@ -45,7 +45,7 @@ final class AttendTask {
     block = args.cache().blockTokens();
     attention = args.attention();
     this.step = step;
-    scale = (float) (1 / Math.sqrt(attention.headDim()));
+    scale = (float) attention.scale();
     if (step.tokens == 0) {
       return;
     }

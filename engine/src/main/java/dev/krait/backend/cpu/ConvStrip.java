@@ -62,7 +62,7 @@ final class ConvStrip {
       convolve(c, c + run, source - c, to, skipped);
       c += run;
     }
-    ElementTask.silu(HostRows.floats(task.dst), to, count);
+    ActivationLoops.apply(task.activation, HostRows.floats(task.dst), to, count);
   }
 
   /// Channels `[first, end)` of the strip; taps before `skipped` are before the sequence.

@@ -4,6 +4,7 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import java.util.Map;
@@ -29,6 +30,7 @@ final class ConvTask {
   int width;
   int groupWidth;
   int repeat;
+  Activation activation;
   private StateCache cache;
 
   /// [#taps] by the buffer that has them channel by channel.
@@ -58,6 +60,7 @@ final class ConvTask {
     bias = HostBuffer.floats(args.bias());
     groupWidth = args.repeat() == 1 ? dst.columns() : args.groupWidth();
     repeat = args.repeat();
+    activation = args.activation();
     cache = args.cache();
     this.step = step;
     ring = HostBuffer.floats(cache.convRing());

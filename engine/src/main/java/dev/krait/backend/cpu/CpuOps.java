@@ -4,12 +4,15 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -51,7 +54,7 @@ final class CpuOps implements Ops {
             ? "bf16 products in Java (" + opened.missing() + ")"
             : "bf16 products in machine code";
     norm = new NormTask(pool, scratch);
-    elements = new ElementTask(pool);
+    elements = new ElementTask(pool, scratch);
     rope = new RopeTask(pool);
     attend = new AttendTask(pool, scratch);
     conv = new ConvTask(pool);
@@ -112,8 +115,23 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
-    elements.siluMul(dst, gate, up, rows);
+  public void addBias(Rows x, Buffer bias, int rows) {
+    elements.addBias(x, bias, rows);
+  }
+
+  @Override
+  public void activate(Rows x, Activation activation, int rows) {
+    elements.activate(x, activation, rows);
+  }
+
+  @Override
+  public void headRmsNorm(HeadNormArgs args, int rows) {
+    norm.heads(args, rows);
+  }
+
+  @Override
+  public void activateMul(Rows dst, Rows gate, Rows up, Activation activation, int rows) {
+    elements.activateMul(dst, gate, up, activation, rows);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
@@ -16,6 +17,7 @@ final class NormTask {
   private final Scratch[] scratch;
   private final WorkerPool.Task normRows = this::runNorm;
   private final WorkerPool.Task addNormRows = this::runAddNorm;
+  private final WorkerPool.Task headNorms = this::runHeads;
   private final WorkerPool.Task gatedGroups = this::runGated;
 
   private Rows dst;
@@ -41,6 +43,14 @@ final class NormTask {
     prepare(args.dst(), args.x(), delta, args.weight());
     prepare(args.norm().width(), args.norm().epsilon());
     pool.parallelFor(addNormRows, rows, GRAIN_ELEMENTS / width + 1);
+  }
+
+  /// The heads of a row one after another, each with all of the weight.
+  void heads(HeadNormArgs args, int rows) {
+    prepare(args.x(), args.x(), args.x(), args.weight());
+    groups = args.heads();
+    prepare(args.norm().width(), args.norm().epsilon());
+    pool.parallelFor(headNorms, rows * groups, GRAIN_ELEMENTS / width + 1);
   }
 
   void gated(GatedNormArgs args, int rows) {
@@ -77,6 +87,13 @@ final class NormTask {
       int columns = x.columns();
       ElementTask.add(sum, from, HostRows.floats(other), HostRows.at(other, row), columns);
       normalise(sum, from, HostRows.at(dst, row), 0, partials);
+    }
+  }
+
+  private void runHeads(int worker, int first, int end) {
+    for (int item = first; item < end; item++) {
+      int from = HostRows.at(x, item / groups) + item % groups * width;
+      normalise(HostRows.floats(x), from, from, 0, scratch[worker].partials);
     }
   }
 

@@ -50,7 +50,7 @@ final class RopeTask {
   }
 
   private static double[] frequencies(Rope rope) {
-    double[] frequencies = new double[rope.headDim() / 2];
+    double[] frequencies = new double[rope.pairs()];
     for (int i = 0; i < frequencies.length; i++) {
       frequencies[i] = rope.frequency(i);
     }
@@ -85,7 +85,7 @@ final class RopeTask {
         rotateHead(
             HostRows.floats(x),
             HostRows.at(x, t) + h * headDim,
-            headDim / 2,
+            cos.columns(),
             HostRows.floats(cos),
             HostRows.at(cos, t),
             HostRows.floats(sin),

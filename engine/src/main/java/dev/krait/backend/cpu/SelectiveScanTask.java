@@ -4,6 +4,7 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.tensor.Rows;
 
@@ -73,7 +74,7 @@ final class SelectiveScanTask {
         keepB(s, j);
       }
     }
-    elements.siluMul(dst, args.z(), dst, step.tokens);
+    elements.activateMul(dst, args.z(), dst, Activation.SILU, step.tokens);
   }
 
   private void runStepSizes(int worker, int first, int end) {

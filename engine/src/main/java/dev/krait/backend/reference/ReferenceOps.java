@@ -8,14 +8,17 @@ import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Norm;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -138,11 +141,43 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void siluMul(Rows dst, Rows gate, Rows up, int rows) {
+  public void addBias(Rows x, Buffer bias, int rows) {
+    for (int t = 0; t < rows; t++) {
+      for (int i = 0; i < x.columns(); i++) {
+        floats(x)[at(x, t) + i] += HostBuffer.floats(bias)[i];
+      }
+    }
+  }
+
+  @Override
+  public void activate(Rows x, Activation activation, int rows) {
+    for (int t = 0; t < rows; t++) {
+      for (int i = at(x, t); i < at(x, t) + x.columns(); i++) {
+        floats(x)[i] = ReferenceActivation.of(activation, floats(x)[i]);
+      }
+    }
+  }
+
+  @Override
+  public void headRmsNorm(HeadNormArgs args, int rows) {
+    float[] x = floats(args.x());
+    float[] w = HostBuffer.floats(args.weight());
+    int width = args.norm().width();
+    for (int t = 0; t < rows; t++) {
+      for (int h = 0; h < args.heads(); h++) {
+        int from = at(args.x(), t) + h * width;
+        normalise(x, from, x, from, w, 0, width, args.norm().epsilon());
+      }
+    }
+  }
+
+  @Override
+  public void activateMul(Rows dst, Rows gate, Rows up, Activation activation, int rows) {
     for (int t = 0; t < rows; t++) {
       for (int i = 0; i < dst.columns(); i++) {
         floats(dst)[at(dst, t) + i] =
-            silu(floats(gate)[at(gate, t) + i]) * floats(up)[at(up, t) + i];
+            ReferenceActivation.of(activation, floats(gate)[at(gate, t) + i])
+                * floats(up)[at(up, t) + i];
       }
     }
   }
@@ -165,7 +200,7 @@ public final class ReferenceOps implements Ops {
 
   @Override
   public void ropeAngles(RopeAngles dst, StepInputs step) {
-    for (int i = 0; i < dst.rope().headDim() / 2; i++) {
+    for (int i = 0; i < dst.rope().pairs(); i++) {
       double frequency = dst.rope().frequency(i);
       for (int t = 0; t < step.tokens; t++) {
         double angle = step.positions[t] * frequency;
@@ -180,7 +215,7 @@ public final class ReferenceOps implements Ops {
     Rows cos = angles.cos();
     Rows sin = angles.sin();
     int headDim = x.columns() / heads;
-    int half = headDim / 2;
+    int half = angles.rope().pairs();
     float[] values = floats(x);
     for (int t = 0; t < step.tokens; t++) {
       for (int h = 0; h < heads; h++) {
@@ -250,7 +285,7 @@ public final class ReferenceOps implements Ops {
             (double) q[qFrom + i]
                 * HostBuffer.floats(cache.keys())[(base * headDim + i) * block + p % block];
       }
-      scores[p - first] = score / Math.sqrt(headDim);
+      scores[p - first] = score * attention.scale();
       most = Math.max(most, scores[p - first]);
     }
     double total = 0;
@@ -297,7 +332,7 @@ public final class ReferenceOps implements Ops {
             }
             sum = Math.fma(HostBuffer.floats(args.taps())[c * width + k], input, sum);
           }
-          floats(dst)[at(dst, row) + c] = silu(sum);
+          floats(dst)[at(dst, row) + c] = ReferenceActivation.of(args.activation(), sum);
         }
       }
       int kept = Math.min(step.tokenCount[s], cache.ringTokens());

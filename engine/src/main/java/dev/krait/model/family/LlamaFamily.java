@@ -1,7 +1,7 @@
 package dev.krait.model.family;
 
+import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.Norm;

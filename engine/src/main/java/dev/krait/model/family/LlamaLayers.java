@@ -1,9 +1,9 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.MixerWeights;
 import dev.krait.model.MixerWeights.AttentionWeights;
 import dev.krait.model.MixerWeights.GatedMlpWeights;
@@ -46,8 +46,9 @@ final class LlamaLayers {
         heads % kvHeads == 0, config, "num_key_value_heads", "a divisor of " + heads + " heads");
     int headDim = headDim(folder, heads);
     folder.product(config, "num_attention_heads * head_dim", heads, headDim);
-    return new Attention(
-        heads, kvHeads, headDim, RopeKeys.read(config, headDim, scaled), window(folder));
+    return Attention.of(heads, kvHeads, headDim)
+        .withRope(RopeKeys.read(config, headDim, scaled))
+        .withWindow(window(folder));
   }
 
   private static int window(ModelFolder folder) {
@@ -116,13 +117,13 @@ final class LlamaLayers {
     int query = mixer.heads() * mixer.headDim();
     int keyValue = mixer.kvHeads() * mixer.headDim();
     if (source.has(layer + "mha.in_proj.weight")) {
-      return new AttentionWeights(
+      return AttentionWeights.of(
           mixer,
           source.matrix(
               hidden, RowBlock.all(layer + "mha.in_proj.weight", mixer.projectionColumns())),
           source.matrix(query, RowBlock.all(layer + "mha.out_proj.weight", hidden)));
     }
-    return new AttentionWeights(
+    return AttentionWeights.of(
         mixer,
         source.matrix(
             hidden,

@@ -1,9 +1,9 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
-import dev.krait.model.Mixer.GatedMlp;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.ModelSpec;

@@ -1,12 +1,19 @@
 package dev.krait.runner.mixer;
 
 import dev.krait.backend.OpArgs.AttentionArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.MixerWeights.AttentionWeights;
+import dev.krait.model.Norm;
 import dev.krait.runner.mixer.MixerScratch.Area;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
 /// Attention: projection to queries, keys and values, attention proper, output projection.
 final class AttentionExecutor implements MixerExecutor {
@@ -16,6 +23,8 @@ final class AttentionExecutor implements MixerExecutor {
   private final Rows output;
   private final Rows projection;
   private final AttentionArgs attention;
+  private final List<HeadNormArgs> headNorms = new ArrayList<>();
+  private final Optional<Rows> gate;
 
   static void addScratch(Attention mixer, MixerScratch.Widths widths) {
     widths.include(Area.PROJECTION, mixer.projectionColumns());
@@ -37,15 +46,39 @@ final class AttentionExecutor implements MixerExecutor {
             projection.columns(0, query),
             projection.columns(query, keyValue),
             projection.columns(query + keyValue, keyValue),
-            memory.ropes().angles(mixer.rope()),
+            mixer.rope().map(memory.ropes()::angles),
             memory.caches().keysAndValues(mixer.kvCache()),
             mixer);
+    int gateFrom = query + 2 * keyValue;
+    gate = mixer.outputGate() ? Optional.of(projection.columns(gateFrom, query)) : Optional.empty();
+    mixer.headNorm().ifPresent(this::bindNorms);
+  }
+
+  private void bindNorms(Norm norm) {
+    Attention mixer = weights.mixer();
+    Buffer queryNorm = weights.queryNorm().orElseThrow();
+    Buffer keyNorm = weights.keyNorm().orElseThrow();
+    headNorms.add(new HeadNormArgs(attention.queries(), mixer.heads(), queryNorm, norm));
+    headNorms.add(new HeadNormArgs(attention.keys(), mixer.kvHeads(), keyNorm, norm));
   }
 
   @Override
   public void run(StepInputs step) {
+    Rows heads = attention.dst();
     ops.matmul(projection, input, weights.projection(), step.tokens);
+    if (weights.bias().isPresent()) {
+      ops.addBias(projection, weights.bias().get(), step.tokens);
+    }
+    for (int i = 0; i < headNorms.size(); i++) {
+      ops.headRmsNorm(headNorms.get(i), step.tokens);
+    }
     ops.ropeWriteKvAttend(attention, step);
-    ops.matmul(output, attention.dst(), weights.output(), step.tokens);
+    if (gate.isPresent()) {
+      ops.activateMul(heads, gate.get(), heads, Activation.SIGMOID, step.tokens);
+    }
+    ops.matmul(output, heads, weights.output(), step.tokens);
+    if (weights.outputBias().isPresent()) {
+      ops.addBias(output, weights.outputBias().get(), step.tokens);
+    }
   }
 }

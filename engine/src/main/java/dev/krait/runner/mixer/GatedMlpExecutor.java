@@ -3,7 +3,7 @@ package dev.krait.runner.mixer;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
-import dev.krait.model.Mixer.GatedMlp;
+import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.MixerWeights.GatedMlpWeights;
 import dev.krait.runner.mixer.MixerScratch.Area;
 import dev.krait.tensor.Rows;

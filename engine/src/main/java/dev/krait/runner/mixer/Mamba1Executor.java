@@ -4,6 +4,7 @@ import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.runner.mixer.MixerScratch.Area;
@@ -61,6 +62,7 @@ final class Mamba1Executor implements MixerExecutor {
             mixer.convWidth(),
             mixer.groupWidth(),
             mixer.repeat(),
+            Activation.SILU,
             cache);
     scan =
         new SelectiveScanArgs(

@@ -5,6 +5,7 @@ import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.runner.mixer.MixerScratch.Area;
@@ -46,6 +47,7 @@ final class Mamba2Executor implements MixerExecutor {
             mixer.convWidth(),
             channels,
             1,
+            Activation.SILU,
             cache);
     Rows mixed = memory.scratch().rows(Area.MIXED, inner);
     Rows timeStep = projection.columns(inner + channels, mixer.heads());

@@ -1,6 +1,7 @@
 package dev.krait.runner.mixer;
 
 import dev.krait.backend.StepInputs;
+import dev.krait.model.FeedForward;
 import dev.krait.model.Mixer;
 import dev.krait.model.MixerWeights;
 
@@ -21,7 +22,8 @@ public interface MixerExecutor {
       case Mixer.Attention attention -> AttentionExecutor.addScratch(attention, widths);
       case Mixer.Mamba1 mamba -> Mamba1Executor.addScratch(mamba, widths);
       case Mixer.Mamba2 mamba -> Mamba2Executor.addScratch(mamba, widths);
-      case Mixer.GatedMlp mlp -> GatedMlpExecutor.addScratch(mlp, widths);
+      case FeedForward.GatedMlp mlp -> GatedMlpExecutor.addScratch(mlp, widths);
+      case FeedForward.Mlp mlp -> MlpExecutor.addScratch(mlp, widths);
     }
   }
 
@@ -32,6 +34,7 @@ public interface MixerExecutor {
       case MixerWeights.Mamba1Weights mamba -> new Mamba1Executor(mamba, memory);
       case MixerWeights.Mamba2Weights mamba -> new Mamba2Executor(mamba, memory);
       case MixerWeights.GatedMlpWeights mlp -> new GatedMlpExecutor(mlp, memory);
+      case MixerWeights.MlpWeights mlp -> new MlpExecutor(mlp, memory);
     };
   }
 }

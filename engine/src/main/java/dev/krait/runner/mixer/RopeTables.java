@@ -34,8 +34,7 @@ public final class RopeTables {
   }
 
   private Rows rows(Rope rope) {
-    int pairs = rope.headDim() / 2;
-    return Rows.of(backend.allocate((long) maxTokens * pairs), pairs);
+    return Rows.of(backend.allocate((long) maxTokens * rope.pairs()), rope.pairs());
   }
 
   /// Computes all tables for the positions of a step.

@@ -8,6 +8,7 @@ import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
 import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.model.Activation;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
@@ -120,17 +121,14 @@ final class StateTraffic implements AutoCloseable {
     for (int t = 0; t < TOKENS; t++) {
       step.positions[t] = FIRST_POSITION + t;
     }
-    switch (mixer) {
-      case Mamba1 mamba -> {
-        output = backend.allocate((long) TOKENS * mamba.innerDim());
-        verify = verifier(mamba);
-      }
-      case Mamba2 mamba -> {
-        output = backend.allocate((long) TOKENS * mamba.innerDim());
-        verify = verifier(mamba);
-      }
-      case Mixer.Attention attention -> throw new IllegalArgumentException("attention: no state");
-      case Mixer.GatedMlp mlp -> throw new IllegalArgumentException("feed-forward: no state");
+    if (mixer instanceof Mamba1 mamba) {
+      output = backend.allocate((long) TOKENS * mamba.innerDim());
+      verify = verifier(mamba);
+    } else if (mixer instanceof Mamba2 mamba) {
+      output = backend.allocate((long) TOKENS * mamba.innerDim());
+      verify = verifier(mamba);
+    } else {
+      throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba1 or Mamba2)");
     }
   }
 
@@ -184,6 +182,7 @@ final class StateTraffic implements AutoCloseable {
             mixer.convWidth(),
             mixer.groupWidth(),
             mixer.repeat(),
+            Activation.SILU,
             cache);
     SelectiveScanArgs scan = new SelectiveScanArgs(dst, x, timeStep, b, c, z, weights, cache);
     return () -> {
@@ -211,7 +210,15 @@ final class StateTraffic implements AutoCloseable {
     Rows dst = Rows.of(output, mixer.innerDim());
     CausalConvArgs conv =
         new CausalConvArgs(
-            xbc, raw, weights.conv(), weights.convBias(), mixer.convWidth(), channels, 1, cache);
+            xbc,
+            raw,
+            weights.conv(),
+            weights.convBias(),
+            mixer.convWidth(),
+            channels,
+            1,
+            Activation.SILU,
+            cache);
     SsdScanArgs scan = new SsdScanArgs(dst, xbc, timeStep, weights, cache);
     return () -> {
       backend.ops().causalConv(conv, step);
