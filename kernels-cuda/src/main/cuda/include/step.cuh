@@ -43,7 +43,7 @@ struct Sequence {
   __device__ bool writes_state() const { return starts_fresh() || fold > 0 || direct > 0; }
 };
 
-// dev.krait.backend.StepInputs on the device, filled by dev.krait.cuda.DeviceStep.
+// dev.krait.backend.StepInputs on the device, filled by dev.krait.cuda.CudaStep.
 struct Step {
   const Token* tokens;        // [tokens]
   const Sequence* sequences;  // [sequences]

@@ -57,7 +57,7 @@ public class AttentionBenchmark {
     KvCache cache = new KvCache(inputs.buffer(cached, -1, 1), inputs.buffer(cached, -1, 1), 16);
     Rows queries = inputs.rows(sequences, 6 * 64);
     Rows dst = inputs.rows(sequences, 6 * 64);
-    StepInputs step = OpInputs.step(sequences, 500, blocks);
+    StepInputs step = inputs.step(sequences, 500, blocks);
     return () -> {
       inputs.backend().ops().attend(dst, queries, cache, attention, step);
       return dst;

@@ -60,8 +60,8 @@ final class OpInputs {
 
   /// One token of each of `sequences` sequences, all at `position`, each with its own slot and
   /// blocks.
-  static StepInputs step(int sequences, int position, int maxBlocks) {
-    StepInputs step = new StepInputs(sequences, sequences, maxBlocks);
+  StepInputs step(int sequences, int position, int maxBlocks) {
+    StepInputs step = backend.newStep(sequences, sequences, maxBlocks);
     step.tokens = sequences;
     step.sequences = sequences;
     for (int s = 0; s < sequences; s++) {

@@ -72,7 +72,7 @@ public class SelectiveScanBenchmark {
     Rows c = inputs.rows(sequences, states);
     Rows z = inputs.rows(sequences, inner);
     Rows dst = inputs.rows(sequences, inner);
-    StepInputs step = OpInputs.step(sequences, 10, 1);
+    StepInputs step = inputs.step(sequences, 10, 1);
     return () -> {
       inputs.backend().ops().selectiveScan(dst, x, timeStep, b, c, z, mixer, weights, cache, step);
       return dst;

@@ -34,11 +34,18 @@ public interface Backend extends AutoCloseable {
   /// in that type.
   WeightMatrix upload(List<Tensor> rowBlocks);
 
+  /// Arrays for steps within the given limits.
+  ///
+  /// @param maxBlocks most key/value blocks of a sequence
+  default StepInputs newStep(int maxTokens, int maxSequences, int maxBlocks) {
+    return new StepInputs(maxTokens, maxSequences, maxBlocks);
+  }
+
   /// Runs a step's operations; a device backend may record them once and replay.
   ///
-  /// @param step what the operations are given; does not change while they run
-  /// @param body the operations, which follow from the step's numbers of tokens and sequences
-  ///   alone; the same object whenever they are the same
+  /// @param step what the operations are given, of [#newStep]; does not change while they run
+  /// @param body the operations, which follow from the step's numbers of tokens, sequences and
+  ///   outputs alone; always the same ones for the same step
   default void run(StepInputs step, Runnable body) {
     body.run();
   }

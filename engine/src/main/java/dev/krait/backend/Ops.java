@@ -27,8 +27,8 @@ public interface Ops {
   /// `dst[row, r] = sum_k weight[r, k] x[row, k]`, k ascending in one chain of fused multiply-adds.
   void matmul(Rows dst, Rows x, WeightMatrix weight, int rows);
 
-  /// `dst[i] = x[indices[i]]` for `count` rows.
-  void gatherRows(Rows dst, Rows x, int[] indices, int count);
+  /// `dst[i] = x[step.outputRows[first + i]]` for `count` rows.
+  void gatherOutputs(Rows dst, Rows x, StepInputs step, int first, int count);
 
   /// `residual += delta`.
   void add(Rows residual, Rows delta, int rows);

@@ -21,12 +21,17 @@ package dev.krait.backend;
 ///
 /// A sequence with direct tokens holds none. A state whose first token would be position 0 starts
 /// from zero.
-public final class StepInputs {
+///
+/// Made by [Backend#newStep], with the device's copy of it where the backend needs one.
+public class StepInputs {
   /// Rows of this step.
   public int tokens;
 
   /// Sequences of this step.
   public int sequences;
+
+  /// Rows whose logits are wanted.
+  public int outputs;
 
   /// Token id of each row.
   public final int[] tokenIds;
@@ -36,6 +41,9 @@ public final class StepInputs {
 
   /// Sequence index of each row.
   public final int[] sequenceOf;
+
+  /// The rows whose logits are wanted, in the order of their outputs.
+  public final int[] outputRows;
 
   /// First row of each sequence.
   public final int[] firstToken;
@@ -69,6 +77,7 @@ public final class StepInputs {
     tokenIds = new int[maxTokens];
     positions = new int[maxTokens];
     sequenceOf = new int[maxTokens];
+    outputRows = new int[maxTokens];
     firstToken = new int[maxSequences];
     tokenCount = new int[maxSequences];
     firstPosition = new int[maxSequences];
@@ -84,6 +93,7 @@ public final class StepInputs {
   public void clear() {
     tokens = 0;
     sequences = 0;
+    outputs = 0;
   }
 
   /// True when the state of a sequence starts from zero in this step.

@@ -229,12 +229,12 @@ public final class Forward {
     ops.add(residual, activations.delta(), step.tokens);
   }
 
-  /// Logits of some rows of the step that ran: norm and head.
+  /// Logits of some outputs of the step that ran: norm and head.
   ///
-  /// @param rows rows of the step
+  /// @param first the first output
   /// @param count how many of them, at most the activations' output rows
-  public void head(int[] rows, int count) {
-    ops.gatherRows(activations.gathered(), activations.residual(), rows, count);
+  public void head(StepInputs step, int first, int count) {
+    ops.gatherOutputs(activations.gathered(), activations.residual(), step, first, count);
     ops.rmsNorm(
         activations.gatheredNormed(),
         activations.gathered(),

@@ -8,7 +8,6 @@ import dev.krait.cache.CacheSpec;
 import dev.krait.cache.SequenceMemory;
 import dev.krait.loading.LoadedModel;
 import dev.krait.tensor.Buffer;
-import java.util.Arrays;
 import java.util.List;
 
 /// One model with its caches: collects the sequences of a step, runs it, and hands out logits.
@@ -27,12 +26,9 @@ public final class ForwardPass {
   private final int maxTokens;
   private final int blockTokens;
   private final int stateSlots;
-  private final Runnable layers = this::runLayers;
+  private final Runnable body = this::runBody;
   private final float[] row;
-  private final int[] block;
   private final int[] largest;
-  private int[] wanted = new int[64];
-  private int wantedCount;
   private int blockFirst;
   private int blockCount;
   private boolean largestKnown;
@@ -49,7 +45,7 @@ public final class ForwardPass {
     blockTokens = layout.demand().blockTokens();
     stateSlots = layout.stateSlots();
     int maxBlocks = Math.max(1, layout.demand().blocksFor(layout.demand().maxModelTokens()));
-    inputs = new StepInputs(maxTokens, layout.demand().maxSequences(), maxBlocks);
+    inputs = model.backend().newStep(maxTokens, layout.demand().maxSequences(), maxBlocks);
     int headRows = model.spec().headRows();
     int outputRows = Math.clamp(LOGIT_FLOATS / headRows, 1, maxTokens);
     activations = new Activations(model.backend(), model.spec(), maxTokens, outputRows);
@@ -57,7 +53,6 @@ public final class ForwardPass {
     forward =
         new Forward(model.spec(), model.weights(), model.backend().ops(), activations, caches);
     row = new float[headRows];
-    block = new int[outputRows];
     largest = new int[outputRows];
     probabilities = new float[outputRows];
   }
@@ -100,7 +95,6 @@ public final class ForwardPass {
   /// Starts an empty step.
   public void begin() {
     inputs.clear();
-    wantedCount = 0;
     blockCount = 0;
   }
 
@@ -144,20 +138,25 @@ public final class ForwardPass {
   ///
   /// @return the output's number
   public int want(int tokenRow) {
-    if (wantedCount == wanted.length) {
-      wanted = Arrays.copyOf(wanted, 2 * wantedCount);
-    }
-    wanted[wantedCount] = tokenRow;
-    return wantedCount++;
+    inputs.outputRows[inputs.outputs] = tokenRow;
+    return inputs.outputs++;
   }
 
-  /// Runs all layers over all rows.
+  /// Runs all layers over all rows, and the output head over the first block of wanted rows.
   public void execute() {
-    model.backend().run(inputs, layers);
+    model.backend().run(inputs, body);
+    blockFirst = 0;
+    blockCount = Math.min(activations.outputRows(), inputs.outputs);
+    largestKnown = false;
+    probabilitiesKnown = false;
   }
 
-  private void runLayers() {
+  private void runBody() {
     forward.run(inputs);
+    int first = Math.min(activations.outputRows(), inputs.outputs);
+    if (first > 0) {
+      forward.head(inputs, 0, first);
+    }
   }
 
   /// Logits of an output, in an array that the caller may change and that the next call overwrites.
@@ -191,13 +190,12 @@ public final class ForwardPass {
     return probabilities[output - blockFirst];
   }
 
-  /// Computes the block of logits that an output lies in.
+  /// Computes the block of logits that an output lies in, unless it is there.
   private void require(int output) {
     if (output < blockFirst || output >= blockFirst + blockCount) {
       blockFirst = output;
-      blockCount = Math.min(activations.outputRows(), wantedCount - output);
-      System.arraycopy(wanted, blockFirst, block, 0, blockCount);
-      forward.head(block, blockCount);
+      blockCount = Math.min(activations.outputRows(), inputs.outputs - output);
+      forward.head(inputs, blockFirst, blockCount);
       largestKnown = false;
       probabilitiesKnown = false;
     }

@@ -126,9 +126,13 @@ final class OpBench {
     return Float.floatToFloat16(i % 7 == 0 ? value * 0x1p-15f : value);
   }
 
+  StepInputs newStep(int maxTokens, int maxSequences, int maxBlocks) {
+    return backend.newStep(maxTokens, maxSequences, maxBlocks);
+  }
+
   /// A step of `rows` rows of one sequence from a position on.
-  static StepInputs step(int rows, int firstPosition) {
-    StepInputs step = new StepInputs(Math.max(1, rows), 1, 1);
+  StepInputs step(int rows, int firstPosition) {
+    StepInputs step = newStep(Math.max(1, rows), 1, 1);
     step.tokens = rows;
     step.sequences = 1;
     step.tokenCount[0] = rows;

@@ -189,7 +189,7 @@ final class OpScenarios {
               EXACT,
               bench -> {
                 WeightMatrix weight = bench.matrix(77, 19, dtype);
-                StepInputs step = OpBench.step(77, 0);
+                StepInputs step = bench.step(77, 0);
                 for (int t = 0; t < 77; t++) {
                   step.tokenIds[t] = 76 - t;
                 }
@@ -223,11 +223,14 @@ final class OpScenarios {
     }
     all.add(
         new Scenario(
-            "gatherRows",
+            "gatherOutputs",
             EXACT,
             bench -> {
               Rows x = bench.rows(9, 21, 1);
-              bench.ops().gatherRows(bench.output(4, 21), x, new int[] {8, 0, 3, 3}, 4);
+              StepInputs step = bench.step(9, 0);
+              step.outputs = 5;
+              System.arraycopy(new int[] {7, 8, 0, 3, 3}, 0, step.outputRows, 0, 5);
+              bench.ops().gatherOutputs(bench.output(4, 21), x, step, 1, 4);
             }));
   }
 
@@ -277,7 +280,7 @@ final class OpScenarios {
                 "rope of 3 heads of " + headDim + ", rows " + rows,
                 ELEMENTWISE,
                 bench -> {
-                  StepInputs step = OpBench.step(rows, 900);
+                  StepInputs step = bench.step(rows, 900);
                   Rows cos = bench.output(rows, headDim / 2);
                   Rows sin = bench.output(rows, headDim / 2);
                   bench.ops().ropeAngles(cos, sin, rope, step);

@@ -58,7 +58,7 @@ abstract class SequenceRig {
 
   final void step(List<Span> spans) {
     int tokens = spans.stream().mapToInt(Span::count).sum();
-    StepInputs step = new StepInputs(Math.max(1, tokens), spans.size(), maxBlocks());
+    StepInputs step = bench.newStep(Math.max(1, tokens), spans.size(), maxBlocks());
     List<Rows> rows = new ArrayList<>();
     for (int columns : inputColumns) {
       rows.add(bench.rows(tokens, columns, 0));

@@ -65,7 +65,7 @@ class StepAllocationTest {
     assertAllocatesNothing(bench -> {
       Buffer cached = bench.buffer(4 * 16 * 2 * 32, 1);
       KvCache cache = new KvCache(cached, cached, 16);
-      StepInputs step = new StepInputs(tokens, 1, 4);
+      StepInputs step = bench.newStep(tokens, 1, 4);
       step.tokens = tokens;
       for (int t = 0; t < tokens; t++) {
         step.positions[t] = 40 + t;
@@ -105,7 +105,7 @@ class StepAllocationTest {
             perChannel,
             none);
     StateCache cache = cache(bench, 128 * 16, 128, mixer.inputElements());
-    StepInputs step = verifying(tokens);
+    StepInputs step = verifying(bench, tokens);
     Rows x = bench.rows(tokens, 128, 1);
     Rows b = bench.rows(tokens, 16, 1);
     Rows dst = bench.output(tokens, 128);
@@ -122,7 +122,7 @@ class StepAllocationTest {
     Mamba2Weights weights =
         new Mamba2Weights(none, perHead, perHead, perHead, perHead, perHead, perHead, none);
     StateCache cache = cache(bench, 64 * 16, mixer.convChannels(), mixer.inputElements());
-    StepInputs step = verifying(tokens);
+    StepInputs step = verifying(bench, tokens);
     Rows xbc = bench.rows(tokens, mixer.convChannels(), 1);
     Rows timeStep = bench.rows(tokens, 2, 1);
     Rows dst = bench.output(tokens, 64);
@@ -139,8 +139,8 @@ class StepAllocationTest {
   }
 
   /// One folded token and `tokens` windowed ones.
-  private static StepInputs verifying(int tokens) {
-    StepInputs step = OpBench.step(tokens, 4);
+  private static StepInputs verifying(OpBench bench, int tokens) {
+    StepInputs step = bench.step(tokens, 4);
     step.foldTokens[0] = 1;
     return step;
   }

@@ -119,8 +119,8 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void gatherRows(Rows dst, Rows x, int[] indices, int count) {
-    ops.gatherRows(dst, x, indices, count);
+  public void gatherOutputs(Rows dst, Rows x, StepInputs step, int first, int count) {
+    ops.gatherOutputs(dst, x, step, first, count);
   }
 
   @Override

@@ -41,7 +41,7 @@ final class CudaAttention {
   }
 
   void launch(
-      Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step, DeviceStep own) {
+      Rows dst, Rows queries, KvCache cache, Attention attention, StepInputs step, CudaStep own) {
     if (attention.headDim() > MOST_HEAD_DIM) {
       throw new IllegalArgumentException(
           "headDim: " + attention.headDim() + " (expected: at most " + MOST_HEAD_DIM + ")");
@@ -76,7 +76,7 @@ final class CudaAttention {
       Rows queries,
       KvCache cache,
       Attention attention,
-      DeviceStep own,
+      CudaStep own,
       long scratch,
       int chunks) {
     Arguments.put(params, dst);

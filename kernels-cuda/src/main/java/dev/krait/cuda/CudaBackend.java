@@ -9,6 +9,7 @@ import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -18,13 +19,12 @@ import java.util.OptionalLong;
 public final class CudaBackend implements Backend {
   private final CudaDevice device;
   private final CudaOps ops;
-  private final StepGraphs graphs;
+  private final List<CudaStep> steps = new ArrayList<>();
   private final MatrixUploader uploader;
 
   private CudaBackend(CudaDevice device) {
     this.device = device;
     ops = new CudaOps(device);
-    graphs = new StepGraphs(device, ops);
     uploader = new MatrixUploader(device);
   }
 
@@ -71,8 +71,21 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public StepInputs newStep(int maxTokens, int maxSequences, int maxBlocks) {
+    CudaStep step = new CudaStep(device, maxTokens, maxSequences, maxBlocks);
+    steps.add(step);
+    return step;
+  }
+
+  @Override
   public void run(StepInputs step, Runnable body) {
-    graphs.run(step, body);
+    CudaStep own = (CudaStep) step;
+    ops.begin(own);
+    try {
+      own.graphs().run(own, body);
+    } finally {
+      ops.end();
+    }
   }
 
   @Override
@@ -82,7 +95,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public void close() {
-    graphs.close();
+    steps.forEach(step -> step.graphs().close());
     device.close();
   }
 }

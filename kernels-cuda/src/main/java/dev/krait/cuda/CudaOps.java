@@ -19,8 +19,6 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.nio.IntBuffer;
-import java.util.IdentityHashMap;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The operations as launches of kernels, each described in its kernel's file.
@@ -35,7 +33,7 @@ final class CudaOps implements Ops {
   private static final int CONV_THREADS = 64;
   private static final int MOST_CONV_WIDTH = 8;
   private static final int ARG_MAX_THREADS = 1024;
-  private static final int FIRST_INDICES = 1024;
+  private static final int FIRST_RESULTS = 1024;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -54,10 +52,8 @@ final class CudaOps implements Ops {
   private final Kernel causalConv;
   private final Kernel argMax;
   private final RopeFrequencies frequencies;
-  private final IdentityHashMap<StepInputs, DeviceStep> steps = new IdentityHashMap<>();
-  private DeviceInts indices;
   private DeviceInts largest;
-  private @Nullable StepInputs uploaded;
+  private @Nullable CudaStep uploaded;
 
   CudaOps(CudaDevice device) {
     this.device = device;
@@ -80,13 +76,12 @@ final class CudaOps implements Ops {
     causalConv = KernelModule.load(device, "causal_conv").kernel("causal_conv");
     argMax = KernelModule.load(device, "arg_max").kernel("arg_max");
     frequencies = new RopeFrequencies(device);
-    indices = new DeviceInts(device, FIRST_INDICES);
-    largest = new DeviceInts(device, FIRST_INDICES);
+    largest = new DeviceInts(device, FIRST_RESULTS);
   }
 
   /// Copies a step to the device; operations take it as it is until [#end].
-  void begin(StepInputs step) {
-    steps.computeIfAbsent(step, any -> new DeviceStep(device, step)).upload();
+  void begin(CudaStep step) {
+    step.upload();
     uploaded = step;
   }
 
@@ -95,12 +90,12 @@ final class CudaOps implements Ops {
     uploaded = null;
   }
 
-  private DeviceStep own(StepInputs step) {
-    if (step != uploaded) {
-      begin(step);
-      end();
+  private CudaStep own(StepInputs step) {
+    CudaStep own = (CudaStep) step;
+    if (own != uploaded) {
+      own.upload();
     }
-    return Objects.requireNonNull(steps.get(step));
+    return own;
   }
 
   private static void launchRows(Kernel kernel, int rows, int columns) {
@@ -133,16 +128,11 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void gatherRows(Rows dst, Rows x, int[] rows, int count) {
-    if (count > indices.capacity()) {
-      indices = new DeviceInts(device, 2 * count);
-    }
-    indices.begin().put(0, rows, 0, count);
-    indices.upload(count);
+  public void gatherOutputs(Rows dst, Rows x, StepInputs step, int first, int count) {
     KernelParams params = gather.params();
     Arguments.put(params, dst);
     Arguments.put(params, x);
-    params.pointer(indices.address());
+    params.pointer(own(step).outputAddress(first));
     launchRows(gather, count, dst.columns());
   }
 

@@ -64,7 +64,7 @@ final class CudaScans {
       Mamba1Weights weights,
       StateCache cache,
       StepInputs step,
-      DeviceStep own) {
+      CudaStep own) {
     boolean several = step.tokens > step.sequences;
     Kernel kernel =
         enough(several ? selectiveAhead : selective, SELECTIVE_STATES, mixer.stateDim());
@@ -99,7 +99,7 @@ final class CudaScans {
       Mamba2Weights weights,
       StateCache cache,
       StepInputs step,
-      DeviceStep own) {
+      CudaStep own) {
     if (mixer.headDim() > MOST_SSD_HEAD_DIM) {
       throw new IllegalArgumentException(
           "headDim: " + mixer.headDim() + " (expected: at most " + MOST_SSD_HEAD_DIM + ")");

@@ -80,9 +80,9 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void gatherRows(Rows dst, Rows x, int[] indices, int count) {
+  public void gatherOutputs(Rows dst, Rows x, StepInputs step, int first, int count) {
     for (int i = 0; i < count; i++) {
-      int from = HostRows.at(x, indices[i]);
+      int from = HostRows.at(x, step.outputRows[first + i]);
       int to = HostRows.at(dst, i);
       System.arraycopy(HostRows.floats(x), from, HostRows.floats(dst), to, dst.columns());
     }

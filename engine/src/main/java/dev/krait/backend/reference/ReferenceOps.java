@@ -73,9 +73,10 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void gatherRows(Rows dst, Rows x, int[] indices, int count) {
+  public void gatherOutputs(Rows dst, Rows x, StepInputs step, int first, int count) {
     for (int i = 0; i < count; i++) {
-      System.arraycopy(floats(x), at(x, indices[i]), floats(dst), at(dst, i), dst.columns());
+      int from = at(x, step.outputRows[first + i]);
+      System.arraycopy(floats(x), from, floats(dst), at(dst, i), dst.columns());
     }
   }
 

@@ -37,7 +37,7 @@ final class StateTraffic implements AutoCloseable {
 
   private final Backend backend;
   private final Arena arena = Arena.ofConfined();
-  private final StepInputs step = new StepInputs(TOKENS, 1, 1);
+  private final StepInputs step;
   private final SplittableRandom random = new SplittableRandom(7);
   private final StateCache cache;
   private final StateSpec spec;
@@ -98,6 +98,7 @@ final class StateTraffic implements AutoCloseable {
 
   StateTraffic(Backend backend, Mixer mixer) {
     this.backend = backend;
+    step = backend.newStep(TOKENS, 1, 1);
     spec = (StateSpec) mixer.cacheSpec().orElseThrow();
     int ring = spec.ringTokens(TOKENS);
     int window = spec.windowTokens(TOKENS);
