@@ -209,8 +209,6 @@ public final class TextStream {
           throw new EngineException(
               ErrorCode.DEADLINE_EXCEEDED,
               "deadline: passed after " + generated + " tokens (expected: the whole answer)");
-      case ERROR ->
-          throw new EngineException(ErrorCode.INTERNAL, "the engine failed; its log says why");
     };
   }
 
@@ -219,7 +217,6 @@ public final class TextStream {
       case STOP -> "stop";
       case LENGTH -> "length";
       case CANCELLED, DEADLINE -> "abort";
-      case ERROR -> "error";
     };
   }
 
