@@ -157,6 +157,10 @@ public final class EngineHandle {
     for (int id : request.sampling().logitBias().keySet()) {
       checkId("logit_bias token id", id);
     }
+    checkIds("allowed token id", request.sampling().allowedTokenIds());
+    for (TokenIds word : request.sampling().badWords()) {
+      checkIds("bad_words token id", word);
+    }
   }
 
   private void checkIds(String name, TokenIds ids) {

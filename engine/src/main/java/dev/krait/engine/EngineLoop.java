@@ -193,7 +193,7 @@ public final class EngineLoop {
   /// The runner stays open.
   public void close() {
     takeCommands();
-    while (!inFlight.isEmpty()) {
+    while (!failed && !inFlight.isEmpty()) {
       Objects.requireNonNull(inFlight.remove().step).await();
     }
     scheduler.failAll(ErrorCode.UNAVAILABLE, "engine: closed (expected: open)");

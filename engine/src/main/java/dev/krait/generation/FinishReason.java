@@ -9,7 +9,5 @@ public enum FinishReason {
   /// The caller cancelled.
   CANCELLED,
   /// The deadline passed.
-  DEADLINE,
-  /// The engine or device failed.
-  ERROR
+  DEADLINE
 }

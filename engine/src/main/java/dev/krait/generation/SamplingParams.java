@@ -1,6 +1,7 @@
 package dev.krait.generation;
 
 import dev.krait.error.EngineException;
+import java.util.List;
 import java.util.Map;
 
 /// How the next token is chosen from the model's logits.
@@ -20,6 +21,8 @@ import java.util.Map;
 /// @param presencePenalty subtracted from the logit of each token in the output; 0 is neutral
 /// @param frequencyPenalty subtracted once per occurrence in the output; 0 is neutral
 /// @param logitBias added to the logits of single tokens
+/// @param allowedTokenIds the only tokens that can be chosen, end tokens included; empty allows all
+/// @param badWords tokens or runs of tokens that the output never has
 /// @param logprobs report log-probabilities of generated tokens, with this many alternatives; -1
 ///   reports none
 /// @param promptLogprobs the same for the tokens of the prompt, or [#ALL_LOGPROBS]; -1 reports none
@@ -34,6 +37,8 @@ public record SamplingParams(
     float presencePenalty,
     float frequencyPenalty,
     Map<Integer, Float> logitBias,
+    TokenIds allowedTokenIds,
+    List<TokenIds> badWords,
     int logprobs,
     int promptLogprobs) {
 
@@ -77,11 +82,74 @@ public record SamplingParams(
             "logit_bias",
             id + ": " + bias,
             "token id 0 or more, bias -100 to 100"));
+    badWords = List.copyOf(badWords);
+    for (TokenIds word : badWords) {
+      check(word.size() > 0, "bad_words", "a word of no token", "words of at least one token");
+    }
+  }
+
+  /// Without allowed tokens and bad words.
+  public SamplingParams(
+      float temperature,
+      int topK,
+      float topP,
+      float minP,
+      long seed,
+      boolean reproducible,
+      float repetitionPenalty,
+      float presencePenalty,
+      float frequencyPenalty,
+      Map<Integer, Float> logitBias,
+      int logprobs,
+      int promptLogprobs) {
+    this(
+        temperature,
+        topK,
+        topP,
+        minP,
+        seed,
+        reproducible,
+        repetitionPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        logitBias,
+        TokenIds.empty(),
+        List.of(),
+        logprobs,
+        promptLogprobs);
   }
 
   /// Greedy choice, nothing reported.
   public static SamplingParams greedy() {
     return new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, -1);
+  }
+
+  /// The same with only some tokens allowed.
+  public SamplingParams withAllowedTokenIds(TokenIds ids) {
+    return with(ids, badWords);
+  }
+
+  /// The same without some words.
+  public SamplingParams withBadWords(List<TokenIds> words) {
+    return with(allowedTokenIds, words);
+  }
+
+  private SamplingParams with(TokenIds allowed, List<TokenIds> words) {
+    return new SamplingParams(
+        temperature,
+        topK,
+        topP,
+        minP,
+        seed,
+        reproducible,
+        repetitionPenalty,
+        presencePenalty,
+        frequencyPenalty,
+        logitBias,
+        allowed,
+        words,
+        logprobs,
+        promptLogprobs);
   }
 
   /// True when the most probable token is always taken.

@@ -112,7 +112,7 @@ public final class Forward {
 
   /// Logits of some rows of the step that ran: norm and head.
   ///
-  /// @param rows rows of the step
+  /// @param first the first output
   /// @param count how many of them, at most the activations' output rows
   public void head(StepInputs step, int first, int count) {
     ops.gatherOutputs(activations.gathered(), activations.residual(), step, first, count);

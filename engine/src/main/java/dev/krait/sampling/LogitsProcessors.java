@@ -5,7 +5,8 @@ import dev.krait.generation.SamplingParams;
 import java.util.ArrayList;
 import java.util.List;
 
-/// All processors of a request in their order: penalties, bias, minimum length.
+/// All processors of a request in their order: penalties, bias, minimum length, allowed tokens, bad
+/// words.
 ///
 /// Made once for a sequence. Between steps it stands behind the sequence's last token: whoever
 /// chooses a token accepts it, whoever drafts tokens takes them back.
@@ -30,6 +31,12 @@ public final class LogitsProcessors implements LogitsProcessor {
     }
     if (request.stop().minTokens() > 0 && request.stop().stopTokenIds().size() > 0) {
       processors.add(new MinTokensProcessor(request.stop()));
+    }
+    if (params.allowedTokenIds().size() > 0) {
+      processors.add(new AllowedTokensProcessor(params.allowedTokenIds()));
+    }
+    if (!params.badWords().isEmpty()) {
+      processors.add(new BadWordsProcessor(params.badWords()));
     }
     return new LogitsProcessors(processors);
   }

@@ -16,6 +16,7 @@ import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
 import dev.krait.testing.InMemoryEngine;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -109,6 +110,17 @@ class EngineHandleTest {
             "r", TokenIds.of(1), biased, new StopConditions(1, 0, TokenIds.empty())),
         ErrorCode.INVALID_ARGUMENT,
         "logit_bias token id: 100");
+    SamplingParams allowed = SamplingParams.greedy().withAllowedTokenIds(TokenIds.of(3, 101));
+    SamplingParams bad = SamplingParams.greedy().withBadWords(List.of(TokenIds.of(1, -2)));
+    StopConditions one = new StopConditions(1, 0, TokenIds.empty());
+    assertRefused(
+        GenerationRequest.of("r", TokenIds.of(1), allowed, one),
+        ErrorCode.INVALID_ARGUMENT,
+        "allowed token id: 101");
+    assertRefused(
+        GenerationRequest.of("r", TokenIds.of(1), bad, one),
+        ErrorCode.INVALID_ARGUMENT,
+        "bad_words token id: -2");
     assertThat(handle.status().waiting()).isZero();
   }
 

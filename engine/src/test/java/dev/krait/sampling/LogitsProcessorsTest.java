@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// Processors change a row by the tokens they stand behind, however they got there.
@@ -25,6 +26,17 @@ class LogitsProcessorsTest {
         TokenIds.of(1, 2, 2, 3),
         new SamplingParams(1, 0, 1, 0, 0, true, repetition, presence, frequency, bias, -1, -1),
         new StopConditions(10_000, minTokens, TokenIds.of(8, 9)));
+  }
+
+  /// Only tokens below 480 but 462, and not 5, nor 1 2, nor 3 3 3.
+  private static GenerationRequest restricted(GenerationRequest request) {
+    int[] allowed = IntStream.range(0, 480).filter(id -> id != 17).map(id -> 479 - id).toArray();
+    SamplingParams params =
+        request
+            .sampling()
+            .withAllowedTokenIds(TokenIds.of(allowed))
+            .withBadWords(List.of(TokenIds.of(5), TokenIds.of(1, 2), TokenIds.of(3, 3, 3)));
+    return GenerationRequest.of("r", request.promptIds(), params, request.stop());
   }
 
   private static float[] row(long seed) {
@@ -62,6 +74,25 @@ class LogitsProcessorsTest {
   }
 
   @Test
+  void allowedTokensAndBadWordsExcludeTheOthers() {
+    LogitsProcessors processors = LogitsProcessors.of(restricted(request(1, 0, 0, Map.of(), 0)));
+    float[] logits = row(1);
+    processors.accept(1);
+    float[] changed = applied(processors, logits);
+    assertThat(changed[2]).as("1 2").isEqualTo(BANNED);
+    assertThat(changed[3]).isEqualTo(logits[3]);
+    assertThat(changed[5]).as("a bad word of one token").isEqualTo(BANNED);
+    assertThat(changed[462]).as("not in the list").isEqualTo(BANNED);
+    assertThat(changed[480]).as("behind the list").isEqualTo(BANNED);
+    processors.accept(3);
+    processors.accept(3);
+    assertThat(applied(processors, logits)[2]).isEqualTo(logits[2]);
+    assertThat(applied(processors, logits)[3]).as("3 3 3").isEqualTo(BANNED);
+    processors.rollback(1);
+    assertThat(applied(processors, logits)[3]).isEqualTo(logits[3]);
+  }
+
+  @Test
   void aRequestThatChangesNothingHasNoActiveProcessor() {
     LogitsProcessors none = LogitsProcessors.of(request(1, 0, 0, Map.of(), 0));
     none.accept(3);
@@ -81,7 +112,8 @@ class LogitsProcessorsTest {
         List.of(
             request(1.3f, 0, 0, Map.of(), 0),
             request(1, 0.7f, 0.4f, Map.of(7, 2f), 40),
-            request(0.5f, -1, 1.5f, Map.of(0, -5f, 499, 3f), 200));
+            request(0.5f, -1, 1.5f, Map.of(0, -5f, 499, 3f), 200),
+            restricted(request(1.1f, 0, 0, Map.of(), 0)));
     for (GenerationRequest request : requests) {
       Random random = new Random(19);
       LogitsProcessors processors = LogitsProcessors.of(request);
@@ -89,7 +121,7 @@ class LogitsProcessorsTest {
       for (int round = 0; round < 400; round++) {
         int tokens = random.nextInt(6);
         for (int i = 0; i < tokens; i++) {
-          output.add(random.nextInt(VOCAB));
+          output.add(random.nextInt(random.nextBoolean() ? VOCAB : 4));
           processors.accept(output.getLast());
         }
         int back = random.nextInt(tokens + 1);
@@ -124,6 +156,16 @@ class LogitsProcessorsTest {
       if (output.size() < request.stop().minTokens()
           && request.stop().stopTokenIds().contains(id)) {
         changed[id] = BANNED;
+      }
+      TokenIds allowed = params.allowedTokenIds();
+      changed[id] = allowed.size() > 0 && !allowed.contains(id) ? BANNED : changed[id];
+      List<Integer> next = new ArrayList<>(output);
+      next.add(id);
+      for (TokenIds word : params.badWords()) {
+        List<Integer> ids = Arrays.stream(word.toArray()).boxed().toList();
+        int from = next.size() - ids.size();
+        boolean says = from >= 0 && next.subList(from, next.size()).equals(ids);
+        changed[id] = says ? BANNED : changed[id];
       }
     }
     return changed;

@@ -21,8 +21,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -116,10 +118,10 @@ class SpeculationEqualityTest {
     }
   }
 
-  private static FinishReason reason(Answer answer) {
+  private static Optional<FinishReason> reason(Answer answer) {
     return answer.end() instanceof GenerationEvent.Finished finished
-        ? finished.reason()
-        : FinishReason.ERROR;
+        ? Optional.of(finished.reason())
+        : Optional.empty();
   }
 
   static Stream<Arguments> pairs() {
@@ -164,6 +166,36 @@ class SpeculationEqualityTest {
             SpeculationRig.withModel(folder(target), folder(draft), backend, sizes(k))) {
           assertEqual(rig.run(requests), expected, draft + ", K " + k);
         }
+      }
+    }
+  }
+
+  /// Six tokens, and none twice in a row.
+  private static SamplingParams restricted(int i) {
+    int[] allowed = {11, 12, 13, 14, 15, 16};
+    List<TokenIds> twice = IntStream.of(allowed).mapToObj(id -> TokenIds.of(id, id)).toList();
+    float temperature = i % 2 == 0 ? 0 : 0.9f;
+    return new SamplingParams(temperature, 0, 1, 0, i, true, 1, 0, 0, Map.of(), 2, -1)
+        .withAllowedTokenIds(TokenIds.of(allowed))
+        .withBadWords(twice);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-gqa-rope3", "mil2-25"})
+  void allowedTokensAndBadWordsHoldForEveryDraft(String target) {
+    List<GenerationRequest> requests =
+        requests(target, 8, new Random(5), SpeculationEqualityTest::restricted, 4);
+    List<Answer> expected = plain(target, requests);
+    for (Answer answer : expected) {
+      assertThat(answer.ids()).allMatch(id -> id >= 11 && id <= 16);
+      for (int i = 1; i < answer.ids().size(); i++) {
+        assertThat(answer.ids().get(i)).isNotEqualTo(answer.ids().get(i - 1));
+      }
+    }
+    for (String draft : List.of(target, "mamba1-hf")) {
+      try (SpeculationRig rig =
+          SpeculationRig.withModel(folder(target), folder(draft), backend, sizes(5))) {
+        assertEqual(rig.run(requests), expected, draft);
       }
     }
   }

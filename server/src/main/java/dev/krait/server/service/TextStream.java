@@ -246,8 +246,6 @@ public final class TextStream {
           throw new EngineException(
               ErrorCode.DEADLINE_EXCEEDED,
               "deadline: passed after " + generated + " tokens (expected: the whole answer)");
-      case ERROR ->
-          throw new EngineException(ErrorCode.INTERNAL, "the engine failed; its log says why");
     };
   }
 
@@ -256,7 +254,6 @@ public final class TextStream {
       case STOP -> "stop";
       case LENGTH -> "length";
       case CANCELLED, DEADLINE -> "abort";
-      case ERROR -> "error";
     };
   }
 
