@@ -29,7 +29,7 @@ class GoldenLayersTest {
   private static final int TOKENS = 17;
 
   static Stream<Arguments> cases() {
-    return GoldenModelsTest.cases();
+    return GoldenModelsTest.exactCases();
   }
 
   @ParameterizedTest(name = "{0} on {1}")
