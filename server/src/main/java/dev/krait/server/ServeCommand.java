@@ -185,7 +185,7 @@ final class ServeCommand implements Callable<Integer> {
     if (failure.isEmpty()) {
       code = drained(server) ? Exit.OK : Exit.BROKEN_OFF;
     } else {
-      out.println("krait: failed while serving: " + failure.get());
+      notes.println("krait: failed while serving: " + failure.get());
     }
     if (code != Exit.OK) {
       var _ = Thread.interrupted();
