@@ -49,6 +49,7 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         maxTokens,
         endTokenIds,
         defaults,
+        model.backend().numericMode(),
         summary(spec, model));
   }
 

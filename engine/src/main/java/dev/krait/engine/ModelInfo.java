@@ -1,5 +1,6 @@
 package dev.krait.engine;
 
+import dev.krait.backend.NumericMode;
 import dev.krait.generation.TokenIds;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -11,6 +12,7 @@ import java.util.OptionalInt;
 /// @param maxTokens longest prompt plus output
 /// @param endTokenIds ids that end a generation unless the caller ignores them
 /// @param defaults sampling values of the model's generation_config.json
+/// @param numerics how exact its numbers are
 /// @param summary one line for people: sizes, layers, stored type
 public record ModelInfo(
     String architecture,
@@ -18,6 +20,7 @@ public record ModelInfo(
     int maxTokens,
     TokenIds endTokenIds,
     SamplingDefaults defaults,
+    NumericMode numerics,
     String summary) {
 
   /// Sampling values that a model recommends; empty where it says nothing.

@@ -154,6 +154,7 @@ public final class KraitServer implements AutoCloseable {
             opener.open(config.engine(), new Steps(steps, failure), loading(folder, notes)));
     Metrics metrics = joined(metricsOpening);
     EngineMeters engineMeters = new EngineMeters(metrics, draftPositions(config));
+    EngineMeters.registerModel(metrics, engine.model());
     EngineMeters.registerGauges(
         metrics,
         engine.handle()::status,

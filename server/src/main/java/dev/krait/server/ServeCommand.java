@@ -141,7 +141,6 @@ final class ServeCommand implements Callable<Integer> {
   @Option(names = "--warm-up", hidden = true, description = "Answers one request, then ends.")
   private boolean warmUp;
 
-  private static final long BREAK_OFF_NANOS = TimeUnit.SECONDS.toNanos(2);
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
   private final PrintStream out;
@@ -189,7 +188,7 @@ final class ServeCommand implements Callable<Integer> {
     }
     if (code != Exit.OK) {
       var _ = Thread.interrupted();
-      server.breakOff(BREAK_OFF_NANOS);
+      server.breakOff(CLOSE_LIMIT.toNanos());
     }
     close(server);
     out.flush();

@@ -1,6 +1,7 @@
 package dev.krait.server.observability;
 
 import dev.krait.engine.EngineStatus;
+import dev.krait.engine.ModelInfo;
 import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
 import dev.krait.scheduler.StepTally;
@@ -141,6 +142,18 @@ public final class EngineMeters implements StepListener {
         Integer.toString(status.get().blocksTotal()),
         "enable_prefix_caching",
         keepsPrefixes ? "True" : "False");
+  }
+
+  /// Registers what the model's numbers are.
+  public static void registerModel(Metrics metrics, ModelInfo model) {
+    metrics.gauge(
+        "krait:model_info",
+        "The model's family and how exact its numbers are; always 1",
+        () -> 1,
+        "architecture",
+        model.architecture(),
+        "numerics",
+        model.numerics().text());
   }
 
   /// Registers why the current draft length was chosen; nothing without speculation.

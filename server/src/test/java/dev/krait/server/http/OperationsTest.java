@@ -51,6 +51,7 @@ class OperationsTest {
         http.post("/tokenize", "{'prompt': 'Once upon', 'return_token_strs': true}").json();
     assertThat(json.get("count").intValue()).isEqualTo(json.get("tokens").size());
     assertThat(json.get("max_model_len").intValue()).isEqualTo(TestServer.MAX_TOKENS);
+    assertThat(json.get("numerics").stringValue()).isEqualTo("exact");
     assertThat(json.at("/token_strs/0").stringValue()).isEqualTo("Once");
     String tokens = json.get("tokens").toString();
     assertThat(http.post("/detokenize", "{'tokens': " + tokens + "}").text())

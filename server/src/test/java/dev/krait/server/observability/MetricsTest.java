@@ -80,6 +80,7 @@ class MetricsTest {
     "krait:kv_blocks_used, gauge, ''",
     "krait:prefix_snapshots, gauge, ''",
     "krait:prefix_cache_lookups_total, counter, result",
+    "krait:model_info, gauge, architecture numerics",
     "krait:max_concurrency, gauge, ''",
     "krait:draft_length, gauge, ''",
     "krait:draft_tokens_total, counter, sampling",

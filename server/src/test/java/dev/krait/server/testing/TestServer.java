@@ -1,5 +1,6 @@
 package dev.krait.server.testing;
 
+import dev.krait.backend.NumericMode;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
@@ -169,7 +170,13 @@ public final class TestServer implements AutoCloseable {
             OptionalDouble.empty(),
             OptionalDouble.empty());
     return new ModelInfo(
-        "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "recites a text");
+        "Recital",
+        VOCABULARY,
+        MAX_TOKENS,
+        TokenIds.of(0, END),
+        none,
+        NumericMode.EXACT,
+        "recites a text");
   }
 
   /// A model for services that are made without a server.
