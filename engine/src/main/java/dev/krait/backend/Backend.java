@@ -35,6 +35,11 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
+  /// Bytes of an element of keys and values.
+  default int keyValueBytes() {
+    return keyValueType().bytes();
+  }
+
   /// Zeroed keys or values of the type [#keyValueType].
   ///
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room

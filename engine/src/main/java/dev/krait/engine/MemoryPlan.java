@@ -11,7 +11,6 @@ import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
 import dev.krait.model.Mixer;
 import dev.krait.model.ResidualBlock;
-import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -50,13 +49,13 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   ///   loaded; empty when caches are taken from the heap and weights from the host's memory
   /// @param scratchBytes what operations take of the device for sequences of so many tokens
   /// @param host memory that the heap is part of
-  /// @param keyValueType in which type keys and values are kept
+  /// @param keyValueBytes bytes of an element of keys and values
   record Memory(
       long heapBytes,
       OptionalLong deviceBytes,
       IntToLongFunction scratchBytes,
       HostMemory host,
-      DType keyValueType) {
+      int keyValueBytes) {
 
     /// What a backend has and takes for the given models.
     static Memory of(Backend backend, ModelLoader target, Optional<ModelLoader> draft) {
@@ -73,7 +72,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
           backend.freeBytes(),
           tokens -> backend.scratchBytes(mixers, tokens),
           HostMemory.read(),
-          backend.keyValueType());
+          backend.keyValueBytes());
     }
   }
 
@@ -103,7 +102,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     IntToLongFunction budget =
         tokens -> config.cacheBytes().orElse(most - memory.scratchBytes().applyAsLong(tokens));
     IntFunction<CacheDemand> demands =
-        tokens -> demand(config, target, draft, memory.keyValueType(), tokens);
+        tokens -> demand(config, target, draft, memory.keyValueBytes(), tokens);
     CacheDemand demand = demands.apply(longest(config, target));
     if (config.maxModelTokens().isEmpty()) {
       demand = shortened(demand, demands, budget);
@@ -264,13 +263,13 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
       EngineConfig config,
       ModelLoader target,
       Optional<ModelLoader> draft,
-      DType keysAndValues,
+      int keyValueBytes,
       int longest) {
     List<CacheSpec> draftSpecs =
-        draft.map(loader -> loader.spec().cacheSpecs(keysAndValues)).orElse(List.of());
+        draft.map(loader -> loader.spec().cacheSpecs(keyValueBytes)).orElse(List.of());
     int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts(config) + 1;
     return new CacheDemand(
-        target.spec().cacheSpecs(keysAndValues),
+        target.spec().cacheSpecs(keyValueBytes),
         draftSpecs,
         CacheDemand.BLOCK_TOKENS,
         config.maxSequences(),

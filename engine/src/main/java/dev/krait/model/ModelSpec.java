@@ -2,7 +2,6 @@ package dev.krait.model;
 
 import dev.krait.cache.CacheSpec;
 import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.tensor.DType;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -51,15 +50,15 @@ public record ModelSpec(
 
   /// Cache specifications of all mixers that remember something, in order; fp32 throughout.
   public List<CacheSpec> cacheSpecs() {
-    return cacheSpecs(DType.F32);
+    return cacheSpecs(Float.BYTES);
   }
 
-  /// The same with keys and values of another type.
-  public List<CacheSpec> cacheSpecs(DType keysAndValues) {
+  /// The same with keys and values whose elements have another size.
+  public List<CacheSpec> cacheSpecs(int keyValueBytes) {
     return mixers()
         .flatMap(mixer -> mixer.cacheSpec().stream())
         .map(spec ->
-            spec instanceof KvCacheSpec kv ? kv.withElementBytes(keysAndValues.bytes()) : spec)
+            spec instanceof KvCacheSpec kv ? kv.withElementBytes(keyValueBytes) : spec)
         .toList();
   }
 }

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.krait.error.EngineException;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
-import dev.krait.tensor.DType;
 import dev.krait.testing.GoldenModel;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -52,7 +51,7 @@ class MemoryPlanTest {
   }
 
   private static MemoryPlan.Memory memory(long heapBytes, OptionalLong deviceBytes) {
-    return new MemoryPlan.Memory(heapBytes, deviceBytes, tokens -> 0, HOST, DType.F32);
+    return new MemoryPlan.Memory(heapBytes, deviceBytes, tokens -> 0, HOST, Float.BYTES);
   }
 
   private static MemoryPlan plan(EngineConfig config, MemoryPlan.Memory memory) {
@@ -128,7 +127,7 @@ class MemoryPlanTest {
             OptionalLong.of(100 * MIB),
             tokens -> scratch * tokens / 2048,
             HOST,
-            DType.F32);
+            Float.BYTES);
 
     long without =
         plan(withLength(LLAMA, 2048), memory(8 * MIB, OptionalLong.of(100 * MIB)))
@@ -155,7 +154,7 @@ class MemoryPlanTest {
         plan(
             config,
             new MemoryPlan.Memory(
-                8 * MIB, OptionalLong.of(device), tokens -> perToken * tokens, HOST, DType.F32));
+                8 * MIB, OptionalLong.of(device), tokens -> perToken * tokens, HOST, Float.BYTES));
 
     assertThat(plan.layout().demand().maxModelTokens()).isEqualTo(1024);
   }
@@ -165,7 +164,7 @@ class MemoryPlanTest {
     long heap = 100 * MIB;
     MemoryPlan.Memory small =
         new MemoryPlan.Memory(
-            heap, OptionalLong.empty(), tokens -> 0, new HostMemory(heap, 100 * heap), DType.F32);
+            heap, OptionalLong.empty(), tokens -> 0, new HostMemory(heap, 100 * heap), Float.BYTES);
 
     assertThatThrownBy(() -> plan(withCache(MIB), small))
         .isInstanceOf(EngineException.class)
@@ -183,7 +182,7 @@ class MemoryPlanTest {
             OptionalLong.empty(),
             tokens -> 0,
             new HostMemory(1000 * MIB, 20 * MIB),
-            DType.F32);
+            Float.BYTES);
 
     assertThat(plan(withCache(10 * MIB), busy).layout().bytes()).isPositive();
     assertThatThrownBy(() -> plan(withCache(21 * MIB), busy))
@@ -201,7 +200,7 @@ class MemoryPlanTest {
             OptionalLong.of(100 * MIB),
             tokens -> 0,
             new HostMemory(MIB, MIB),
-            DType.F32);
+            Float.BYTES);
 
     assertThat(plan(withCache(MIB), memory).layout().bytes()).isPositive();
   }
