@@ -5,9 +5,12 @@
 //   2].
 // A block computes up to four query heads of one key/value head for one token, over one chunk of 64
 // positions (attend_split, then attend_merge) or over all of them, one chunk after another
-// (attend). fp32; head_dim up to 256. Precision: fp32, each chunk about its own largest score.
+// (attend). Keys and values fp32 or bf16, the rest fp32; head_dim up to 256. Precision: fp32, each
+// chunk about its own largest score.
 // Determinism: chunks begin at multiples of 64 positions and are merged in order by the same
 // operations in both forms, so a row's bits follow from its position alone.
+#include <cuda_bf16.h>
+
 #include "math.cuh"
 #include "step.cuh"
 
@@ -24,8 +27,8 @@ struct AttendParams {
   Rows dst;      // [tokens, heads * head_dim]
   Rows queries;  // [tokens, heads * head_dim]
   Step step;
-  const float* keys;
-  const float* values;
+  const void* keys;
+  const void* values;
   float* partial;  // [tokens, heads, chunks, head_dim + 2]: largest score, sum of weights, sums
   int heads;
   int kv_heads;
@@ -72,8 +75,12 @@ struct Span {
         last(p.step.tokens[token].position) {}
 };
 
-// Scores, weights and weighted sums of one chunk. Afterwards `s.largest`, `s.total` and
-// `s.sum[0]` hold what Softmax::merge takes.
+__device__ inline float to_float(float v) { return v; }
+__device__ inline float to_float(__nv_bfloat16 v) { return __bfloat162float(v); }
+
+// Scores, weights and weighted sums of one chunk; T is the type of keys and values. Afterwards
+// `s.largest`, `s.total` and `s.sum[0]` hold what Softmax::merge takes.
+template <typename T>
 __device__ inline void attend_chunk(AttendShared& s, const AttendParams& p, const Span& span,
                                     int token, int kv_head, int heads, int chunk) {
   const int tid = static_cast<int>(threadIdx.x);
@@ -89,12 +96,12 @@ __device__ inline void attend_chunk(AttendShared& s, const AttendParams& p, cons
     if (slice == 0) {
       s.value_row[slot] = (head * p.block_tokens + in_block) * p.head_dim;
     }
-    const float* key = p.keys + head * p.head_dim * p.block_tokens + in_block;
+    const T* key = static_cast<const T*>(p.keys) + head * p.head_dim * p.block_tokens + in_block;
     const int per_slice = (p.head_dim + kSlices - 1) / kSlices;
     const int end = min(p.head_dim, (slice + 1) * per_slice);
 #pragma unroll 8
     for (int i = slice * per_slice; i < end; i++) {
-      const float k = key[static_cast<long long>(i) * p.block_tokens];
+      const float k = to_float(key[static_cast<long long>(i) * p.block_tokens]);
 #pragma unroll
       for (int h = 0; h < kHeads; h++) {
         score[h] = fmaf(s.query[h][i], k, score[h]);
@@ -144,7 +151,7 @@ __device__ inline void attend_chunk(AttendShared& s, const AttendParams& p, cons
     const int begin = from + (part - from % parts + parts) % parts;
 #pragma unroll 4
     for (int j = begin; j <= to; j += parts) {
-      const float v = p.values[s.value_row[j] + element];
+      const float v = to_float(static_cast<const T*>(p.values)[s.value_row[j] + element]);
 #pragma unroll
       for (int h = 0; h < kHeads; h++) {
         sum[h] = fmaf(s.weight[h][j], v, sum[h]);
@@ -198,29 +205,25 @@ __device__ inline float* partial_of(const AttendParams& p, int token, int head, 
   return p.partial + row * (p.head_dim + 2);
 }
 
-}  // namespace krait
-
-extern "C" __global__ void __launch_bounds__(krait::kAttendThreads, 2)
-    attend(const __grid_constant__ krait::AttendParams p) {
-  krait::begin();
+template <typename T>
+__device__ inline void attend(const AttendParams& p) {
   extern __shared__ char memory[];
-  auto& s = *reinterpret_cast<krait::AttendShared*>(memory);
+  auto& s = *reinterpret_cast<AttendShared*>(memory);
   const int token = blockIdx.x;
-  const krait::HeadGroup group(p);
-  const krait::Span span(p, token);
-  krait::load_queries(s, p, group, token);
+  const HeadGroup group(p);
+  const Span span(p, token);
+  load_queries(s, p, group, token);
   // An element of the four heads each, up to four of them a thread.
-  krait::Softmax own[krait::kHeads];
+  Softmax own[kHeads];
 #pragma unroll
-  for (int i = 0; i < krait::kHeads; i++) {
+  for (int i = 0; i < kHeads; i++) {
     own[i] = {-INFINITY, 0.0f, 0.0f};
   }
-  for (int chunk = span.first / krait::kChunkPositions; chunk <= span.last / krait::kChunkPositions;
-       chunk++) {
-    krait::attend_chunk(s, p, span, token, group.kv_head, group.count, chunk);
+  for (int chunk = span.first / kChunkPositions; chunk <= span.last / kChunkPositions; chunk++) {
+    attend_chunk<T>(s, p, span, token, group.kv_head, group.count, chunk);
     if (static_cast<int>(threadIdx.x) < p.head_dim) {
 #pragma unroll
-      for (int h = 0; h < krait::kHeads; h++) {
+      for (int h = 0; h < kHeads; h++) {
         if (h < group.count) {
           own[h].merge(s.largest[h], s.total[h], s.sum[0][h][threadIdx.x]);
         }
@@ -230,31 +233,29 @@ extern "C" __global__ void __launch_bounds__(krait::kAttendThreads, 2)
   }
   if (static_cast<int>(threadIdx.x) < p.head_dim) {
 #pragma unroll
-    for (int h = 0; h < krait::kHeads; h++) {
+    for (int h = 0; h < kHeads; h++) {
       if (h < group.count) {
         p.dst.row(token)[(group.first + h) * p.head_dim + threadIdx.x] = own[h].sum / own[h].total;
       }
     }
   }
 }
-KRAIT_PARAMS(attend, krait::AttendParams);
 
-extern "C" __global__ void __launch_bounds__(krait::kAttendThreads, 2)
-    attend_split(const __grid_constant__ krait::AttendParams p) {
-  krait::begin();
+template <typename T>
+__device__ inline void attend_split(const AttendParams& p) {
   extern __shared__ char memory[];
-  auto& s = *reinterpret_cast<krait::AttendShared*>(memory);
+  auto& s = *reinterpret_cast<AttendShared*>(memory);
   const int token = blockIdx.x;
   const int chunk = blockIdx.z;
-  const krait::HeadGroup group(p);
-  const krait::Span span(p, token);
-  if (chunk < span.first / krait::kChunkPositions || chunk > span.last / krait::kChunkPositions) {
+  const HeadGroup group(p);
+  const Span span(p, token);
+  if (chunk < span.first / kChunkPositions || chunk > span.last / kChunkPositions) {
     return;
   }
-  krait::load_queries(s, p, group, token);
-  krait::attend_chunk(s, p, span, token, group.kv_head, group.count, chunk);
+  load_queries(s, p, group, token);
+  attend_chunk<T>(s, p, span, token, group.kv_head, group.count, chunk);
   for (int h = 0; h < group.count; h++) {
-    float* to = krait::partial_of(p, token, group.first + h, chunk);
+    float* to = partial_of(p, token, group.first + h, chunk);
     if (threadIdx.x == 0) {
       to[0] = s.largest[h];
       to[1] = s.total[h];
@@ -264,7 +265,21 @@ extern "C" __global__ void __launch_bounds__(krait::kAttendThreads, 2)
     }
   }
 }
-KRAIT_PARAMS(attend_split, krait::AttendParams);
+
+}  // namespace krait
+
+#define KRAIT_ATTEND(name, body, type)                                   \
+  extern "C" __global__ void __launch_bounds__(krait::kAttendThreads, 2) \
+      name(const __grid_constant__ krait::AttendParams p) {              \
+    krait::begin();                                                      \
+    krait::body<type>(p);                                                \
+  }                                                                      \
+  KRAIT_PARAMS(name, krait::AttendParams)
+
+KRAIT_ATTEND(attend_f32, attend, float);
+KRAIT_ATTEND(attend_bf16, attend, __nv_bfloat16);
+KRAIT_ATTEND(attend_split_f32, attend_split, float);
+KRAIT_ATTEND(attend_split_bf16, attend_split, __nv_bfloat16);
 
 extern "C" __global__ void __launch_bounds__(krait::kMaxHeadDim)
     attend_merge(const __grid_constant__ krait::AttendParams p) {

@@ -128,7 +128,9 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
     head_rms_norm(const __grid_constant__ krait::HeadRmsNormParams p) {
   krait::begin();
   float* x = p.x.row(blockIdx.x) + static_cast<int>(blockIdx.y) * p.width;
-  krait::normalise(x, p.weight, p.width, p.epsilon, [=](int i) { return x[i]; }, [](int, float) {});
+  krait::normalise(
+      p.weight, p.width, p.epsilon, [=](int i) { return x[i]; }, [](int, float) {},
+      [=](int i, float v) { x[i] = v; });
 }
 KRAIT_PARAMS(head_rms_norm, krait::HeadRmsNormParams);
 

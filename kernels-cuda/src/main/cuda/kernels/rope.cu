@@ -6,8 +6,10 @@
 //   [tokens, kv_heads * head_dim]; caches: keys [blocks, kv_heads, head_dim, block_tokens], values
 //   [blocks, kv_heads, block_tokens, head_dim].
 // A block computes one head of one token, a thread a pair of elements of every 128.
-// fp32; any even head_dim.
+// fp32, keys and values kept as fp32 or bf16; any even head_dim.
 // Precision: angles in fp64, the rest fp32. Determinism: no sums.
+#include <cuda_bf16.h>
+
 #include "step.cuh"
 
 namespace krait {
@@ -29,12 +31,13 @@ struct RopeWriteKvParams {
   Rows cos;      // [tokens, pairs]; data is null where nothing is rotated
   Rows sin;      // [tokens, pairs]
   Step step;
-  float* key_cache;
-  float* value_cache;
+  void* key_cache;
+  void* value_cache;
   int heads;     // of queries that are rotated
   int kv_heads;  // of keys and values that are written
   int head_dim;
   int block_tokens;
+  int rounds;  // 1 when keys and values are kept as bf16, 0 for fp32
 };
 
 __device__ inline void rotate(float* head, const float* cos, const float* sin, int half) {
@@ -87,8 +90,15 @@ extern "C" __global__ void __launch_bounds__(krait::kRopeThreads)
   const long long from =
       (static_cast<long long>(block) * p.kv_heads + head) * p.head_dim * p.block_tokens;
   for (int i = static_cast<int>(threadIdx.x); i < p.head_dim; i += krait::kRopeThreads) {
-    p.key_cache[from + static_cast<long long>(i) * p.block_tokens + slot] = key[i];
-    p.value_cache[from + static_cast<long long>(slot) * p.head_dim + i] = value[i];
+    const long long key_at = from + static_cast<long long>(i) * p.block_tokens + slot;
+    const long long value_at = from + static_cast<long long>(slot) * p.head_dim + i;
+    if (p.rounds != 0) {
+      static_cast<__nv_bfloat16*>(p.key_cache)[key_at] = __float2bfloat16_rn(key[i]);
+      static_cast<__nv_bfloat16*>(p.value_cache)[value_at] = __float2bfloat16_rn(value[i]);
+    } else {
+      static_cast<float*>(p.key_cache)[key_at] = key[i];
+      static_cast<float*>(p.value_cache)[value_at] = value[i];
+    }
   }
 }
 KRAIT_PARAMS(rope_write_kv, krait::RopeWriteKvParams);

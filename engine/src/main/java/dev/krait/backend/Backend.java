@@ -2,6 +2,7 @@ package dev.krait.backend;
 
 import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -28,6 +29,18 @@ public interface Backend extends AutoCloseable {
   ///
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
   Buffer allocate(long elements);
+
+  /// In which type keys and values are kept.
+  default DType keyValueType() {
+    return DType.F32;
+  }
+
+  /// Zeroed keys or values of the type [#keyValueType].
+  ///
+  /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
+  default Buffer allocateKeysOrValues(long elements) {
+    return allocate(elements);
+  }
 
   /// Rows that norms and gated products write and products alone read, in the type that the numeric
   /// mode's products take.

@@ -11,7 +11,8 @@ import dev.krait.tensor.DType;
 public enum NumericMode {
   /// fp32 activations and caches; products as exact as fp32.
   EXACT,
-  /// Operands of products rounded to bf16; sums, residual stream, norms, scans and states fp32.
+  /// Operands of products, keys and values rounded to bf16; sums, residual stream, norms, scans and
+  /// states fp32.
   BF16;
 
   /// Refuses weights whose precision the mode does not keep.

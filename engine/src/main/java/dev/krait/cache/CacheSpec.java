@@ -17,6 +17,11 @@ public sealed interface CacheSpec {
   /// @param headDim elements of one head
   /// @param elementBytes bytes of one element
   record KvCacheSpec(int kvHeads, int headDim, int elementBytes) implements CacheSpec {
+    /// The same with elements of another size.
+    public KvCacheSpec withElementBytes(int bytes) {
+      return new KvCacheSpec(kvHeads, headDim, bytes);
+    }
+
     @Override
     public long bytesPerToken() {
       return 2L * kvHeads * headDim * elementBytes;

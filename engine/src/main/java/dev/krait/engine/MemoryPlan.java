@@ -11,10 +11,12 @@ import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
 import dev.krait.model.Mixer;
 import dev.krait.model.ResidualBlock;
+import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.IntFunction;
 import java.util.function.IntToLongFunction;
 import java.util.stream.Stream;
 
@@ -48,8 +50,13 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   ///   loaded; empty when caches are taken from the heap and weights from the host's memory
   /// @param scratchBytes what operations take of the device for sequences of so many tokens
   /// @param host memory that the heap is part of
+  /// @param keyValueType in which type keys and values are kept
   record Memory(
-      long heapBytes, OptionalLong deviceBytes, IntToLongFunction scratchBytes, HostMemory host) {
+      long heapBytes,
+      OptionalLong deviceBytes,
+      IntToLongFunction scratchBytes,
+      HostMemory host,
+      DType keyValueType) {
 
     /// What a backend has and takes for the given models.
     static Memory of(Backend backend, ModelLoader target, Optional<ModelLoader> draft) {
@@ -65,7 +72,8 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
           Runtime.getRuntime().maxMemory(),
           backend.freeBytes(),
           tokens -> backend.scratchBytes(mixers, tokens),
-          HostMemory.read());
+          HostMemory.read(),
+          backend.keyValueType());
     }
   }
 
@@ -94,9 +102,11 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     long most = usual;
     IntToLongFunction budget =
         tokens -> config.cacheBytes().orElse(most - memory.scratchBytes().applyAsLong(tokens));
-    CacheDemand demand = demand(config, target, draft, longest(config, target));
+    IntFunction<CacheDemand> demands =
+        tokens -> demand(config, target, draft, memory.keyValueType(), tokens);
+    CacheDemand demand = demands.apply(longest(config, target));
     if (config.maxModelTokens().isEmpty()) {
-      demand = shortened(demand, config, target, draft, budget);
+      demand = shortened(demand, demands, budget);
     }
     long bytes = budget.applyAsLong(wholeBlocks(demand, demand.maxModelTokens()));
     MemoryPlan plan = new MemoryPlan(CachePlanner.plan(demand, Math.max(0, bytes)), distributions);
@@ -231,11 +241,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// The demand with the longest sequences of which one fits the budget, when nobody asked for a
   /// length.
   private static CacheDemand shortened(
-      CacheDemand demand,
-      EngineConfig config,
-      ModelLoader target,
-      Optional<ModelLoader> draft,
-      IntToLongFunction budget) {
+      CacheDemand demand, IntFunction<CacheDemand> demands, IntToLongFunction budget) {
     if (demand.bytesPerBlock() == 0) {
       return demand;
     }
@@ -251,15 +257,20 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
       }
     }
     int tokens = Math.max(1, fitting * demand.blockTokens());
-    return tokens >= demand.maxModelTokens() ? demand : demand(config, target, draft, tokens);
+    return tokens >= demand.maxModelTokens() ? demand : demands.apply(tokens);
   }
 
   private static CacheDemand demand(
-      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, int longest) {
-    List<CacheSpec> draftSpecs = draft.map(loader -> loader.spec().cacheSpecs()).orElse(List.of());
+      EngineConfig config,
+      ModelLoader target,
+      Optional<ModelLoader> draft,
+      DType keysAndValues,
+      int longest) {
+    List<CacheSpec> draftSpecs =
+        draft.map(loader -> loader.spec().cacheSpecs(keysAndValues)).orElse(List.of());
     int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts(config) + 1;
     return new CacheDemand(
-        target.spec().cacheSpecs(),
+        target.spec().cacheSpecs(keysAndValues),
         draftSpecs,
         CacheDemand.BLOCK_TOKENS,
         config.maxSequences(),

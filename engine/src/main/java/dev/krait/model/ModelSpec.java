@@ -1,6 +1,8 @@
 package dev.krait.model;
 
 import dev.krait.cache.CacheSpec;
+import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.tensor.DType;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -47,8 +49,17 @@ public record ModelSpec(
         .map(ResidualBlock.ScaledMixer::mixer);
   }
 
-  /// Cache specifications of all mixers that remember something, in order.
+  /// Cache specifications of all mixers that remember something, in order; fp32 throughout.
   public List<CacheSpec> cacheSpecs() {
-    return mixers().flatMap(mixer -> mixer.cacheSpec().stream()).toList();
+    return cacheSpecs(DType.F32);
+  }
+
+  /// The same with keys and values of another type.
+  public List<CacheSpec> cacheSpecs(DType keysAndValues) {
+    return mixers()
+        .flatMap(mixer -> mixer.cacheSpec().stream())
+        .map(spec ->
+            spec instanceof KvCacheSpec kv ? kv.withElementBytes(keysAndValues.bytes()) : spec)
+        .toList();
   }
 }

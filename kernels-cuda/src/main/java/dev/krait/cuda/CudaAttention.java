@@ -11,6 +11,7 @@ import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Rows;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Attention by kernels/attend.cu, and the rotation and the write before it by kernels/rope.cu. In
@@ -29,6 +30,8 @@ final class CudaAttention {
   private final Kernel ropeWriteKv;
   private final Kernel whole;
   private final Kernel split;
+  private final Kernel wholeBf16;
+  private final Kernel splitBf16;
   private final Kernel merge;
   private final int sharedBytes;
   private @Nullable DeviceBuffer partial;
@@ -37,12 +40,15 @@ final class CudaAttention {
     this.device = device;
     this.ropeWriteKv = ropeWriteKv;
     KernelModule module = KernelModule.load(device, "attend");
-    whole = module.kernel("attend");
-    split = module.kernel("attend_split");
+    whole = module.kernel("attend_f32");
+    split = module.kernel("attend_split_f32");
+    wholeBf16 = module.kernel("attend_bf16");
+    splitBf16 = module.kernel("attend_split_bf16");
     merge = module.kernel("attend_merge");
     sharedBytes = module.constant("attend_shared_bytes");
-    whole.allowSharedBytes(sharedBytes);
-    split.allowSharedBytes(sharedBytes);
+    for (Kernel kernel : List.of(whole, split, wholeBf16, splitBf16)) {
+      kernel.allowSharedBytes(sharedBytes);
+    }
   }
 
   void rope(Rows x, int heads, RopeAngles angles, StepInputs step, CudaStep own) {
@@ -54,7 +60,7 @@ final class CudaAttention {
     Arguments.put(params, angles.sin());
     own.put(params);
     params.pointer(0).pointer(0).integer(heads).integer(0);
-    params.integer(x.columns() / heads).integer(1);
+    params.integer(x.columns() / heads).integer(1).integer(0);
     launchRope(heads, step);
   }
 
@@ -90,7 +96,18 @@ final class CudaAttention {
         .integer(rotated)
         .integer(args.attention().kvHeads())
         .integer(args.attention().headDim())
-        .integer(args.cache().blockTokens());
+        .integer(args.cache().blockTokens())
+        .integer(isRounded(args.cache()) ? 1 : 0);
+  }
+
+  /// Whether keys and values are kept as bf16 and not as fp32.
+  private static boolean isRounded(KvCache cache) {
+    return switch (cache.keys().dtype()) {
+      case BF16 -> true;
+      case F32 -> false;
+      case F16, F64, I64, I32, I16, I8, U8, BOOL ->
+          throw new IllegalArgumentException("keys: " + cache.keys().dtype());
+    };
   }
 
   private void launchRope(int heads, StepInputs step) {
@@ -112,14 +129,17 @@ final class CudaAttention {
     int shared = attention.heads() / attention.kvHeads();
     int groups = attention.kvHeads() * Math.ceilDiv(shared, HEADS);
     int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), CHUNK_POSITIONS);
+    boolean rounded = isRounded(cache);
     if (step.tokens > SPLIT_TOKENS) {
-      put(whole.params(), args, own, 0, chunks);
-      whole.launch(step.tokens, groups, 1, THREADS, sharedBytes);
+      Kernel kernel = rounded ? wholeBf16 : whole;
+      put(kernel.params(), args, own, 0, chunks);
+      kernel.launch(step.tokens, groups, 1, THREADS, sharedBytes);
       return;
     }
     long scratch = scratch(scratchElements(attention, chunks));
-    put(split.params(), args, own, scratch, chunks);
-    split.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
+    Kernel kernel = rounded ? splitBf16 : split;
+    put(kernel.params(), args, own, scratch, chunks);
+    kernel.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
     put(merge.params(), args, own, scratch, chunks);
     merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
   }

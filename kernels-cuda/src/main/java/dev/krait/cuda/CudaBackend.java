@@ -9,6 +9,7 @@ import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
@@ -63,6 +64,19 @@ public final class CudaBackend implements Backend {
   @Override
   public NumericMode numericMode() {
     return mode;
+  }
+
+  @Override
+  public DType keyValueType() {
+    return switch (mode) {
+      case EXACT -> DType.F32;
+      case BF16 -> DType.BF16;
+    };
+  }
+
+  @Override
+  public Buffer allocateKeysOrValues(long elements) {
+    return DeviceBuffer.allocate(device, keyValueType(), elements);
   }
 
   @Override

@@ -81,7 +81,7 @@ public final class ReferenceOps implements Ops {
     }
   }
 
-  /// An activation as products take it.
+  /// An activation as products take it and the cache keeps it.
   private float operand(float value) {
     return switch (mode) {
       case EXACT -> value;
@@ -248,9 +248,9 @@ public final class ReferenceOps implements Ops {
         int from = (base + h) * headDim * block;
         for (int i = 0; i < headDim; i++) {
           HostBuffer.floats(cache.keys())[from + i * block + slot] =
-              floats(keys)[at(keys, t) + h * headDim + i];
+              operand(floats(keys)[at(keys, t) + h * headDim + i]);
           HostBuffer.floats(cache.values())[from + slot * headDim + i] =
-              floats(values)[at(values, t) + h * headDim + i];
+              operand(floats(values)[at(values, t) + h * headDim + i]);
         }
       }
     }

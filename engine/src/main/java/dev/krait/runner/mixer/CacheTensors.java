@@ -34,7 +34,10 @@ public final class CacheTensors {
     int blockTokens = layout.demand().blockTokens();
     long elements = (long) layout.blocks() * blockTokens * spec.kvHeads() * spec.headDim();
     KvCache cache =
-        new KvCache(backend.allocate(elements), backend.allocate(elements), blockTokens);
+        new KvCache(
+            backend.allocateKeysOrValues(elements),
+            backend.allocateKeysOrValues(elements),
+            blockTokens);
     all.add(cache);
     return cache;
   }
