@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /// model with recurrent layers can start behind a node only if its state was copied to a slot of
 /// its own, a snapshot, when a prompt's computation stood exactly there.
 ///
-/// Unreferenced entries are evicted only under memory pressure: blocks from the ends of the least
-/// recently used prefixes, snapshots in the order of their use, also where their blocks are in use.
+/// What nobody holds is given up when somebody needs the room: blocks from the ends of the least
+/// recently used prefixes, snapshots in the order of their use, whoever holds their blocks.
 final class PrefixCache {
   /// Most nodes where no layer attends, so that blocks do not bound them.
   private static final int MOST_NODES = 1 << 16;
