@@ -101,8 +101,8 @@ public final class CachePools {
     return !recurs || statePool.free() + snapshots() > 0;
   }
 
-  /// Blocks of a prompt's longest kept prefix that open sequences hold, so that one more needs no
-  /// room for them.
+  /// Blocks of the prompt's cached prefix that running sequences already use. Admitting one more
+  /// needs no new memory for them.
   public int heldBlocks(TokenIds prompt) {
     PrefixCache kept = prefixes;
     return kept == null ? 0 : kept.heldBlocks(kept.find(prompt).node());

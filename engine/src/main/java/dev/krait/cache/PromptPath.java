@@ -16,7 +16,8 @@ final class PromptPath {
   private final int lastBoundary;
   private PrefixNode tail;
 
-  /// True once another sequence's blocks lie where this one's would, and say less.
+  /// True once another sequence has cached the same block without the draft model's keys and
+  /// values. This one then keeps its own blocks and caches no more.
   private boolean apart;
 
   /// Holds what was found.

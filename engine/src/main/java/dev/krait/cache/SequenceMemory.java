@@ -26,8 +26,7 @@ public interface SequenceMemory extends AutoCloseable {
     return Integer.MAX_VALUE;
   }
 
-  /// Tokens from the start that a draft model has computed into the same blocks and slot, as far as
-  /// it matters to prefixes that are kept.
+  /// Tokens from the start whose draft-model state is in the same blocks and slot.
   default int followedTokens() {
     return 0;
   }

@@ -164,7 +164,7 @@ final class MatmulTask {
     return count <= 4 ? 4 : mostTokens();
   }
 
-  /// Tokens of a group; those of the last count one twice or more often if a kernel takes more.
+  /// Tokens of a group. The last group repeats its last token to fill the kernel's width.
   private int groupSize(int group) {
     return Math.min(groupTokens, kernelTokens(tokens - group * groupTokens));
   }

@@ -131,7 +131,8 @@ final class SsdHead {
     }
   }
 
-  /// Elements from `p` on, at most four vectors; where there are fewer, the last counts again.
+  /// Elements from `p` on, at most four vectors. With fewer than four the last is computed and
+  /// stored again, with the same result.
   private void advanceVectors(float decay, float dt, float[] in, int xFrom, int bFrom, int p) {
     float[] h = this.h;
     int headDim = this.headDim;
