@@ -57,8 +57,7 @@ public record ModelSpec(
   public List<CacheSpec> cacheSpecs(int keyValueBytes) {
     return mixers()
         .flatMap(mixer -> mixer.cacheSpec().stream())
-        .map(spec ->
-            spec instanceof KvCacheSpec kv ? kv.withElementBytes(keyValueBytes) : spec)
+        .map(spec -> spec instanceof KvCacheSpec kv ? kv.withElementBytes(keyValueBytes) : spec)
         .toList();
   }
 }

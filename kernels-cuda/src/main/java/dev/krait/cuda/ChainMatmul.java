@@ -46,7 +46,16 @@ final class ChainMatmul {
     /// A bf16 operand.
     OPERAND,
     /// fp32 rows that start at multiples of 8 bytes.
-    ALIGNED_ROWS
+    ALIGNED_ROWS;
+
+    /// `operand` of `ChainParams` in chain.cuh.
+    int code() {
+      return switch (this) {
+        case ROWS -> 0;
+        case OPERAND -> 1;
+        case ALIGNED_ROWS -> 2;
+      };
+    }
   }
 
   /// A kernel.
@@ -169,7 +178,7 @@ final class ChainMatmul {
         .integer(tokens)
         .integer(weight.paddedColumns() / OperandBuffer.CHUNK_COLUMNS)
         .integer(slots)
-        .integer(output.ordinal());
+        .integer(output.code());
     long tiles = (long) Math.ceilDiv(outputs, form.outputs()) * Math.ceilDiv(tokens, tileTokens);
     int blocks = (int) Math.min(tiles, multiprocessors);
     form.kernel().launch(blocks, 1, 1, form.threads(), shared);

@@ -94,6 +94,8 @@ final class LlamaLayers {
 
   /// How a family reads the weights of a layer's mixer.
   interface MixerReader {
+    /// Reads them.
+    ///
     /// @param layer prefix of the layer's tensors
     MixerWeights read(String layer, Mixer mixer);
   }

@@ -3,11 +3,14 @@ package dev.krait.runner.mixer;
 import dev.krait.backend.Backend;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 
 /// Memory of a mixer from its first operation to its last, shared by all: areas that each take as
 /// many columns of as they need.
 public final class MixerScratch {
-  private final Buffer[] areas = new Buffer[Area.values().length];
+  private final Map<Area, Buffer> areas = new EnumMap<>(Area.class);
 
   /// An area; a mixer's own uses of two of them do not overlap.
   enum Area {
@@ -27,30 +30,31 @@ public final class MixerScratch {
 
   /// The widest use of each area.
   public static final class Widths {
-    private final int[] columns = new int[Area.values().length];
+    private final Map<Area, Integer> columns = new EnumMap<>(Area.class);
 
     /// No use yet.
     public Widths() {}
 
     /// Makes room for a use.
     void include(Area area, int columns) {
-      this.columns[area.ordinal()] = Math.max(this.columns[area.ordinal()], columns);
+      this.columns.merge(area, columns, Math::max);
     }
   }
 
   /// Memory for steps of up to `maxTokens` rows.
   public MixerScratch(Backend backend, Widths widths, int maxTokens) {
     for (Area area : Area.values()) {
-      int columns = widths.columns[area.ordinal()];
-      areas[area.ordinal()] =
+      int columns = widths.columns.getOrDefault(area, 0);
+      areas.put(
+          area,
           area == Area.GATED
               ? backend.allocateOperand(maxTokens, columns).buffer()
-              : backend.allocate((long) maxTokens * columns);
+              : backend.allocate((long) maxTokens * columns));
     }
   }
 
   /// An area as dense rows of so many columns.
   Rows rows(Area area, int columns) {
-    return Rows.of(areas[area.ordinal()], columns);
+    return Rows.of(Objects.requireNonNull(areas.get(area)), columns);
   }
 }
