@@ -192,7 +192,8 @@ static Launch choose(const Shape& s, int tokens) {
     const long long tiles =
         (outputs + f.rows / (f.gated ? 2 : 1) - 1) / (f.rows / (f.gated ? 2 : 1)) * token_tiles;
     const long long rounds = (tiles + processors - 1) / processors;
-    double cost = static_cast<double>(rounds) * f.rows;
+    // Filling and draining the ring costs a tile what 8 rows cost.
+    double cost = static_cast<double>(rounds) * (f.rows + 8);
     if (f.groups > 0) {
       // Cycles of a chunk: bytes from memory (weights once a token tile), or products.
       const double products = std::max(f.rows / 2.0, (2048 + 32.0 * f.rows) / 128) * 4 * f.groups;
