@@ -34,6 +34,9 @@ using Kernel = void (*)(const ChainParams);
     }                                                                               \
   } while (0)
 
+// Matrices with few rows and many columns have a form of their own for every number of tokens.
+static bool narrow(int rows, int columns) { return rows <= 512 && columns >= 1024; }
+
 struct Form {
   const char* name;
   Kernel kernel;
@@ -43,23 +46,24 @@ struct Form {
 };
 
 static const std::vector<Form> kForms = {
-    {"f8", matmul_few_r8, 8, 0, false},           {"f16", matmul_few_r16, 16, 0, false},
-    {"f24", matmul_few_r24, 24, 0, false},        {"f32", matmul_few_r32, 32, 0, false},
-    {"f48", matmul_few_r48, 48, 0, false},        {"f64", matmul_few_r64, 64, 0, false},
-    {"f80", matmul_few_r80, 80, 0, false},        {"f112", matmul_few_r112, 112, 0, false},
-    {"f128", matmul_few_r128, 128, 0, false},     {"gf16", gated_few_r16, 16, 0, true},
-    {"gf32", gated_few_r32, 32, 0, true},         {"gf64", gated_few_r64, 64, 0, true},
-    {"gf112", gated_few_r112, 112, 0, true},      {"gf128", gated_few_r128, 128, 0, true},
-    {"w32", matmul_wide_r32_g1, 32, 1, false},    {"w48", matmul_wide_r48_g1, 48, 1, false},
-    {"w64", matmul_wide_r64_g1, 64, 1, false},    {"w80", matmul_wide_r80_g1, 80, 1, false},
-    {"w96", matmul_wide_r96_g1, 96, 1, false},    {"w112", matmul_wide_r112_g1, 112, 1, false},
-    {"w128", matmul_wide_r128_g1, 128, 1, false}, {"v64", matmul_wide_r64_g2, 64, 2, false},
-    {"v96", matmul_wide_r96_g2, 96, 2, false},    {"v128", matmul_wide_r128_g2, 128, 2, false},
-    {"v160", matmul_wide_r160_g2, 160, 2, false}, {"v192", matmul_wide_r192_g2, 192, 2, false},
-    {"v256", matmul_wide_r256_g2, 256, 2, false}, {"gw32", gated_wide_r32_g1, 32, 1, true},
-    {"gw64", gated_wide_r64_g1, 64, 1, true},     {"gw112", gated_wide_r112_g1, 112, 1, true},
-    {"gw128", gated_wide_r128_g1, 128, 1, true},  {"gv160", gated_wide_r160_g2, 160, 2, true},
-    {"gv224", gated_wide_r224_g2, 224, 2, true},  {"gv256", gated_wide_r256_g2, 256, 2, true},
+    {"f8", matmul_few_r8, 8, 0, false},           {"n8", matmul_narrow, 8, -1, false},
+    {"f16", matmul_few_r16, 16, 0, false},        {"f24", matmul_few_r24, 24, 0, false},
+    {"f32", matmul_few_r32, 32, 0, false},        {"f48", matmul_few_r48, 48, 0, false},
+    {"f64", matmul_few_r64, 64, 0, false},        {"f80", matmul_few_r80, 80, 0, false},
+    {"f112", matmul_few_r112, 112, 0, false},     {"f128", matmul_few_r128, 128, 0, false},
+    {"gf16", gated_few_r16, 16, 0, true},         {"gf32", gated_few_r32, 32, 0, true},
+    {"gf64", gated_few_r64, 64, 0, true},         {"gf112", gated_few_r112, 112, 0, true},
+    {"gf128", gated_few_r128, 128, 0, true},      {"w32", matmul_wide_r32_g1, 32, 1, false},
+    {"w48", matmul_wide_r48_g1, 48, 1, false},    {"w64", matmul_wide_r64_g1, 64, 1, false},
+    {"w80", matmul_wide_r80_g1, 80, 1, false},    {"w96", matmul_wide_r96_g1, 96, 1, false},
+    {"w112", matmul_wide_r112_g1, 112, 1, false}, {"w128", matmul_wide_r128_g1, 128, 1, false},
+    {"v64", matmul_wide_r64_g2, 64, 2, false},    {"v96", matmul_wide_r96_g2, 96, 2, false},
+    {"v128", matmul_wide_r128_g2, 128, 2, false}, {"v160", matmul_wide_r160_g2, 160, 2, false},
+    {"v192", matmul_wide_r192_g2, 192, 2, false}, {"v256", matmul_wide_r256_g2, 256, 2, false},
+    {"gw32", gated_wide_r32_g1, 32, 1, true},     {"gw64", gated_wide_r64_g1, 64, 1, true},
+    {"gw112", gated_wide_r112_g1, 112, 1, true},  {"gw128", gated_wide_r128_g1, 128, 1, true},
+    {"gv160", gated_wide_r160_g2, 160, 2, true},  {"gv224", gated_wide_r224_g2, 224, 2, true},
+    {"gv256", gated_wide_r256_g2, 256, 2, true},
 };
 
 // A matrix: rows are those of the weight (gated: gates and partners together).
@@ -77,6 +81,14 @@ static const std::vector<Shape> kHybrid = {
     {"gate_up", 28672, 4096, true, 32}, {"down", 4096, 14336, false, 32},
     {"head", 128256, 4096, false, 1},
 };
+
+// Whether a form may compute a shape: the bits of a matrix with few rows are those of its own form.
+static bool fits(const Form& f, const Shape& s, int tokens) {
+  if (narrow(s.rows, s.columns) || f.groups < 0) {
+    return f.groups < 0 && !s.gated && narrow(s.rows, s.columns);
+  }
+  return f.gated == s.gated && (f.groups > 0 || tokens <= 16);
+}
 
 static cudaStream_t stream;
 static int processors = 0;
@@ -184,11 +196,11 @@ static Launch choose(const Shape& s, int tokens) {
   Launch best{nullptr, 1, 220, 1};
   double least = 1e30;
   for (const Form& f : kForms) {
-    if (f.gated != s.gated || (f.groups == 0) != (tokens <= 16)) {
+    if (!fits(f, s, tokens) || (f.groups > 0 && tokens <= 16)) {
       continue;
     }
     const int tile = std::max(1, f.groups) * 64;
-    const long long token_tiles = f.groups == 0 ? 1 : (tokens + tile - 1) / tile;
+    const long long token_tiles = f.groups <= 0 ? 1 : (tokens + tile - 1) / tile;
     const long long tiles =
         (outputs + f.rows / (f.gated ? 2 : 1) - 1) / (f.rows / (f.gated ? 2 : 1)) * token_tiles;
     const long long rounds = (tiles + processors - 1) / processors;
@@ -211,7 +223,7 @@ static Launch choose(const Shape& s, int tokens) {
 static void finish(Launch& l, const Shape& s, int tokens) {
   const Form& f = *l.form;
   const bool small = static_cast<long long>(s.rows) * s.columns < (4 << 20);
-  l.ring_kilobytes = f.groups == 0 ? (small ? 52 : 172) : 220;
+  l.ring_kilobytes = f.groups <= 0 ? (small ? 52 : 172) : 220;
   l.step = f.rows <= 32 ? 4 : (f.groups < 2 && f.rows <= 128 ? 2 : 1);  // kSteps
   (void)tokens;
 }
@@ -229,15 +241,18 @@ static ChainParams params(const Launch& l, const Shape& s, const unsigned char* 
   p.tokens = tokens;
   p.chunks = (s.columns + 255) / 256 * 4;
   p.operand = operand;
-  const int tile = l.form->groups == 0 ? 16 : 64 * l.form->groups;
+  const int tile = l.form->groups <= 0 ? 16 : 64 * l.form->groups;
   const int slot = l.step * 128 * (l.form->rows + std::min(tile, p.x_rows));
   p.slots = std::max(2, std::min(64, (l.ring_kilobytes * 1024 - 2048) / (slot + 16)));
+  if (l.form->groups < 0) {
+    p.slots = std::max(1, p.slots / 4) * 4;
+  }
   return p;
 }
 
 static void launch(const Launch& l, const ChainParams& p, bool dependent) {
   const Form& f = *l.form;
-  const int tile = f.groups == 0 ? 16 : 64 * f.groups;
+  const int tile = f.groups <= 0 ? 16 : 64 * f.groups;
   const int slot = l.step * 128 * (f.rows + std::min(tile, p.x_rows));
   // The last slot's tokens may be fewer than a tile reads.
   const size_t bytes = 1024 + static_cast<size_t>(p.slots) * (slot + 16) +
@@ -245,11 +260,10 @@ static void launch(const Launch& l, const ChainParams& p, bool dependent) {
   CHECK(cudaFuncSetAttribute(f.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                              static_cast<int>(bytes)));
   const int outputs = f.gated ? f.rows / 2 : f.rows;
-  const int tiles =
-      (p.rows + outputs - 1) / outputs * (f.groups == 0 ? 1 : (p.tokens + tile - 1) / tile);
+  const int tiles = (p.rows + outputs - 1) / outputs * ((p.tokens + tile - 1) / tile);
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(std::min(tiles, processors * l.blocks_each));
-  config.blockDim = dim3(f.groups == 0 ? 256 : 128 * f.groups + 128);
+  config.blockDim = dim3(f.groups <= 0 ? 256 : 128 * f.groups + 128);
   config.dynamicSmemBytes = bytes;
   config.stream = stream;
   cudaLaunchAttribute attribute{};
@@ -329,7 +343,7 @@ static void check() {
       CHECK(cudaMemsetAsync(x, 0xff, 64 << 20, stream));
       fill<<<1024, 256, 0, stream>>>(x, tokens, padded(tokens, 8), s.columns, 2.0f, 2, 0, true);
       for (const Form& f : kForms) {
-        if (f.gated != s.gated || (f.groups == 0 && tokens > 16)) {
+        if (!fits(f, s, tokens)) {
           continue;
         }
         Launch l{&f, 1, 220, 1};
@@ -431,9 +445,8 @@ int main(int argc, char** argv) {
         std::string line;
         double best = 1e30, picked = 0;
         for (const Form& f : kForms) {
-          if (f.gated != s.gated || (f.groups == 0 && tokens > 16) ||
-              (f.groups > 0 && tokens < 16) || (f.groups == 1 && tokens > 256) ||
-              (tokens > 256 && s.rows > 100000)) {
+          if (!fits(f, s, tokens) || (f.groups > 0 && tokens < 16) ||
+              (f.groups == 1 && tokens > 256) || (tokens > 256 && s.rows > 100000)) {
             continue;
           }
           Launch l{&f, 1, 220, 1};

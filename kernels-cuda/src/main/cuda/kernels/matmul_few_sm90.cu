@@ -1,12 +1,14 @@
 // matmul_few   dst[t, r] = sum_k weight[r, k] x[t, k]
 // gated_few    dst[t, r] = silu(sum_k weight[r, k] x[t, k]) sum_k weight[rows + r, k] x[t, k]
 // for up to 16 tokens, as chains of mma.m16n8k16.
+// matmul_narrow  the first for matrices with few rows and any number of tokens: the steps of an
+//   output are dealt out to four chains in turn, which are added in order.
 // Shapes: operands as operand.cuh says; dst fp32 [tokens, rows] or a bf16 operand.
 // A block computes a number of rows for all tokens, tile after tile; a warp has every fourth 8 of
 // them.
 // bf16 operands; any shape; sm_90.
 // Precision: fp32 sums of exact products, cut towards zero by the tensor core at each step.
-// Determinism: one chain over the columns for every output, see chain.cuh.
+// Determinism: one chain (matmul_narrow: four) over the columns for every output, see chain.cuh.
 #include "chain.cuh"
 
 namespace krait {
@@ -138,6 +140,83 @@ __device__ inline void multiply_tiles(const ChainParams& p,
   }
 }
 
+constexpr int kNarrowRows = 8;
+constexpr int kNarrowStep = kSteps<kNarrowRows, 0>;
+
+// Each warp has the steps of a chain of its own: every fourth. Slots are a multiple of four, so
+// that a slot is always of one chain and one copying warp; else a copy could overtake a slow chain.
+__device__ inline void multiply_narrow(const ChainParams& p,
+                                       const Ring<kNarrowRows, kNarrowStep>& ring,
+                                       const Tiles<kNarrowRows, kNarrowStep, false>& tiles) {
+  __shared__ float chains[4][4][32];
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int x_bytes = min(kFewTokens, p.x_rows) * kChunkBytes;
+  int before = 0;  // steps of the tiles before
+  for (int tile = static_cast<int>(blockIdx.x); tile < tiles.count;
+       tile += static_cast<int>(gridDim.x)) {
+    float sums[4] = {};
+    for (int step = warp; step < tiles.steps; step += 4) {
+      const int slot = (before + step) % p.slots;
+      barrier_wait(ring.full(slot), (before + step) / p.slots & 1);
+#pragma unroll
+      for (int half = 0; half < 2 * kNarrowStep; half++) {
+        const int piece = half % 2 * 4;
+        unsigned int weight[4];
+        load_fragments(weight, ring.weight(slot) + half / 2 * kNarrowRows * kChunkBytes +
+                                   lane % 8 * kChunkBytes + ((piece + lane / 8) ^ lane % 8) * 16);
+#pragma unroll
+        for (int k = 0; k < 2; k++) {
+          unsigned int x[4];
+          load_fragments(x, ring.x(slot) + half / 2 * x_bytes + lane % 16 * kChunkBytes +
+                                ((piece + k * 2 + lane / 16) ^ lane % 8) * 16);
+          multiply_add(sums, x, weight[k * 2], weight[k * 2 + 1]);
+        }
+      }
+      __syncwarp();
+      if (lane == 0) {
+        barrier_arrive(ring.empty(slot));
+      }
+    }
+    before += tiles.steps;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      chains[warp][i][lane] = sums[i];
+    }
+    asm volatile("bar.sync 1, 128;" ::: "memory");
+    if (warp == 0) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        for (int other = 1; other < 4; other++) {
+          sums[i] += chains[other][i][lane];
+        }
+      }
+      const int token = tiles.token_tile(tile) * kFewTokens + lane / 4;
+      const int row = tiles.first_row(tile) + lane % 4 * 2;
+      store_pair(p, token, row, sums[0], sums[1]);
+      store_pair(p, token + 8, row, sums[2], sums[3]);
+    }
+    asm volatile("bar.sync 1, 128;" ::: "memory");
+  }
+}
+
+__device__ inline void matmul_narrow(const ChainParams& p) {
+  extern __shared__ unsigned char memory[];
+  const Ring<kNarrowRows, kNarrowStep> ring(shared_address(memory), p, min(kFewTokens, p.x_rows));
+  const Tiles<kNarrowRows, kNarrowStep, false> tiles(p, kFewTokens);
+  if (threadIdx.x == 0) {
+    ring.init(1);
+  }
+  __syncthreads();
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  if (warp >= 4) {
+    copy_tiles(p, ring, tiles, kFewTokens, warp - 4);
+  } else {
+    wait_for_previous();
+    multiply_narrow(p, ring, tiles);
+  }
+}
+
 template <int kRows, bool kGated>
 __device__ inline void matmul_few(const ChainParams& p) {
   extern __shared__ unsigned char memory[];
@@ -180,3 +259,9 @@ KRAIT_FEW(gated_few_r32, 32, true);
 KRAIT_FEW(gated_few_r64, 64, true);
 KRAIT_FEW(gated_few_r112, 112, true);
 KRAIT_FEW(gated_few_r128, 128, true);
+
+extern "C" __global__ void __launch_bounds__(krait::kFewThreads, 1)
+    matmul_narrow(const __grid_constant__ krait::ChainParams p) {
+  krait::matmul_narrow(p);
+}
+KRAIT_PARAMS(matmul_narrow, krait::ChainParams);

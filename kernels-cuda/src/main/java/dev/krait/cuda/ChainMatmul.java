@@ -30,8 +30,8 @@ final class ChainMatmul {
   private static final int SMALL_RING_BYTES = 52 << 10;
   private static final int WIDE_RING_BYTES = 220 << 10;
 
-  /// What a block may ask for on sm_90.
-  private static final int MOST_SHARED_BYTES = 227 << 10;
+  /// More than any ring takes; with what a kernel has of its own within the 227 KiB of sm_90.
+  private static final int MOST_SHARED_BYTES = 224 << 10;
 
   /// Bytes of a matrix from which on reading it takes longer than starting a kernel.
   private static final long SMALL_MATRIX_BYTES = 8 << 20;
@@ -85,8 +85,19 @@ final class ChainMatmul {
     }
   }
 
+  /// Rows and columns of matrices whose outputs have four chains: one would be long, and their rows
+  /// are too few to hide it. The weight alone decides, since it orders the sums.
+  private static final int NARROW_ROWS = 512;
+
+  private static final int NARROW_COLUMNS = 1024;
+
+  /// Chains of an output of `matmul_narrow`. Each takes its own slots of the ring, so that no copy
+  /// overtakes a slow chain.
+  private static final int CHAINS = 4;
+
   private final int multiprocessors;
   private final List<Form> forms = new ArrayList<>();
+  private final Form narrow;
 
   ChainMatmul(CudaDevice device) {
     multiprocessors = device.multiprocessors();
@@ -97,6 +108,7 @@ final class ChainMatmul {
     for (int rows : new int[] {16, 32, 64, 112, 128}) {
       add(few.kernel("gated_few_r" + rows), rows, 0, true);
     }
+    narrow = form(few.kernel("matmul_narrow"), 8, 0, false);
     KernelModule wide = KernelModule.load(device, "matmul_wide_sm90");
     for (int rows : new int[] {32, 48, 64, 80, 96, 112, 128}) {
       add(wide.kernel("matmul_wide_r" + rows + "_g1"), rows, 1, false);
@@ -113,8 +125,12 @@ final class ChainMatmul {
   }
 
   private void add(Kernel kernel, int rows, int groups, boolean gated) {
+    forms.add(form(kernel, rows, groups, gated));
+  }
+
+  private static Form form(Kernel kernel, int rows, int groups, boolean gated) {
     kernel.allowSharedBytes(MOST_SHARED_BYTES);
-    forms.add(new Form(kernel, rows, groups, gated));
+    return new Form(kernel, rows, groups, gated);
   }
 
   /// The form whose tiles take least time in whole rounds of the device: rows for few tokens, which
@@ -158,11 +174,13 @@ final class ChainMatmul {
   void launch(
       long dst, Output output, int stride, long x, CudaMatrix weight, int tokens, boolean gated) {
     int outputs = gated ? weight.rows() / 2 : weight.rows();
-    Form form = choose(outputs, tokens, gated);
+    boolean isNarrow = !gated && weight.rows() <= NARROW_ROWS && weight.columns() >= NARROW_COLUMNS;
+    Form form = isNarrow ? narrow : choose(outputs, tokens, gated);
     int xRows = OperandBuffer.paddedTokens(tokens);
     int tileTokens = form.tileTokens();
     int slot = form.chunksOfStep() * CHUNK_BYTES * (form.rows() + Math.min(tileTokens, xRows));
-    int slots = Math.max(2, (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES));
+    int fitting = (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES);
+    int slots = isNarrow ? Math.max(1, fitting / CHAINS) * CHAINS : Math.max(2, fitting);
     // A tile reads all its tokens, also where the last slot of the ring holds fewer.
     int behind = Math.max(0, (tileTokens - xRows - form.rows()) * CHUNK_BYTES);
     int shared = ALIGNMENT + slots * (slot + BARRIER_BYTES) + behind;
