@@ -166,8 +166,9 @@ public final class Engine implements AutoCloseable {
   /// The modes that the configuration and the weights of both models allow.
   private static Set<NumericMode> numerics(
       EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
-    if (config.numerics().isPresent()) {
-      return Set.of(config.numerics().get());
+    Optional<NumericMode> asked = config.numerics().mode();
+    if (asked.isPresent()) {
+      return Set.of(asked.get());
     }
     Set<NumericMode> modes = target.numericModes(config.weights());
     draft.ifPresent(loader -> modes.retainAll(loader.numericModes(config.weights())));

@@ -1,6 +1,5 @@
 package dev.krait.engine;
 
-import dev.krait.backend.NumericMode;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
 import java.nio.file.Path;
@@ -14,8 +13,7 @@ import java.util.OptionalLong;
 /// @param draftFolder checkpoint folder of the draft model, for [SpeculationMode#DRAFT]
 /// @param backend `auto`, `cpu`, `reference` or `cuda`
 /// @param weights in which type weight matrices are kept
-/// @param numerics how exact the numbers are; empty takes the backend's fastest mode that fits the
-///   weights
+/// @param numerics how exact the numbers are
 /// @param threads compute threads of the CPU backends, at most 1024; empty uses every processor
 /// @param maxSequences most sequences that run at once, 1 to 4096
 /// @param maxTokensPerStep most tokens computed in one step over all sequences, 1 to 131072
@@ -31,7 +29,7 @@ public record EngineConfig(
     Optional<Path> draftFolder,
     String backend,
     StoredType weights,
-    Optional<NumericMode> numerics,
+    Numerics numerics,
     OptionalInt threads,
     int maxSequences,
     int maxTokensPerStep,
@@ -85,7 +83,7 @@ public record EngineConfig(
         Optional.empty(),
         DEFAULT_BACKEND,
         StoredType.STORED,
-        Optional.empty(),
+        Numerics.AUTO,
         OptionalInt.empty(),
         DEFAULT_MAX_SEQUENCES,
         DEFAULT_MAX_TOKENS_PER_STEP,

@@ -49,7 +49,7 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         maxTokens,
         endTokenIds,
         defaults,
-        model.backend().numericMode(),
+        model.backend().numericMode().text(),
         summary(spec, model));
   }
 

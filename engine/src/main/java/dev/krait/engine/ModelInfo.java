@@ -1,6 +1,5 @@
 package dev.krait.engine;
 
-import dev.krait.backend.NumericMode;
 import dev.krait.generation.TokenIds;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -12,7 +11,7 @@ import java.util.OptionalInt;
 /// @param maxTokens longest prompt plus output
 /// @param endTokenIds ids that end a generation unless the caller ignores them
 /// @param defaults sampling values of the model's generation_config.json
-/// @param numerics how exact its numbers are
+/// @param numerics how exact its numbers are: `exact` or `bf16`
 /// @param summary one line for people: sizes, layers, stored type
 public record ModelInfo(
     String architecture,
@@ -20,7 +19,7 @@ public record ModelInfo(
     int maxTokens,
     TokenIds endTokenIds,
     SamplingDefaults defaults,
-    NumericMode numerics,
+    String numerics,
     String summary) {
 
   /// Sampling values that a model recommends; empty where it says nothing.

@@ -25,7 +25,7 @@ class MemoryPlanTest {
         mode == SpeculationMode.DRAFT ? Optional.of(model) : Optional.empty(),
         "cpu",
         StoredType.STORED,
-        Optional.empty(),
+        Numerics.AUTO,
         OptionalInt.empty(),
         64,
         512,

@@ -1,6 +1,7 @@
 package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
+import dev.krait.engine.Numerics;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
@@ -154,7 +155,7 @@ final class ModelOptions {
         mode == SpeculationMode.DRAFT ? draft : Optional.empty(),
         backend,
         weights,
-        numerics.mode(),
+        numerics,
         optional(threads),
         maxSequences,
         maxTokensPerStep,

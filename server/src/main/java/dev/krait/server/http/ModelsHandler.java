@@ -51,7 +51,7 @@ public final class ModelsHandler {
     json.writeNullProperty("parent");
     json.writeNumberProperty("max_model_len", model.info().maxTokens());
     json.writeStringProperty("architecture", model.info().architecture());
-    json.writeStringProperty("numerics", model.info().numerics().text());
+    json.writeStringProperty("numerics", model.info().numerics());
     json.writeEndObject();
   }
 }

@@ -153,7 +153,7 @@ public final class EngineMeters implements StepListener {
         "architecture",
         model.architecture(),
         "numerics",
-        model.numerics().text());
+        model.numerics());
   }
 
   /// Registers why the current draft length was chosen; nothing without speculation.

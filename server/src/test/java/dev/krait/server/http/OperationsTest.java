@@ -41,6 +41,7 @@ class OperationsTest {
     assertThat(json.at("/data/0/id").stringValue()).isEqualTo("krait-tiny");
     assertThat(json.at("/data/1/id").stringValue()).isEqualTo("alias");
     assertThat(json.at("/data/0/max_model_len").intValue()).isEqualTo(TestServer.MAX_TOKENS);
+    assertThat(json.at("/data/0/numerics").stringValue()).isEqualTo("exact");
     assertThat(http.get("/v1/models/alias").json().get("object").stringValue()).isEqualTo("model");
     assertThat(http.get("/v1/models/other").status()).isEqualTo(404);
   }
@@ -51,7 +52,6 @@ class OperationsTest {
         http.post("/tokenize", "{'prompt': 'Once upon', 'return_token_strs': true}").json();
     assertThat(json.get("count").intValue()).isEqualTo(json.get("tokens").size());
     assertThat(json.get("max_model_len").intValue()).isEqualTo(TestServer.MAX_TOKENS);
-    assertThat(json.get("numerics").stringValue()).isEqualTo("exact");
     assertThat(json.at("/token_strs/0").stringValue()).isEqualTo("Once");
     String tokens = json.get("tokens").toString();
     assertThat(http.post("/detokenize", "{'tokens': " + tokens + "}").text())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.engine.Engine;
 import dev.krait.engine.EngineConfig;
+import dev.krait.engine.Numerics;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.generation.GenerationEvent;
 import dev.krait.generation.GenerationRequest;
@@ -59,7 +60,7 @@ class ShippedModelTest {
         Optional.empty(),
         "auto",
         StoredType.STORED,
-        Optional.empty(),
+        Numerics.AUTO,
         OptionalInt.empty(),
         4,
         512,

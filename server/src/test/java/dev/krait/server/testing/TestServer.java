@@ -1,6 +1,5 @@
 package dev.krait.server.testing;
 
-import dev.krait.backend.NumericMode;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
@@ -170,13 +169,7 @@ public final class TestServer implements AutoCloseable {
             OptionalDouble.empty(),
             OptionalDouble.empty());
     return new ModelInfo(
-        "Recital",
-        VOCABULARY,
-        MAX_TOKENS,
-        TokenIds.of(0, END),
-        none,
-        NumericMode.EXACT,
-        "recites a text");
+        "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "exact", "recites a text");
   }
 
   /// A model for services that are made without a server.
