@@ -171,6 +171,11 @@ public final class Tokenizer implements AutoCloseable {
     return mostCharactersPerToken;
   }
 
+  /// The longest text that it encodes, in bytes of UTF-8.
+  public int maxInputBytes() {
+    return maxInputBytes;
+  }
+
   /// Whether decoding may skip the token. False for ids outside of the vocabulary.
   public boolean isSpecial(int id) {
     return vocabulary.isSpecial(id);
@@ -248,7 +253,8 @@ public final class Tokenizer implements AutoCloseable {
     return id;
   }
 
-  private static long utf8Bytes(String text) {
+  /// The length of a text in bytes of UTF-8, of which half a character takes three.
+  public static long utf8Bytes(String text) {
     long bytes = 0;
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);

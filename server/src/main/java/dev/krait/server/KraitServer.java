@@ -299,6 +299,11 @@ public final class KraitServer implements AutoCloseable {
     return Math.max(requests(), http.exchanges());
   }
 
+  /// Reads the file of keys again; one that cannot be read leaves the keys as they are.
+  public void reloadKeys() {
+    loaded.parts().keys().reload();
+  }
+
   /// Completed with the cause when the engine or an event loop fails for good.
   public CompletableFuture<Throwable> failure() {
     return failure;

@@ -63,7 +63,7 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--api-key-file",
       paramLabel = "FILE",
-      description = "File of such keys, one a line; read again when it changes.")
+      description = "File of such keys, one a line; read again when it changes and at SIGHUP.")
   private Optional<Path> apiKeyFile = Optional.empty();
 
   @Option(names = "--public-metrics", description = "Lets /metrics be read without a key.")
@@ -157,8 +157,8 @@ final class ServeCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     KraitServer server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
-    Announcement.print(out, server, host, sinceProcessStart());
     if (warmUp) {
+      Announcement.print(out, server, host, sinceProcessStart());
       boolean answered = WarmUp.answers(server.port());
       server.close();
       return answered ? Exit.OK : Exit.FAILED;
@@ -171,17 +171,21 @@ final class ServeCommand implements Callable<Integer> {
     Thread main = Thread.currentThread();
     CompletableFuture<Optional<Throwable>> end = new CompletableFuture<>();
     var _ = server.failure().thenAccept(failure -> end.complete(Optional.of(failure)));
-    StopSignals.handle(() -> {
-      if (!end.complete(Optional.empty())) {
-        main.interrupt();
-      }
-    });
+    StopSignals.handle(
+        () -> {
+          if (!end.complete(Optional.empty())) {
+            main.interrupt();
+          }
+        },
+        server::reloadKeys);
+    // Once it says that it is ready, signals are heard.
+    Announcement.print(out, server, host, sinceProcessStart());
     Optional<Throwable> failure = end.join();
     int code = Exit.ENGINE_FAILED;
     if (failure.isEmpty()) {
       code = drained(server) ? Exit.OK : Exit.BROKEN_OFF;
     } else {
-      out.println("krait: failed while serving: " + failure.get());
+      notes.println("krait: failed while serving: " + failure.get());
     }
     if (code != Exit.OK) {
       var _ = Thread.interrupted();

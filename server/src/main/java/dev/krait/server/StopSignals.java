@@ -5,18 +5,21 @@ import java.lang.reflect.Proxy;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The signals that ask a server to stop. The virtual machine alone would take the first only.
+/// The signals that ask a server to stop or to read its files again. The virtual machine alone
+/// would end at the first.
 final class StopSignals {
   private static final Logger LOG = LoggerFactory.getLogger(StopSignals.class);
 
   private StopSignals() {}
 
-  /// Calls an action for each SIGTERM and SIGINT from now on, on a thread of its own, and lets
-  /// SIGHUP pass.
-  static void handle(Runnable action) {
-    listen("TERM", action);
-    listen("INT", action);
-    listen("HUP", () -> {});
+  /// Calls actions for each signal from now on, on threads of their own.
+  ///
+  /// @param stop for SIGTERM and SIGINT
+  /// @param reload for SIGHUP, which does not end the process
+  static void handle(Runnable stop, Runnable reload) {
+    listen("TERM", stop);
+    listen("INT", stop);
+    listen("HUP", reload);
   }
 
   /// By reflection: javac warns of every mention of these classes, and there are no others.

@@ -107,7 +107,7 @@ class CommandLineTest {
             " ",
             "PORT",
             "x");
-    run(environment, "serve", "--model", "no-such-folder", "--port", "0");
+    run(environment, "serve", "--model", "no-such-folder", "--port", "0", "--grpc-port", "0");
     assertThat(written()).startsWith("krait: no-such-folder").hasLineCount(1);
   }
 
@@ -128,8 +128,9 @@ class CommandLineTest {
             Map.entry("KRAIT_GRPC_SERVICE_PORT", "50051"),
             Map.entry("KRAIT_GRPC_PORT_50051_TCP_ADDR", "10.96.12.8"));
 
-    // Port 8000 may be taken here, so another is asked for.
-    int code = run(service, "serve", "--model", "no-such-folder", "--port", "0");
+    // The usual ports may be taken here, so others are asked for.
+    int code =
+        run(service, "serve", "--model", "no-such-folder", "--port", "0", "--grpc-port", "0");
 
     assertThat(code).isEqualTo(Exit.FAILED);
     assertThat(written().lines().toList())
@@ -168,7 +169,7 @@ class CommandLineTest {
                 new PrintStream(written, true, StandardCharsets.UTF_8),
                 new PrintStream(notes, true, StandardCharsets.UTF_8),
                 Map.of())
-            .execute("serve", "--model", "no-such-folder", "--port", "0");
+            .execute("serve", "--model", "no-such-folder", "--port", "0", "--grpc-port", "0");
     assertThat(code).isEqualTo(Exit.FAILED);
     assertThat(written()).isEmpty();
     assertThat(notes.toString(StandardCharsets.UTF_8)).contains("no-such-folder");
@@ -185,7 +186,14 @@ class CommandLineTest {
 
   @Test
   void aModelOnTheCommandLineCountsBeforeThatOfAVariable() {
-    run(Map.of("KRAIT_MODEL", "other"), "serve", "no-such-folder", "--port", "0");
+    run(
+        Map.of("KRAIT_MODEL", "other"),
+        "serve",
+        "no-such-folder",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0");
     assertThat(written()).startsWith("krait: no-such-folder: ");
   }
 
@@ -194,7 +202,7 @@ class CommandLineTest {
     for (String file : List.of("config.json", "model.safetensors", "mamba_config.json")) {
       Files.copy(TestServer.modelFolder().resolve(file), folder.resolve(file));
     }
-    for (String command : List.of("serve --port 0", "generate --prompt x")) {
+    for (String command : List.of("serve --port 0 --grpc-port 0", "generate --prompt x")) {
       written.reset();
       List<String> arguments = new ArrayList<>(List.of(command.split(" ")));
       arguments.addAll(List.of("--model", folder.toString(), "--speculation", "off"));

@@ -7,13 +7,18 @@ import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The server as a process of its own.
 @Tag("slow")
@@ -24,30 +29,30 @@ class ProcessTest {
   private BufferedReader output;
   private HttpCalls http;
 
-  @BeforeEach
-  void start() throws IOException {
-    process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules",
-                "jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "dev.krait.server.ServerMain",
-                "serve",
-                "--model",
-                TestServer.modelFolder().toString(),
-                "--speculation",
-                "off",
-                "--port",
-                "0",
-                "--grpc-port",
-                "0",
-                "--drain-timeout",
-                "1800")
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .start();
+  private void start(String... more) throws IOException {
+    List<String> command = new ArrayList<>();
+    Collections.addAll(
+        command,
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--add-modules",
+        "jdk.incubator.vector",
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        System.getProperty("java.class.path"),
+        "dev.krait.server.ServerMain",
+        "serve",
+        "--model",
+        TestServer.modelFolder().toString(),
+        "--speculation",
+        "off",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--drain-timeout",
+        "1800");
+    Collections.addAll(command, more);
+    process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
     output = process.inputReader();
     String line = output.readLine();
     while (line != null) {
@@ -68,6 +73,7 @@ class ProcessTest {
 
   @Test
   void finishesStreamsBeforeItEnds() throws Exception {
+    start();
     try (HttpCalls.Raw raw = http.raw()) {
       raw.post(
           "/v1/completions",
@@ -81,6 +87,7 @@ class ProcessTest {
 
   @Test
   void aSecondSignalHurriesAndClientsAreToldWhy() throws Exception {
+    start();
     try (HttpCalls.Raw raw = http.raw()) {
       raw.post("/v1/completions", "{'prompt': 'Once', 'n': 64, 'ignore_eos': true}");
       Waiting.until(() -> http.get("/load").text().equals("{\"server_load\":1}"));
@@ -94,12 +101,35 @@ class ProcessTest {
     assertThat(process.waitFor()).isEqualTo(Exit.BROKEN_OFF);
   }
 
-  @Test
-  void aHangUpOfTheTerminalDoesNotEndIt() throws Exception {
+  private void hangUp() throws Exception {
     Process hangUp = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
     assertThat(hangUp.waitFor()).isZero();
+  }
+
+  @Test
+  void aHangUpOfTheTerminalDoesNotEndIt() throws Exception {
+    start();
+    hangUp();
     assertThat(http.get("/health").status()).isEqualTo(200);
     process.destroy();
     assertThat(process.waitFor()).isEqualTo(Exit.OK);
+  }
+
+  @Test
+  void aHangUpReadsTheFileOfKeysAgain(@TempDir Path folder) throws Exception {
+    Path file = Files.writeString(folder.resolve("keys"), "old");
+    FileTime time = Files.getLastModifiedTime(file);
+    start("--api-key-file", file.toString());
+    assertThat(status("old")).isEqualTo(200);
+    Files.writeString(file, "new");
+    // By its looks the file has not changed, so that nothing but the signal makes it read.
+    Files.setLastModifiedTime(file, time);
+    hangUp();
+    Waiting.until(() -> status("new") == 200);
+    assertThat(status("old")).isEqualTo(401);
+  }
+
+  private int status(String key) {
+    return http.get("/version", "authorization", "Bearer " + key).status();
   }
 }

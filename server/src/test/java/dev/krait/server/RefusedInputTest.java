@@ -75,7 +75,11 @@ class RefusedInputTest {
     String model = FIXTURE.toString();
     String port = option.equals("--port") ? "--grpc-port" : "--port";
 
-    assertRefused(run(Map.of(), "serve", "--model", model, port, "0", option, value), message);
+    // The usual port of gRPC may be taken here, so another is asked for.
+    Map<String, String> environment =
+        option.equals("--port") ? Map.of() : Map.of("KRAIT_GRPC_PORT", "0");
+
+    assertRefused(run(environment, "serve", "--model", model, port, "0", option, value), message);
   }
 
   @Test
@@ -97,7 +101,8 @@ class RefusedInputTest {
 
     int code =
         switch (command) {
-          case "serve" -> run(Map.of(), command, "--model", folder, "--port", "0");
+          case "serve" ->
+              run(Map.of(), command, "--model", folder, "--port", "0", "--grpc-port", "0");
           case "generate" -> run(Map.of(), command, "--model", folder, "--prompt", "x");
           default -> run(Map.of(), command, "--model", folder);
         };

@@ -4,6 +4,7 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import dev.krait.text.ChatTemplate;
+import dev.krait.text.Tokenizer;
 import java.util.Arrays;
 import java.util.OptionalInt;
 
@@ -21,18 +22,12 @@ public final class PromptEncoder {
   /// @throws EngineException with INVALID_ARGUMENT when the prompt cannot be one of this model,
   ///   CONTEXT_LENGTH_EXCEEDED when its text has more characters than the model's context can hold:
   ///   the most tokens times the characters of the longest. Encoding takes time, and such a text
-  ///   could not be of use.
+  ///   could not be of use. The same for more bytes than the tokenizer takes.
   public TokenIds encode(Prompt prompt) {
     return switch (prompt) {
       case Prompt.Ids ids -> checked("prompt", ids.ids());
-      case Prompt.Text text -> {
-        String whole = checkedLength("prompt", text.text());
-        yield TokenIds.of(model.tokenizer().encode(whole, text.addSpecialTokens()));
-      }
-      case Prompt.Chat chat -> {
-        String whole = checkedLength("messages", render(chat));
-        yield TokenIds.of(model.tokenizer().encode(whole, chat.addSpecialTokens()));
-      }
+      case Prompt.Text text -> encode("prompt", text.text(), text.addSpecialTokens());
+      case Prompt.Chat chat -> encode("messages", render(chat), chat.addSpecialTokens());
     };
   }
 
@@ -84,15 +79,24 @@ public final class PromptEncoder {
     };
   }
 
-  private String checkedLength(String field, String text) {
-    long most = (long) model.info().maxTokens() * model.tokenizer().mostCharactersPerToken();
+  private TokenIds encode(String field, String text, boolean addSpecialTokens) {
+    Tokenizer tokenizer = model.tokenizer();
+    long most = (long) model.info().maxTokens() * tokenizer.mostCharactersPerToken();
     if (text.length() > most) {
       throw tooLong(
           field,
           "more than %d tokens (%d characters in the %s, at most %d can fit)"
               .formatted(model.info().maxTokens(), text.length(), field, most));
     }
-    return text;
+    long bytes = Tokenizer.utf8Bytes(text);
+    if (bytes > tokenizer.maxInputBytes()) {
+      throw new EngineException(
+          ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+          field,
+          "%s: %d bytes of text (expected: at most %d, which the tokenizer takes at once)"
+              .formatted(field, bytes, tokenizer.maxInputBytes()));
+    }
+    return TokenIds.of(tokenizer.encode(text, addSpecialTokens));
   }
 
   private EngineException tooLong(String field, int promptTokens, OptionalInt maxTokens) {

@@ -2,6 +2,7 @@ package dev.krait.server.service;
 
 import dev.krait.error.EngineException;
 import dev.krait.generation.TokenIds;
+import dev.krait.text.Tokenizer;
 import java.util.List;
 import java.util.OptionalInt;
 
@@ -44,7 +45,7 @@ public record StopRequest(
       throw EngineException.invalidArgument(
           "stop", strings.size() + " strings", "at most " + MAX_STRINGS);
     }
-    long bytes = strings.stream().mapToLong(StopRequest::utf8Bytes).sum();
+    long bytes = strings.stream().mapToLong(Tokenizer::utf8Bytes).sum();
     if (bytes > MAX_STRING_BYTES) {
       throw EngineException.invalidArgument(
           "stop", bytes + " bytes in all strings", "at most " + MAX_STRING_BYTES);
@@ -56,12 +57,6 @@ public record StopRequest(
     if (strings.contains("")) {
       throw EngineException.invalidArgument("stop", "an empty string", "text");
     }
-  }
-
-  private static long utf8Bytes(String text) {
-    return text.codePoints()
-        .mapToLong(c -> c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4)
-        .sum();
   }
 
   /// Stops at the model's end tokens or after the given number of tokens.

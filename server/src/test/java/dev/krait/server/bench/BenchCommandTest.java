@@ -156,14 +156,14 @@ class BenchCommandTest {
     written.reset();
     assertRefused(
         bench("--model", FIXTURE, "--draft-model", temporary.resolve("nope")),
-        temporary.resolve("nope/config.json") + ": no such file");
+        temporary.resolve("nope") + ": no such folder");
   }
 
   @Test
   void failsAtOnceWithoutAModel() {
     Path folder = temporary.resolve("nope");
 
-    assertRefused(bench("--model", folder), folder.resolve("config.json") + ": no such file");
+    assertRefused(bench("--model", folder), folder + ": no such folder");
   }
 
   @Test
