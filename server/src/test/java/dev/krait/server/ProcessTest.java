@@ -15,7 +15,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,111 +24,116 @@ import org.junit.jupiter.api.io.TempDir;
 class ProcessTest {
   private static final Pattern READY = Pattern.compile("^ *http://127.0.0.1:(\\d+)$");
 
-  private Process process;
-  private BufferedReader output;
-  private HttpCalls http;
-
-  private void start(String... more) throws IOException {
-    List<String> command = new ArrayList<>();
-    Collections.addAll(
-        command,
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules",
-        "jdk.incubator.vector",
-        "--enable-native-access=ALL-UNNAMED",
-        "-cp",
-        System.getProperty("java.class.path"),
-        "dev.krait.server.ServerMain",
-        "serve",
-        "--model",
-        TestServer.modelFolder().toString(),
-        "--speculation",
-        "off",
-        "--port",
-        "0",
-        "--grpc-port",
-        "0",
-        "--drain-timeout",
-        "1800");
-    Collections.addAll(command, more);
-    process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-    output = process.inputReader();
-    String line = output.readLine();
-    while (line != null) {
-      Matcher ready = READY.matcher(line);
-      if (ready.find()) {
-        http = new HttpCalls(Integer.parseInt(ready.group(1)));
-        return;
+  /// A process that says that it is ready.
+  ///
+  /// @param output what it writes, open as long as it runs
+  private record Running(Process process, BufferedReader output, HttpCalls http)
+      implements AutoCloseable {
+    static Running start(String... more) throws IOException {
+      List<String> command = new ArrayList<>();
+      Collections.addAll(
+          command,
+          Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+          "--add-modules",
+          "jdk.incubator.vector",
+          "--enable-native-access=ALL-UNNAMED",
+          "-cp",
+          System.getProperty("java.class.path"),
+          "dev.krait.server.ServerMain",
+          "serve",
+          "--model",
+          TestServer.modelFolder().toString(),
+          "--speculation",
+          "off",
+          "--port",
+          "0",
+          "--grpc-port",
+          "0",
+          "--drain-timeout",
+          "1800");
+      Collections.addAll(command, more);
+      Process process =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      BufferedReader output = process.inputReader();
+      String line = output.readLine();
+      while (line != null) {
+        Matcher ready = READY.matcher(line);
+        if (ready.find()) {
+          HttpCalls http = new HttpCalls(Integer.parseInt(ready.group(1)));
+          return new Running(process, output, http);
+        }
+        line = output.readLine();
       }
-      line = output.readLine();
+      throw new AssertionError("the server did not start");
     }
-    throw new AssertionError("the server did not start");
-  }
 
-  @AfterEach
-  void stop() {
-    process.destroyForcibly();
+    void hangUp() throws Exception {
+      Process signal = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
+      assertThat(signal.waitFor()).isZero();
+    }
+
+    int status(String key) {
+      return http.get("/version", "authorization", "Bearer " + key).status();
+    }
+
+    @Override
+    public void close() {
+      process.destroyForcibly();
+    }
   }
 
   @Test
   void finishesStreamsBeforeItEnds() throws Exception {
-    start();
-    try (HttpCalls.Raw raw = http.raw()) {
+    try (Running server = Running.start();
+        HttpCalls.Raw raw = server.http().raw()) {
       raw.post(
           "/v1/completions",
           "{'prompt': 'Once', 'max_tokens': 400, 'ignore_eos': true, 'stream': true}");
       raw.readUntil("}\n\n\r\n");
-      process.destroy();
+      server.process().destroy();
       assertThat(raw.readUntil("0\r\n\r\n")).contains("[DONE]");
+      assertThat(server.process().waitFor()).isEqualTo(Exit.OK);
     }
-    assertThat(process.waitFor()).isEqualTo(Exit.OK);
   }
 
   @Test
   void aSecondSignalHurriesAndClientsAreToldWhy() throws Exception {
-    start();
-    try (HttpCalls.Raw raw = http.raw()) {
+    try (Running server = Running.start();
+        HttpCalls.Raw raw = server.http().raw()) {
       raw.post("/v1/completions", "{'prompt': 'Once', 'n': 64, 'ignore_eos': true}");
-      Waiting.until(() -> http.get("/load").text().equals("{\"server_load\":1}"));
-      process.destroy();
-      Waiting.until(() -> http.get("/health").status() == 503);
-      process.destroy();
+      Waiting.until(() -> server.http().get("/load").text().equals("{\"server_load\":1}"));
+      server.process().destroy();
+      Waiting.until(() -> server.http().get("/health").status() == 503);
+      server.process().destroy();
       assertThat(raw.readAll())
           .startsWith("HTTP/1.1 503")
           .contains("\"message\":\"the server is shutting down\"");
+      assertThat(server.process().waitFor()).isEqualTo(Exit.BROKEN_OFF);
     }
-    assertThat(process.waitFor()).isEqualTo(Exit.BROKEN_OFF);
-  }
-
-  private void hangUp() throws Exception {
-    Process hangUp = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
-    assertThat(hangUp.waitFor()).isZero();
   }
 
   @Test
   void aHangUpOfTheTerminalDoesNotEndIt() throws Exception {
-    start();
-    hangUp();
-    assertThat(http.get("/health").status()).isEqualTo(200);
-    process.destroy();
-    assertThat(process.waitFor()).isEqualTo(Exit.OK);
+    try (Running server = Running.start()) {
+      server.hangUp();
+      assertThat(server.http().get("/health").status()).isEqualTo(200);
+      server.process().destroy();
+      assertThat(server.process().waitFor()).isEqualTo(Exit.OK);
+    }
   }
 
   @Test
   void aHangUpReadsTheFileOfKeysAgain(@TempDir Path folder) throws Exception {
     Path file = Files.writeString(folder.resolve("keys"), "old");
     FileTime time = Files.getLastModifiedTime(file);
-    start("--api-key-file", file.toString());
-    assertThat(status("old")).isEqualTo(200);
-    Files.writeString(file, "new");
-    // By its looks the file has not changed, so that nothing but the signal makes it read.
-    Files.setLastModifiedTime(file, time);
-    hangUp();
-    Waiting.until(() -> status("new") == 200);
-    assertThat(status("old")).isEqualTo(401);
-  }
-
-  private int status(String key) {
-    return http.get("/version", "authorization", "Bearer " + key).status();
+    try (Running server = Running.start("--api-key-file", file.toString())) {
+      assertThat(server.status("old")).isEqualTo(200);
+      Files.writeString(file, "new");
+      // By its looks the file has not changed, so that nothing but the signal makes it read.
+      Files.setLastModifiedTime(file, time);
+      server.hangUp();
+      Waiting.until(() -> server.status("new") == 200);
+      assertThat(server.status("old")).isEqualTo(401);
+    }
   }
 }
