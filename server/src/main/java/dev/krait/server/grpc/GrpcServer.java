@@ -70,7 +70,7 @@ public final class GrpcServer implements AutoCloseable {
             .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
             .permitKeepAliveTime(10, TimeUnit.SECONDS)
             .permitKeepAliveWithoutCalls(true)
-            .addService(checked(inference, new PeerInterceptor(), guard))
+            .addService(checked(inference, guard))
             .addService(checked(health.getHealthService()))
             .addService(checked(ProtoReflectionServiceV1.newInstance(), guard))
             .addService(checked(ProtoReflectionService.newInstance(), guard))

@@ -64,13 +64,6 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
     start(request.getGeneration(), out, InferenceGrpcService::collect);
   }
 
-  /// Who calls.
-  ///
-  /// @param id its name in the log and the engine
-  /// @param client network address that it comes from
-  /// @param timeout what is left of its deadline
-  private record Caller(String id, String client, Optional<Duration> timeout) {}
-
   /// A running call.
   private record Job(Report report, Generation.Part part, ProtoResponses responses) {}
 
@@ -83,22 +76,21 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   private <T> void start(GenerateRequest request, CallWriter<T> out, Answer<T> answer) {
     Optional<Duration> timeout =
         Optional.ofNullable(Context.current().getDeadline()).map(InferenceGrpcService::left);
-    String id = UUID.randomUUID().toString().replace("-", "");
-    Caller caller = new Caller(id, PeerInterceptor.peer(), timeout);
-    threads.execute(() -> run(request, caller, out, answer));
+    threads.execute(() -> run(request, timeout, out, answer));
   }
 
   private <T> void run(
-      GenerateRequest request, Caller caller, CallWriter<T> out, Answer<T> answer) {
+      GenerateRequest request, Optional<Duration> timeout, CallWriter<T> out, Answer<T> answer) {
+    String id = UUID.randomUUID().toString().replace("-", "");
     try {
-      answer(ready(), caller, request, out, answer);
+      answer(ready(), () -> ProtoRequests.of(request, id, timeout), request, out, answer);
     } catch (EngineException e) {
       if (e.code() == ErrorCode.INTERNAL) {
-        LOG.error("call {} failed", caller.id(), e);
+        LOG.error("call {} failed", id, e);
       }
       out.fail(StatusMapper.of(e));
     } catch (RuntimeException e) {
-      LOG.error("call {} failed", caller.id(), e);
+      LOG.error("call {} failed", id, e);
       out.fail(
           StatusMapper.of(
               new EngineException(ErrorCode.INTERNAL, "the server failed; its log says why", e)));
@@ -106,12 +98,14 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   }
 
   private static <T> void answer(
-      Ready ready, Caller caller, GenerateRequest request, CallWriter<T> out, Answer<T> answer) {
+      Ready ready,
+      Supplier<PromptRequest> prompt,
+      GenerateRequest request,
+      CallWriter<T> out,
+      Answer<T> answer) {
     GenerationService service = ready.generations();
     ProtoResponses responses = new ProtoResponses(service.model().tokenizer()::tokenText);
-    Supplier<PromptRequest> prompt = () -> ProtoRequests.of(request, caller.id(), caller.timeout());
-    try (Generation generation =
-        ready.pool().call(() -> service.start(prompt.get(), caller.client()))) {
+    try (Generation generation = ready.pool().call(() -> service.start(prompt.get()))) {
       out.onCancel(generation::cancel);
       answer.write(new Job(request.getReport(), generation.parts().getFirst(), responses), out);
       out.complete();

@@ -40,7 +40,6 @@ import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -243,25 +242,6 @@ class GrpcTest {
             e -> assertThat(e.getStatus().getCode()).isEqualTo(Status.Code.DEADLINE_EXCEEDED));
     server.runner().release();
     Waiting.until(() -> server.server().requests() == 0);
-  }
-
-  @Test
-  void bothProtocolsShareThePlacesOfOneAddress() {
-    try (TestServer shared = TestServer.start(config -> config.withClientShare(25))) {
-      shared.runner().hold();
-      ManagedChannel other = open(shared);
-      InferenceServiceBlockingStub calls = InferenceServiceGrpc.newBlockingStub(other);
-      Iterator<GenerateResponse> first = calls.generate(LONG);
-      Iterator<GenerateResponse> second = calls.generate(LONG);
-      Waiting.until(() -> shared.server().requests() == 2);
-      assertThatThrownBy(() -> calls.generate(LONG).next())
-          .hasMessageStartingWith("RESOURCE_EXHAUSTED: sequences: 2 of this client are here");
-      assertThat(shared.http().post("/v1/completions", "{'prompt': 'a'}").status()).isEqualTo(429);
-      shared.runner().release();
-      first.forEachRemaining(_ -> {});
-      second.forEachRemaining(_ -> {});
-      other.shutdownNow();
-    }
   }
 
   @Test
