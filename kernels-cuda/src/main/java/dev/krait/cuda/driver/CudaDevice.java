@@ -97,7 +97,7 @@ public final class CudaDevice implements AutoCloseable {
   }
 
   private static int count() {
-    JCudaDriver.setExceptionsEnabled(true);
+    DriverLibrary.load();
     int[] count = new int[1];
     check("cuInit", () -> JCudaDriver.cuInit(0));
     check("cuDeviceGetCount", () -> JCudaDriver.cuDeviceGetCount(count));

@@ -29,11 +29,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// One request and its answer.
 ///
@@ -43,6 +46,7 @@ public final class HttpExchange {
   /// Media type of JSON answers.
   public static final String JSON = "application/json";
 
+  private static final Logger LOG = LoggerFactory.getLogger(HttpExchange.class);
   private static final String REQUEST_ID = "x-request-id";
   private static final Pattern ABSOLUTE =
       Pattern.compile("https?://([^/?#]*)(.*)", Pattern.CASE_INSENSITIVE | Pattern.DOTALL);
@@ -332,11 +336,19 @@ public final class HttpExchange {
         last instanceof LastHttpContent
             && !(last instanceof FullHttpResponse)
             && request.protocolVersion().equals(HttpVersion.HTTP_1_0);
-    var _ =
-        channel
-            .writeAndFlush(last)
-            .addListener(
-                sent -> completion.answered(keepAlive && !streamToOld && sent.isSuccess()));
+    Runnable write =
+        () -> {
+          var _ =
+              channel
+                  .writeAndFlush(last)
+                  .addListener(
+                      sent -> completion.answered(keepAlive && !streamToOld && sent.isSuccess()));
+        };
+    try {
+      channel.eventLoop().execute(write);
+    } catch (RejectedExecutionException closed) {
+      LOG.debug("the server closed before the answer to {} was written", requestId, closed);
+    }
   }
 
   /// UTF-8 bytes of a text.

@@ -2,6 +2,9 @@ package dev.krait.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.Waiting;
@@ -12,6 +15,7 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
 
 /// The HTTP server by itself: what it waits for, and what ends it.
 class HttpServerTest {
@@ -51,6 +55,38 @@ class HttpServerTest {
       leaving.close();
     }
     assertThat(failures).as("closing is no failure").isEmpty();
+  }
+
+  @Test
+  void anAnswerThatComesAfterTheServerHasClosedLeavesNoTrace() throws InterruptedException {
+    CountDownLatch answer = new CountDownLatch(1);
+    CountDownLatch answered = new CountDownLatch(1);
+    ListAppender<ILoggingEvent> lines = new ListAppender<>();
+    Logger root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    lines.start();
+    root.addAppender(lines);
+    HttpServer server =
+        open(exchange -> {
+          while (answer.getCount() > 0) {
+            try {
+              answer.await();
+            } catch (InterruptedException e) {
+              continue; // Closing interrupts; the answer comes all the same.
+            }
+          }
+          exchange.respondJson(new byte[0]);
+          answered.countDown();
+        });
+    try (HttpCalls.Raw client = new HttpCalls(server.port()).raw()) {
+      client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+      Waiting.until(() -> server.exchanges() == 1);
+      server.close();
+      answer.countDown();
+      answered.await();
+      assertThat(lines.list).isEmpty();
+    } finally {
+      root.detachAppender(lines);
+    }
   }
 
   @Test

@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+"""Attacks on a server, one kind after another, each bounded in count and time: does it go on answering?
+
+usage: benchmarks/attacks/attacks.py [--soak MINUTES] [--only NAME,...] [--health SECONDS]
+Starts ./krait serve with 1 GiB of heap, small caches (so that sequences are preempted) and 600 file descriptors on free ports of the
+loopback interface. With --soak it first sends streams and whole answers for that long, with drafts of four tokens, and hangs up on one in five.
+Meanwhile /health is asked every 0.1 s and must answer within --health seconds (default 1; a machine that does other work needs more).
+After each attack an ordinary request must get the text of a quiet server; at the end places, blocks and slots must be free, heap, threads
+and descriptors back, and SIGTERM must end the server with 0. Prints a line for each and exits with 1 if one failed. Standard library alone."""
+import argparse, contextlib, http.client, json, os, random, re, resource, signal, socket, struct, subprocess, sys, tempfile, threading, time
+
+HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BODY = 4 << 20
+QUIET = {"prompt": "Once upon a time", "max_tokens": 20, "temperature": 0}
+LONG = {"prompt": "Once", "max_tokens": 400, "ignore_eos": True, "stream": True}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    def __init__(self, log, *flags):
+        self.port, self.grpc, self.log = free_port(), free_port(), log
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("KRAIT_")}
+        environment["KRAIT_JAVA_OPTIONS"] = "-Xmx1g"
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
+        self.process = subprocess.Popen([os.path.join(HOME, "krait"), "serve", "--port", str(self.port), "--grpc-port", str(self.grpc), *flags],
+                                        stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=limit)
+        end = time.time() + 400
+        while time.time() < end and self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                if self.ask("GET", "/health")[0] == 200:
+                    return
+            time.sleep(0.2)
+        self.process.kill()
+        sys.exit("the server did not become ready; its output: " + log.name)
+
+    def ask(self, method, path, body=None, timeout=30):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+            connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def complete(self, body=QUIET, timeout=60):
+        status, data = self.ask("POST", "/v1/completions", body, timeout)
+        return json.loads(data)["choices"][0]["text"] if status == 200 else f"status {status}"
+
+    def connect(self, grpc=False, receive=None):
+        s = socket.socket()
+        if receive:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+        s.settimeout(10)
+        s.connect(("127.0.0.1", self.grpc if grpc else self.port))
+        return s
+
+    def send(self, body, path="/v1/completions", receive=None):
+        data = json.dumps(body).encode()
+        s = self.connect(receive=receive)
+        s.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
+        return s
+
+    def metric(self, name):
+        text = self.ask("GET", "/metrics")[1].decode()
+        return sum(float(v) for v in re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)", text, re.M))
+
+    def busy(self):
+        names = ("vllm:num_requests_running", "vllm:num_requests_waiting", "krait:kv_blocks_used", "krait:state_slots_used")
+        return json.loads(self.ask("GET", "/load")[1])["server_load"] + sum(self.metric(name) for name in names)
+
+    def idle(self, seconds=90):
+        end = time.time() + seconds
+        while self.busy() and time.time() < end:
+            time.sleep(0.5)
+        return self.busy() == 0
+
+    def footprint(self):
+        """Live heap in MiB, threads, descriptors."""
+        pid = str(self.process.pid)
+        tool = os.path.join(os.path.dirname(os.path.realpath(f"/proc/{pid}/exe")), "jcmd")
+        subprocess.run([tool, pid, "GC.run"], capture_output=True, timeout=60)
+        heap = subprocess.run([tool, pid, "GC.heap_info"], capture_output=True, text=True, timeout=60).stdout
+        used = re.search(r"used (\d+)K", heap)
+        with open(f"/proc/{pid}/status") as status:
+            threads = int(re.search(r"Threads:\s+(\d+)", status.read()).group(1))
+        return int(used.group(1)) // 1024 if used else 0, threads, len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Health(threading.Thread):
+    """Asks /health until it is stopped; keeps the longest answer of each attack."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.worst, self.failed, self.on = server, 0.0, 0, True
+
+    def run(self):
+        while self.on:
+            start = time.time()
+            try:
+                self.failed += self.server.ask("GET", "/health")[0] != 200
+            except OSError:
+                self.failed += 1
+            self.worst = max(self.worst, time.time() - start)
+            time.sleep(0.1)
+
+    def take(self):
+        taken, self.worst, self.failed = (self.worst, self.failed), 0.0, 0
+        return taken
+
+
+def together(count, work):
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
+def quietly(call, *arguments, **named):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return call(*arguments, **named)
+
+
+def bodies(server):
+    "F1: 200 connections hold a body of 4 MiB less its last byte, for 10 s"
+    head = f"POST /tokenize HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BODY}\r\n\r\n".encode()
+    held = []
+
+    def hold(_):
+        s = quietly(server.connect)
+        if s:
+            held.append(s)
+            quietly(s.sendall, head + b" " * (BODY - 1))
+    together(200, hold)
+    time.sleep(10)
+    for s in held:
+        s.close()
+
+
+def stop_strings(server):
+    "F2: nine requests of 128 sequences with a stop string of 3.9 MB"
+    answers = {quietly(server.ask, "POST", "/v1/completions", {"prompt": "a", "n": 128, "max_tokens": 4, "stop": "a" * 3_900_000}) for _ in range(9)}
+    assert {a and a[0] for a in answers} == {400}, answers
+
+
+def texts(server):
+    "F3: six texts of 4 MiB at once, of one word, spaces, words, and the same to be truncated; 40 bodies of 1.39 million lists"
+    for text in ("a" * (BODY - 100), " " * (BODY - 100), "once upon a time " * 246_000):
+        together(6, lambda _: quietly(server.ask, "POST", "/tokenize", {"prompt": text}))
+        together(6, lambda _: quietly(server.ask, "POST", "/v1/completions", {"prompt": text[:-100], "truncate_prompt_tokens": 10, "max_tokens": 1}))
+    lists = b'{"prompt":"x","max_tokens":1,"metadata":[' + b",".join([b"[]"] * 1_390_000) + b"]}"
+    together(40, lambda _: quietly(server.ask, "POST", "/v1/completions", lists, 60))
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def literal(text):
+    return bytes([len(text)]) + text.encode()
+
+
+def calls(server, message, count, window):
+    """A gRPC connection that makes calls of Generate and grants no more than a window for what comes back; headers as HPACK literals."""
+    fields = {":method": "POST", ":scheme": "http", ":path": "/krait.inference.v1.InferenceService/Generate", ":authority": "localhost",
+              "te": "trailers", "content-type": "application/grpc"}
+    head = b"".join(b"\0" + literal(k) + literal(v) for k, v in fields.items())
+    s = server.connect(grpc=True)
+    s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, struct.pack(">HI", 4, window)))
+    data = b"\0" + struct.pack(">I", len(message)) + message
+    for i in range(count):
+        quietly(s.sendall, frame(1, 4, 2 * i + 1, head) + frame(0, 1, 2 * i + 1, data))
+    return s
+
+
+def grpc_unread(server):
+    "F4: eleven gRPC connections of 100 calls that never read, for 10 s; then ordinary requests meanwhile"
+    message = b"\x0a\x04Once" + b"\x10\x78" + b"\x32\x02\x20\x01"
+    held = [calls(server, message, 100, 0) for _ in range(11)]
+    time.sleep(10)
+    for s in held:
+        s.close()
+
+
+def patterns(server):
+    "F5: a tokenizer.json whose regular expression backtracks without end does not start"
+    with tempfile.TemporaryDirectory() as folder:
+        for name in os.listdir(os.path.join(HOME, "models/krait-tiny")):
+            os.symlink(os.path.join(HOME, "models/krait-tiny", name), os.path.join(folder, name))
+        path = os.path.join(folder, "tokenizer.json")
+        with open(path) as file:
+            tokenizer = json.load(file)
+        os.remove(path)
+        tokenizer["pre_tokenizer"] = {"type": "Split", "pattern": {"Regex": r"(\w+\s?)+$"}, "behavior": "Isolated", "invert": False}
+        with open(path, "w") as file:
+            json.dump(tokenizer, file)
+        ended = subprocess.run([os.path.join(HOME, "krait"), "serve", folder, "--port", "0", "--grpc-port", "0", "--cache-memory", "16MiB"],
+                               env={**os.environ, "KRAIT_JAVA_OPTIONS": "-Xmx512m"}, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == 1 and "repetition" in ended.stderr, (ended.returncode, ended.stderr[-300:])
+
+
+def priorities(server):
+    "M1: a priority of its own is refused"
+    status, _ = server.ask("POST", "/v1/completions", {**QUIET, "priority": -1})
+    assert status == 400, status
+
+
+def unread(server):
+    "M2: eight streams of 64 sequences and log-probabilities that nobody reads, for 10 s; another request meanwhile"
+    held = [server.send({**LONG, "n": 64, "max_tokens": 60, "logprobs": 20}, receive=4096) for _ in range(8)]
+    time.sleep(10)
+    for s in held:
+        s.close()
+
+
+def identifiers(server):
+    "M3: request_id of 3.9 MB, and one that forges a line of the log"
+    for name in ("i" * 3_900_000, "x\n12:00:00 ERROR forged"):
+        status, _ = server.ask("POST", "/v1/completions", {**QUIET, "request_id": name})
+        assert status == 400, status
+
+
+def damaged(server):
+    "M4: 2,000 damaged gRPC messages leave no stack traces in the log"
+    dice, before = random.Random(5), os.path.getsize(server.log.name)
+    for _ in range(20):
+        s = calls(server, dice.randbytes(dice.randrange(1, 60)), 100, 65535)
+        time.sleep(0.1)
+        s.close()
+    grown = os.path.getsize(server.log.name) - before
+    assert grown < 100_000, f"{grown} bytes of log"
+
+
+def connections(server):
+    "M10: 800 idle connections against 600 descriptors"
+    held = []
+    for _ in range(800):
+        s = quietly(server.connect)
+        if s:
+            held.append(s)
+    time.sleep(3)
+    assert server.complete({**QUIET, "max_tokens": 1}, 10) is not None
+    for s in held:
+        s.close()
+
+
+ATTACKS = {a.__name__: a for a in (bodies, stop_strings, texts, grpc_unread, patterns, priorities, unread, identifiers, damaged, connections)}
+
+
+def soak(server, minutes, expected):
+    """Twelve clients; returns counts. Greedy whole answers must have the text of the quiet server."""
+    end, counts, lock = time.time() + 60 * minutes, {"whole": 0, "streams": 0, "hung up": 0, "refused": 0, "wrong": 0}, threading.Lock()
+
+    def count(name):
+        with lock:
+            counts[name] += 1
+
+    def client(i):
+        dice = random.Random(i)
+        while time.time() < end and server.process.poll() is None:
+            kind = dice.random()
+            try:
+                if kind < 0.2:
+                    s = server.send({**LONG, "n": dice.randrange(1, 4)})
+                    s.recv(dice.choice((1, 5_000)))
+                    time.sleep(dice.random() / 4)
+                    if dice.random() < 0.5:
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    s.close()
+                    count("hung up")
+                elif kind < 0.6:
+                    status, data = server.ask("POST", "/v1/completions", {**LONG, "max_tokens": dice.randrange(20, 400)}, 300)
+                    count("refused" if status in (429, 503) else "streams" if status == 200 and data.endswith(b"[DONE]\n\n") else "wrong")
+                else:
+                    text = server.complete(timeout=300)
+                    count("whole" if text == expected else "refused" if text in ("status 429", "status 503") else "wrong")
+            except (OSError, http.client.HTTPException):
+                count("wrong")
+    together(12, client)
+    return counts
+
+
+class Report:
+    def __init__(self, server, health, limit, expected):
+        self.server, self.health, self.limit, self.expected, self.failures = server, health, limit, expected, 0
+
+    def line(self, name, ok, text):
+        self.failures += not ok
+        print(f"{'ok' if ok else 'FAILED':7s} {name}: {text}", flush=True)
+
+    def step(self, name, work):
+        """Runs one attack; what it asserts, /health meanwhile and an ordinary answer afterwards decide."""
+        start = time.time()
+        self.health.take()
+        text = ""
+        try:
+            text = work() or ""
+        except (AssertionError, OSError, http.client.HTTPException, subprocess.TimeoutExpired) as failure:
+            text = f"{type(failure).__name__} {str(failure)[:200]}"
+        worst, failed = self.health.take()
+        alive = self.server.process.poll() is None
+        answer = quietly(self.server.complete) if alive else None
+        ok = not text.startswith(("AssertionError", "Timeout")) and "Error" not in text and not failed and worst < self.limit and answer == self.expected
+        self.line(name, ok, f"{time.time() - start:.0f} s; /health at worst {worst:.2f} s, {failed} failed; answers "
+                  f"{'the same' if answer == self.expected else repr(answer)}{'; ' + str(text) if text else ''}")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--soak", type=float, default=0, metavar="MINUTES")
+    options.add_argument("--only", default=",".join(ATTACKS), help="of " + ", ".join(ATTACKS))
+    options.add_argument("--health", type=float, default=1, metavar="SECONDS")
+    asked = options.parse_args()
+    names = asked.only.split(",")
+    if unknown := [name for name in names if name not in ATTACKS]:
+        options.error(f"--only: {unknown[0]} (expected: one of {', '.join(ATTACKS)})")
+    with open(os.path.join(tempfile.gettempdir(), f"krait-attacks-{os.getpid()}.log"), "wb") as log:
+        server = Server(log, "--cache-memory", "16MiB", "--draft-tokens", "4", "--drain-timeout", "20")
+        try:
+            sys.exit(run(server, names, asked))
+        finally:
+            if server.process.poll() is None:
+                server.process.kill()
+            print("log:", log.name)
+
+
+def run(server, names, asked):
+    expected = server.complete()
+    for _ in range(3):
+        server.complete({**LONG, "stream": False, "n": 4})
+    before = server.footprint()
+    health = Health(server)
+    health.start()
+    report = Report(server, health, asked.health, expected)
+    if asked.soak:
+        def load():
+            counts = soak(server, asked.soak, expected)
+            drafted, preempted = (int(server.metric(m)) for m in ("vllm:spec_decode_num_draft_tokens_total", "vllm:num_preemptions_total"))
+            assert counts["wrong"] == 0 and drafted and preempted, f"{counts}, drafted {drafted}, preempted {preempted}"
+            return f"{counts}, {drafted} drafted, {preempted} preempted"
+        report.step(f"soak of {asked.soak:g} min", load)
+    for name in names:
+        if server.process.poll() is None:
+            report.step(name, lambda: ATTACKS[name](server))
+    health.on = False
+    health.join()
+    if server.process.poll() is not None:
+        report.line("alive", False, f"ended with {server.process.returncode}")
+        return 1
+    report.line("idle", server.idle(), "no request, sequence, block or slot is left")
+    time.sleep(2)
+    after = server.footprint()
+    ok = after[0] < before[0] + 32 and after[1] < before[1] + 8 and after[2] < before[2] + 8
+    report.line("footprint", ok, f"heap {before[0]} to {after[0]} MiB, threads {before[1]} to {after[1]}, descriptors {before[2]} to {after[2]}")
+    start = time.time()
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        code = server.process.wait(40)
+    except subprocess.TimeoutExpired:
+        code = "none"
+    report.line("SIGTERM", code == 0, f"exit {code} after {time.time() - start:.1f} s")
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    main()
