@@ -1,7 +1,7 @@
 package dev.krait.engine;
 
-import dev.krait.cache.CachePools;
-import dev.krait.cache.SlotCopier;
+import dev.krait.cache.pool.SlotCopier;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;

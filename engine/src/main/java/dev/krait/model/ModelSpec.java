@@ -1,6 +1,6 @@
 package dev.krait.model;
 
-import dev.krait.cache.CacheSpec;
+import dev.krait.cache.pool.CacheSpec;
 import java.util.List;
 import java.util.stream.Stream;
 

@@ -2,8 +2,8 @@ package dev.krait.runner;
 
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.StepInputs;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.loading.LoadedModel;
 import dev.krait.runner.mixer.CacheTensors;
 import java.util.List;

@@ -1,6 +1,6 @@
 package dev.krait.runner;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 import java.util.function.BooleanSupplier;
 
 /// Runs steps of every common size on a fresh [ForwardPass], so that the code of its operations is

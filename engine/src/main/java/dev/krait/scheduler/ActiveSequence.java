@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationRequest;

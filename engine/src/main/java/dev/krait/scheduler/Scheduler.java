@@ -1,8 +1,8 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.CachePools;
-import dev.krait.cache.PrefixResult;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.prefix.PrefixResult;
+import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.FinishReason;

@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.sampling.LogitsProcessors;
 

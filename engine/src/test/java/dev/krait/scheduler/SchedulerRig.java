@@ -2,12 +2,12 @@ package dev.krait.scheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.generation.GenerationEvent.End;
 import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationEvent.Tokens;

@@ -2,7 +2,7 @@ package dev.krait.speculation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;

@@ -1,6 +1,6 @@
 package dev.krait.speculation;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;

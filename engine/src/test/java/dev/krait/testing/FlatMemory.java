@@ -1,6 +1,6 @@
 package dev.krait.testing;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceMemory;
 
 /// A sequence's memory outside of any pool: one slot and all blocks from a first one on.
 public final class FlatMemory implements SequenceMemory {

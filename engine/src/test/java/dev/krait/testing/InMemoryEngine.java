@@ -1,12 +1,12 @@
 package dev.krait.testing;
 
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;

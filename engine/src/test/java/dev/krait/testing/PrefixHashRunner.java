@@ -1,7 +1,7 @@
 package dev.krait.testing;
 
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;

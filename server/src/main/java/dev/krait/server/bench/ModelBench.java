@@ -2,12 +2,12 @@ package dev.krait.server.bench;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.MachineRates;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;

@@ -1,9 +1,12 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.pool.IndexPool;
 import dev.krait.generation.TokenIds;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -28,7 +31,7 @@ class PromptPathTest {
   }
 
   private PromptPath open(TokenIds prompt) {
-    return new PromptPath(cache, cache.find(prompt), prompt);
+    return cache.open(prompt);
   }
 
   /// Puts all that is computed in the cache, and says how many tokens it then has.
@@ -116,6 +119,6 @@ class PromptPathTest {
     assertThat(cache.freeBlocks()).isEqualTo(2);
     cache.giveUpLeaf();
     assertThat(open(prompt(9)).tokens()).as("no state").isZero();
-    cache.checkIntegrity();
+    cache.checkIntegrity(List.of());
   }
 }

@@ -1,14 +1,18 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.IndexPool;
+import dev.krait.cache.pool.SlotCopier;
+import dev.krait.cache.prefix.PrefixCache;
+import dev.krait.cache.prefix.PrefixResult;
+import dev.krait.cache.prefix.PromptPath;
+import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -63,24 +67,14 @@ public final class CachePools {
     if (kept == null || !isSlotFree()) {
       return open();
     }
-    PrefixHit hit = kept.find(prompt);
-    lastResult = result(prompt, hit);
-    int snapshot = hit.node().snapshot;
-    PooledMemory memory = opened(new PromptPath(kept, hit, prompt));
+    PromptPath path = kept.open(prompt);
+    lastResult = path.result();
+    int snapshot = path.snapshot();
+    PooledMemory memory = opened(path);
     if (snapshot >= 0) {
       copySlot(snapshot, memory.stateSlot());
     }
     return Optional.of(memory);
-  }
-
-  private PrefixResult result(TokenIds prompt, PrefixHit hit) {
-    if (!hit.node().isRoot()) {
-      return PrefixResult.FOUND;
-    }
-    if (prompt.size() <= layout.demand().blockTokens()) {
-      return PrefixResult.TOO_SHORT;
-    }
-    return hit.matchedTokens() > 0 ? PrefixResult.NO_STATE : PrefixResult.NEW;
   }
 
   /// What the last [#open(TokenIds)] found; empty when no prefixes are kept.
@@ -105,7 +99,7 @@ public final class CachePools {
   /// room for them.
   public int heldBlocks(TokenIds prompt) {
     PrefixCache kept = prefixes;
-    return kept == null ? 0 : kept.heldBlocks(kept.find(prompt).node());
+    return kept == null ? 0 : kept.heldBlocks(prompt);
   }
 
   /// Notes that a slot is to be copied before the next step.
@@ -191,66 +185,19 @@ public final class CachePools {
   ///
   /// @throws EngineException INTERNAL naming the first index that is not
   public void checkIntegrity() {
-    blockPool.checkIntegrity();
-    statePool.checkIntegrity();
     BitSet blocks = new BitSet();
     BitSet slots = new BitSet();
     if (prefixes != null) {
-      prefixes.checkIntegrity();
-      prefixes.forEachOwned(node -> {
-        if (node.block >= 0) {
-          claim("block", node.block, blocks, blockPool);
-        }
-        if (node.snapshot >= 0) {
-          claim("state slot", node.snapshot, slots, statePool);
-        }
-      });
-      checkPaths(prefixes);
+      prefixes.checkIntegrity(open.stream().flatMap(memory -> memory.path().stream()).toList());
+      prefixes.claim(blocks, slots);
     }
     for (PooledMemory memory : open) {
-      for (int i = memory.cachedBlocks(); i < memory.blocks(); i++) {
-        claim("block", memory.block(i), blocks, blockPool);
-      }
+      memory.checkIntegrity(blockPool, blocks);
       if (memory.stateSlot() >= 0) {
-        claim("state slot", memory.stateSlot(), slots, statePool);
+        statePool.claim(memory.stateSlot(), slots);
       }
     }
-    checkHeld("blocks", blocks.cardinality(), blockPool.used());
-    checkHeld("state slots", slots.cardinality(), statePool.used());
-  }
-
-  /// Each open sequence holds the nodes of its path, and its table starts with their blocks.
-  private void checkPaths(PrefixCache kept) {
-    Map<PrefixNode, Integer> holders = new HashMap<>();
-    for (PooledMemory memory : open) {
-      PrefixNode node = memory.prefix();
-      while (node != null && node.parent != null) {
-        holders.merge(node, 1, Integer::sum);
-        int index = node.end / layout.demand().blockTokens() - 1;
-        if (attends && memory.block(index) != node.block) {
-          throw new EngineException(
-              ErrorCode.INTERNAL,
-              "block " + index + ": " + memory.block(index) + " (expected: " + node.block + ")");
-        }
-        node = node.parent;
-      }
-    }
-    kept.forEachOwned(
-        node -> checkHeld("holders of a prefix", holders.getOrDefault(node, 0), node.holders));
-  }
-
-  private static void claim(String name, int index, BitSet claimed, IndexPool pool) {
-    if (claimed.get(index) || !pool.isUsed(index)) {
-      throw new EngineException(
-          ErrorCode.INTERNAL, name + " " + index + ": held twice or while free");
-    }
-    claimed.set(index);
-  }
-
-  private static void checkHeld(String name, int held, int used) {
-    if (held != used) {
-      throw new EngineException(
-          ErrorCode.INTERNAL, name + " in use: " + used + " (expected: the " + held + " held)");
-    }
+    blockPool.checkIntegrity(blocks);
+    statePool.checkIntegrity(slots);
   }
 }

@@ -1,10 +1,15 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.IndexPool;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// What nobody holds is given up when somebody needs the room: blocks from the ends of the least
 /// recently used prefixes, snapshots in the order of their use, whoever holds their blocks.
-final class PrefixCache {
+public final class PrefixCache {
   /// Most nodes where no layer attends, so that blocks do not bound them.
   private static final int MOST_NODES = 1 << 16;
 
@@ -46,7 +51,11 @@ final class PrefixCache {
 
   private PrefixHit found = new PrefixHit(root, 0);
 
-  PrefixCache(CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
+  /// A cache that keeps nothing yet.
+  ///
+  /// @param policy where states of prompts are kept
+  public PrefixCache(
+      CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
     attends = layout.demand().bytesPerBlock() > 0;
     recurs = layout.demand().bytesPerSlot() > 0;
     blockTokens = layout.demand().blockTokens();
@@ -76,6 +85,12 @@ final class PrefixCache {
     return leastTokens;
   }
 
+  /// Opens the path of a sequence through the longest kept prefix of its prompt, all but the last
+  /// token at most.
+  public PromptPath open(TokenIds prompt) {
+    return new PromptPath(this, find(prompt), prompt);
+  }
+
   /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
   /// least one token is left to compute.
   @SuppressWarnings("ReferenceEquality") // the same request asks again, step after step
@@ -103,10 +118,12 @@ final class PrefixCache {
     return new PrefixHit(usable, deepest.end);
   }
 
-  /// Blocks up to a node that open sequences hold.
-  int heldBlocks(PrefixNode end) {
+  /// Blocks of a prompt's longest kept prefix that open sequences hold.
+  public int heldBlocks(TokenIds prompt) {
     int held = 0;
-    for (PrefixNode node = end; attends && node.parent != null; node = node.parent) {
+    for (PrefixNode node = find(prompt).node();
+        attends && node.parent != null;
+        node = node.parent) {
       held += node.holders > 0 ? 1 : 0;
     }
     return held;
@@ -163,12 +180,12 @@ final class PrefixCache {
   }
 
   /// Blocks that can be had by giving up prefixes.
-  int freeBlocks() {
+  public int freeBlocks() {
     return attends ? nodes - heldNodes : 0;
   }
 
   /// Gives up the last block of the least recently used prefix.
-  void giveUpLeaf() {
+  public void giveUpLeaf() {
     PrefixNode leaf = freeLeaves.removeFirst();
     PrefixNode parent = leaf.parent;
     if (parent == null) {
@@ -188,12 +205,12 @@ final class PrefixCache {
   }
 
   /// Snapshots kept.
-  int snapshots() {
+  public int snapshots() {
     return snapshots.size();
   }
 
   /// Gives up the least recently used snapshot; there must be one.
-  void giveUpSnapshot() {
+  public void giveUpSnapshot() {
     dropSnapshot(snapshots.removeFirst());
   }
 
@@ -227,8 +244,19 @@ final class PrefixCache {
     return node.snapshot;
   }
 
-  /// Names every block and every slot that the cache owns.
-  void forEachOwned(Consumer<PrefixNode> action) {
+  /// Claims every block and every slot that the cache has.
+  public void claim(BitSet blocks, BitSet slots) {
+    forEach(node -> {
+      if (node.block >= 0) {
+        blockPool.claim(node.block, blocks);
+      }
+      if (node.snapshot >= 0) {
+        statePool.claim(node.snapshot, slots);
+      }
+    });
+  }
+
+  private void forEach(Consumer<PrefixNode> action) {
     visit(root, action);
   }
 
@@ -239,11 +267,31 @@ final class PrefixCache {
     }
   }
 
-  /// Checks the counts and lists against the tree.
-  void checkIntegrity() {
+  /// Checks the counts and lists against the tree, and who holds what against the open paths.
+  ///
+  /// @throws EngineException INTERNAL naming the first that is wrong
+  public void checkIntegrity(Collection<PromptPath> open) {
+    checkLists();
+    Map<PrefixNode, Integer> holders = new HashMap<>();
+    for (PromptPath path : open) {
+      for (PrefixNode node = path.tail(); node.parent != null; node = node.parent) {
+        holders.merge(node, 1, Integer::sum);
+      }
+    }
+    forEach(node -> {
+      int expected = holders.getOrDefault(node, 0);
+      if (node.holders != expected) {
+        throw new EngineException(
+            ErrorCode.INTERNAL,
+            "holders of a prefix: " + node.holders + " (expected: " + expected + ")");
+      }
+    });
+  }
+
+  private void checkLists() {
     int[] seen = new int[4];
     BitSet slots = new BitSet();
-    forEachOwned(node -> {
+    forEach(node -> {
       seen[0]++;
       seen[1] += node.holders > 0 ? 1 : 0;
       seen[2] += node.isFreeLeaf() ? 1 : 0;

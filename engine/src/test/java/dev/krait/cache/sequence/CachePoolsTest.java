@@ -1,10 +1,13 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

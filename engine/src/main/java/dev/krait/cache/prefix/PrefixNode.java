@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 import dev.krait.generation.TokenIds;
 import java.util.HashMap;

@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
 /// One sequence's share of the pools: reserve, commit, close.
 ///

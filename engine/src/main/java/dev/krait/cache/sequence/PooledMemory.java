@@ -1,9 +1,13 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.IndexPool;
+import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// One sequence's blocks and state slot, taken from [CachePools].
@@ -187,9 +191,28 @@ final class PooledMemory implements SequenceMemory {
     closed = true;
   }
 
-  /// The end of its path through the prefix cache, or null.
-  @Nullable PrefixNode prefix() {
-    return path == null ? null : path.tail();
+  /// Its path through the prefix cache.
+  Optional<PromptPath> path() {
+    return Optional.ofNullable(path);
+  }
+
+  /// Claims its own blocks, and checks that the others are those of its path.
+  void checkIntegrity(IndexPool pool, BitSet claimed) {
+    int cached = cachedBlocks();
+    int[] expected = new int[cached];
+    if (path != null && cached > 0) {
+      path.copyBlocks(expected);
+    }
+    for (int i = 0; i < cached; i++) {
+      if (table[i] != expected[i]) {
+        throw new EngineException(
+            ErrorCode.INTERNAL,
+            "block " + i + ": " + table[i] + " (expected: " + expected[i] + ")");
+      }
+    }
+    for (int i = cached; i < blocks; i++) {
+      pool.claim(table[i], claimed);
+    }
   }
 
   private void checkOpen() {

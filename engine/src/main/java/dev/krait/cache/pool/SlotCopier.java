@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 /// Copies what a state slot holds of every layer, except its replay window, to another slot.
 @FunctionalInterface

@@ -1,9 +1,14 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.prefix.PrefixResult;
+import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
 import java.util.ArrayList;
 import java.util.List;
