@@ -44,12 +44,9 @@ public final class Engine implements AutoCloseable {
   private static final int LONGEST_NGRAM = 4;
   private static final long WARM_UP_NANOS = 1_000_000_000;
 
-  /// Prompts may be cut anywhere: no backend's bits depend on it.
-  private static final int CUT_MULTIPLE = 1;
-
   /// A snapshot takes a step more, which is what a few tens of prompt tokens cost on every machine
   /// measured so far.
-  private static final int LEAST_SNAPSHOT_TOKENS = 64;
+  private static final int MIN_SNAPSHOT_TOKENS = 64;
 
   private final Resources resources;
   private final EngineHandle handle;
@@ -187,7 +184,7 @@ public final class Engine implements AutoCloseable {
 
   private static Optional<SnapshotPolicy> snapshots(EngineConfig config) {
     return config.prefixCaching()
-        ? Optional.of(new SnapshotPolicy(CUT_MULTIPLE, LEAST_SNAPSHOT_TOKENS))
+        ? Optional.of(new SnapshotPolicy(MIN_SNAPSHOT_TOKENS))
         : Optional.empty();
   }
 
@@ -200,12 +197,7 @@ public final class Engine implements AutoCloseable {
       int maxDrafts,
       StepListener listener) {
     SchedulerConfig limits =
-        new SchedulerConfig(
-            config.maxSequences(),
-            config.maxTokensPerStep(),
-            config.maxTokensPerStep(),
-            CUT_MULTIPLE,
-            maxDrafts);
+        new SchedulerConfig(config.maxSequences(), config.maxTokensPerStep(), maxDrafts);
     DraftLengths lengths = policy.isPresent() ? policy.get() : DraftLengths.fixed(0);
     Scheduler scheduler = new Scheduler(limits, pools, lengths, System::nanoTime);
     EngineLimits door =

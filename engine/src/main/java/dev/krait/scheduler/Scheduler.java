@@ -165,9 +165,9 @@ public final class Scheduler {
   }
 
   /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
-  /// tokens, leaves the prompt cut at a multiple, and ends where states are to be kept.
+  /// tokens, and ends where states are to be kept.
   private int chunkTokens(ActiveSequence sequence) {
-    int most = Math.min(budget.remaining(), config.maxChunkTokens());
+    int most = budget.remaining();
     if (sequence.isPastPrompt()) {
       return Math.min(most, sequence.leftTokens());
     }
@@ -175,7 +175,7 @@ public final class Scheduler {
         Math.min(
             sequence.promptTokens() - sequence.computedTokens(),
             sequence.memory().mostPromptTokens());
-    return left <= most ? left : most - most % config.chunkMultiple();
+    return Math.min(most, left);
   }
 
   /// False when the sequence itself had to go, or has to wait for the step in flight: nobody gives
@@ -213,8 +213,7 @@ public final class Scheduler {
       ActiveSequence head = waiting.first();
       int needed = pools.blocksFor(head.tokens() + 1);
       boolean alone = running.size() == 0;
-      if (budget.remaining() < config.chunkMultiple()
-          || (!alone && !isRoomFor(head, needed + spokenFor))) {
+      if (budget.remaining() < 1 || (!alone && !isRoomFor(head, needed + spokenFor))) {
         return;
       }
       Optional<SequenceMemory> memory =

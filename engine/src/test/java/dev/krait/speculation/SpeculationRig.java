@@ -147,15 +147,9 @@ final class SpeculationRig implements AutoCloseable {
     opened(runner);
     pools =
         new CachePools(
-            layout,
-            sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(1, 32)));
+            layout, sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(32)));
     SchedulerConfig config =
-        new SchedulerConfig(
-            sizes.maxSequences(),
-            sizes.maxTokensPerStep(),
-            sizes.maxTokensPerStep(),
-            1,
-            sizes.draftTokens());
+        new SchedulerConfig(sizes.maxSequences(), sizes.maxTokensPerStep(), sizes.draftTokens());
     Scheduler scheduler = new Scheduler(config, pools, lengths, () -> 0);
     EngineLimits limits =
         new EngineLimits(vocab, sizes.maxModelTokens(), sizes.maxSequences(), 1000);

@@ -30,8 +30,7 @@ public final class PrefixCache {
   private final boolean attends;
   private final boolean recurs;
   private final int blockTokens;
-  private final int multiple;
-  private final int leastTokens;
+  private final int minTokens;
   private final IndexPool blockPool;
   private final IndexPool statePool;
   private final PrefixNode root = PrefixNode.root();
@@ -59,8 +58,7 @@ public final class PrefixCache {
     attends = layout.demand().bytesPerBlock() > 0;
     recurs = layout.demand().bytesPerSlot() > 0;
     blockTokens = layout.demand().blockTokens();
-    multiple = policy.multiple(blockTokens);
-    leastTokens = policy.leastTokens();
+    minTokens = policy.minTokens();
     this.blockPool = blockPool;
     this.statePool = statePool;
   }
@@ -75,14 +73,14 @@ public final class PrefixCache {
     return blockTokens;
   }
 
-  /// The last position up to one where a prompt may be cut and kept.
+  /// The last position up to one where a block ends.
   int boundary(int tokens) {
-    return tokens - tokens % multiple;
+    return tokens - tokens % blockTokens;
   }
 
   /// Tokens that a snapshot must lie behind the one before.
-  int leastTokens() {
-    return leastTokens;
+  int minTokens() {
+    return minTokens;
   }
 
   /// Opens the path of a sequence through the longest kept prefix of its prompt, all but the last
@@ -111,7 +109,7 @@ public final class PrefixCache {
         break;
       }
       deepest = next;
-      if (next.end % multiple == 0 && (!recurs || next.snapshot >= 0)) {
+      if (!recurs || next.snapshot >= 0) {
         usable = next;
       }
     }

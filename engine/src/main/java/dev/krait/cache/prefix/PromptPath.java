@@ -53,7 +53,7 @@ public final class PromptPath {
 
   /// A position where a snapshot is wanted, or 0.
   private int worth(int position, int snapshotBefore) {
-    return cache.recurs() && position - snapshotBefore >= cache.leastTokens() ? position : 0;
+    return cache.recurs() && position - snapshotBefore >= cache.minTokens() ? position : 0;
   }
 
   /// Blocks in the cache.

@@ -22,7 +22,7 @@ class PromptPathTest {
   private final PrefixCache cache =
       new PrefixCache(
           new CacheLayout(DEMAND, 0, 20, 4),
-          new SnapshotPolicy(1, 4),
+          new SnapshotPolicy(4),
           blocks,
           new IndexPool("slots", 4));
 

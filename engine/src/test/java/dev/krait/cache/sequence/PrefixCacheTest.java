@@ -24,7 +24,7 @@ class PrefixCacheTest {
   private static CachePools pools(List<CacheSpec> specs, int blocks, int slots) {
     CacheDemand demand = new CacheDemand(specs, List.of(), 4, 4, 64, 5, 4);
     return new CachePools(
-        new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(1, 4)));
+        new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(4)));
   }
 
   /// A prompt whose tokens are all different, and differ from those of other prompts.
