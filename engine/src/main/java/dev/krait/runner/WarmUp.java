@@ -1,6 +1,8 @@
 package dev.krait.runner;
 
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.sequence.SequenceMemory;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /// Runs steps of every common size on a fresh [ForwardPass], so that the code of its operations is
@@ -54,7 +56,9 @@ public final class WarmUp {
     }
 
     @Override
-    public void commit(int tokens) {}
+    public Optional<SlotCopy> commit(int tokens) {
+      return Optional.empty();
+    }
 
     @Override
     public int committedTokens() {

@@ -1,5 +1,6 @@
 package dev.krait.scheduler;
 
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.sequence.SequenceMemory;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -9,6 +10,7 @@ import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
 import dev.krait.sampling.LogitsProcessors;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -219,11 +221,12 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     plan(0);
   }
 
-  void commit(int count) {
+  Optional<SlotCopy> commit(int count) {
     SequenceMemory held = memory();
-    held.commit(count);
+    Optional<SlotCopy> copy = held.commit(count);
     computed = held.committedTokens();
     scheduled = computed;
+    return copy;
   }
 
   void append(int token, long nowNanos) {

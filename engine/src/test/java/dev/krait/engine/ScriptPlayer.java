@@ -299,11 +299,6 @@ final class ScriptPlayer {
     }
 
     @Override
-    public void copySlot(int from, int to) {
-      delegate.copySlot(from, to);
-    }
-
-    @Override
     public void forget(Sequence sequence) {
       delegate.forget(sequence);
     }

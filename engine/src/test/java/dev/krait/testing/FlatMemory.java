@@ -1,6 +1,8 @@
 package dev.krait.testing;
 
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.sequence.SequenceMemory;
+import java.util.Optional;
 
 /// A sequence's memory outside of any pool: one slot and all blocks from a first one on.
 public final class FlatMemory implements SequenceMemory {
@@ -24,9 +26,10 @@ public final class FlatMemory implements SequenceMemory {
   }
 
   @Override
-  public void commit(int tokens) {
+  public Optional<SlotCopy> commit(int tokens) {
     committed += tokens;
     pending = tokens - reservedDirect;
+    return Optional.empty();
   }
 
   @Override

@@ -128,6 +128,9 @@ public final class PrefixHashRunner implements ModelRunner {
     StepOutput own = outputs[steps % pendingSteps];
     output = own;
     output.clear();
+    for (int i = 0; i < plan.slotCopies() && mistake != Mistake.FORGETS_COPIES; i++) {
+      states[plan.slotCopy(i).to()] = states[plan.slotCopy(i).from()];
+    }
     for (int i = 0; i < plan.size(); i++) {
       run(plan, i);
     }
@@ -137,13 +140,6 @@ public final class PrefixHashRunner implements ModelRunner {
   @Override
   public int mostPendingSteps() {
     return pendingSteps;
-  }
-
-  @Override
-  public void copySlot(int from, int to) {
-    if (mistake != Mistake.FORGETS_COPIES) {
-      states[to] = states[from];
-    }
   }
 
   @Override

@@ -2,15 +2,13 @@ package dev.krait.cache.sequence;
 
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.IndexPool;
-import dev.krait.cache.pool.SlotCopier;
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.PrefixCache;
-import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.error.EngineException;
 import dev.krait.generation.TokenIds;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
@@ -29,9 +27,6 @@ public final class CachePools {
   private final boolean attends;
   private final boolean recurs;
   private final @Nullable PrefixCache prefixes;
-  private PrefixResult lastResult = PrefixResult.NEW;
-  private int[] copies = new int[16];
-  private int copyCount;
 
   /// Pools in which everything is free, and which keep no prefixes.
   public CachePools(CacheLayout layout) {
@@ -56,30 +51,28 @@ public final class CachePools {
   }
 
   /// Memory for one more sequence, without blocks yet; empty when no state slot is free.
-  public Optional<SequenceMemory> open() {
-    return isSlotFree() ? Optional.of(opened(null)) : Optional.empty();
+  public Optional<Opened> open() {
+    return isSlotFree()
+        ? Optional.of(new Opened(opened(null), Optional.empty(), Optional.empty()))
+        : Optional.empty();
   }
 
   /// Memory for one more sequence, in which the longest kept prefix of its prompt is committed, all
   /// but the last token at most; empty when no state slot is free.
-  public Optional<SequenceMemory> open(TokenIds prompt) {
+  public Optional<Opened> open(TokenIds prompt) {
     PrefixCache kept = prefixes;
     if (kept == null || !isSlotFree()) {
       return open();
     }
     PromptPath path = kept.open(prompt);
-    lastResult = path.result();
     int snapshot = path.snapshot();
     PooledMemory memory = opened(path);
-    if (snapshot >= 0) {
-      copySlot(snapshot, memory.stateSlot());
-    }
-    return Optional.of(memory);
-  }
-
-  /// What the last [#open(TokenIds)] found; empty when no prefixes are kept.
-  public Optional<PrefixResult> lastPrefixResult() {
-    return prefixes == null ? Optional.empty() : Optional.of(lastResult);
+    boolean copied = snapshot >= 0 && snapshot != memory.stateSlot();
+    return Optional.of(
+        new Opened(
+            memory,
+            Optional.of(path.result()),
+            copied ? Optional.of(new SlotCopy(snapshot, memory.stateSlot())) : Optional.empty()));
   }
 
   private PooledMemory opened(@Nullable PromptPath path) {
@@ -100,26 +93,6 @@ public final class CachePools {
   public int heldBlocks(TokenIds prompt) {
     PrefixCache kept = prefixes;
     return kept == null ? 0 : kept.heldBlocks(prompt);
-  }
-
-  /// Notes that a slot is to be copied before the next step.
-  void copySlot(int from, int to) {
-    if (from == to) {
-      return;
-    }
-    if (copyCount == copies.length) {
-      copies = Arrays.copyOf(copies, 2 * copyCount);
-    }
-    copies[copyCount++] = from;
-    copies[copyCount++] = to;
-  }
-
-  /// Hands out the copies of slots that must be made before the next step, in order.
-  public void takeSlotCopies(SlotCopier copier) {
-    for (int i = 0; i < copyCount; i += 2) {
-      copier.copySlot(copies[i], copies[i + 1]);
-    }
-    copyCount = 0;
   }
 
   /// A block that nobody holds; there must be one.

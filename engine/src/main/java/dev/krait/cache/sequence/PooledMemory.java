@@ -1,6 +1,7 @@
 package dev.krait.cache.sequence;
 
 import dev.krait.cache.pool.IndexPool;
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -80,7 +81,7 @@ final class PooledMemory implements SequenceMemory {
   }
 
   @Override
-  public void commit(int tokens) {
+  public Optional<SlotCopy> commit(int tokens) {
     checkOpen();
     boolean whole = reservedDirect > 0 && tokens == reservedDirect;
     boolean part = reservedWindowed > 0 && tokens >= 1 && tokens <= reservedWindowed;
@@ -95,13 +96,11 @@ final class PooledMemory implements SequenceMemory {
     reservedDirect = 0;
     reservedWindowed = 0;
     resize(pools.blocksFor(committed));
-    if (path != null) {
-      keepPrompt(path);
-    }
+    return path == null ? Optional.empty() : keepPrompt(path);
   }
 
   /// Puts computed blocks of the prompt in the cache, and the states where they are wanted.
-  private void keepPrompt(PromptPath prompt) {
+  private Optional<SlotCopy> keepPrompt(PromptPath prompt) {
     for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
       int index = prompt.blocks();
       int own = pools.attends() ? table[index] : -1;
@@ -112,9 +111,7 @@ final class PooledMemory implements SequenceMemory {
       }
     }
     int slot = prompt.takeSnapshot(committed, followed == committed);
-    if (slot >= 0) {
-      pools.copySlot(stateSlot, slot);
-    }
+    return slot >= 0 ? Optional.of(new SlotCopy(stateSlot, slot)) : Optional.empty();
   }
 
   private void resize(int needed) {

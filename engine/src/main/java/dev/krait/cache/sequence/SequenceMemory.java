@@ -1,5 +1,8 @@
 package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.SlotCopy;
+import java.util.Optional;
+
 /// One sequence's share of the pools: reserve, commit, close.
 ///
 /// Two counts describe it. `committedTokens` are permanent; of these the last `pendingTokens` lie
@@ -18,7 +21,8 @@ public interface SequenceMemory extends AutoCloseable {
   /// Makes the first so many of the reserved tokens permanent and forgets the others.
   ///
   /// @param tokens all direct tokens, or 1 to all windowed ones
-  void commit(int tokens);
+  /// @return the copy of its state slot that a kept prefix needs
+  Optional<SlotCopy> commit(int tokens);
 
   /// How many tokens of the prompt may be committed in one step, so that the step ends where states
   /// are worth keeping; any number where none are kept.

@@ -151,7 +151,7 @@ class CachePoolsTest {
   }
 
   private static SequenceMemory open(CachePools from) {
-    return from.open().orElseThrow();
+    return from.open().orElseThrow().memory();
   }
 
   private static void commitDirect(SequenceMemory memory, int tokens) {

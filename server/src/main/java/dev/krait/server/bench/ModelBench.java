@@ -129,7 +129,7 @@ final class ModelBench implements AutoCloseable {
   private List<SequenceMemory> openAll(int batch) {
     List<SequenceMemory> memories = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
-      memories.add(pools.open().orElseThrow());
+      memories.add(pools.open().orElseThrow().memory());
     }
     return memories;
   }
@@ -173,7 +173,7 @@ final class ModelBench implements AutoCloseable {
     int tokens = Math.min(PREFILL_TOKENS, maxTokens);
     double[] seconds = new double[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
-      try (SequenceMemory memory = pools.open().orElseThrow()) {
+      try (SequenceMemory memory = pools.open().orElseThrow().memory()) {
         reserve(memory, tokens, 0);
         long start = System.nanoTime();
         pass.begin();

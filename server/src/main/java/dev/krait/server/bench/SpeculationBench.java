@@ -175,7 +175,7 @@ final class SpeculationBench implements AutoCloseable {
     for (int j = 0; j < prompt.length; j++) {
       prompt[j] = (7 * j + 3 + index) % vocabSize;
     }
-    return new BenchSequence(nextId++, prompt, maxTokens, pools.open().orElseThrow());
+    return new BenchSequence(nextId++, prompt, maxTokens, pools.open().orElseThrow().memory());
   }
 
   private void prompts(List<BenchSequence> sequences, ModelDrafter drafter) {
