@@ -61,6 +61,14 @@ public final class WarmUp {
     }
 
     @Override
+    public int draftModelTokens() {
+      return 0;
+    }
+
+    @Override
+    public void setDraftModelTokens(int tokens) {}
+
+    @Override
     public int committedTokens() {
       return 0;
     }

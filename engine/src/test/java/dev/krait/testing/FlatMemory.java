@@ -12,6 +12,7 @@ public final class FlatMemory implements SequenceMemory {
   private int committed;
   private int pending;
   private int reservedDirect;
+  private int draftModelTokens;
 
   public FlatMemory(int slot, int firstBlock, int blocks) {
     this.slot = slot;
@@ -30,6 +31,16 @@ public final class FlatMemory implements SequenceMemory {
     committed += tokens;
     pending = tokens - reservedDirect;
     return Optional.empty();
+  }
+
+  @Override
+  public int draftModelTokens() {
+    return draftModelTokens;
+  }
+
+  @Override
+  public void setDraftModelTokens(int tokens) {
+    draftModelTokens = tokens;
   }
 
   @Override

@@ -215,16 +215,16 @@ public final class PrefixCache {
   private void dropSnapshot(PrefixNode node) {
     statePool.give(node.snapshot);
     node.snapshot = -1;
-    node.snapshotFollowed = false;
+    node.snapshotHasDraftModel = false;
     foundPrompt = null;
   }
 
   /// A slot for the states behind a node, which the caller fills; -1 when none is worth having: the
   /// node has one as good, or running sequences have all slots.
   ///
-  /// @param followed the draft model's states are there too
-  int takeSnapshot(PrefixNode node, boolean followed) {
-    if (!recurs || (node.snapshot >= 0 && (node.snapshotFollowed || !followed))) {
+  /// @param hasDraftModel the draft model's states are there too
+  int takeSnapshot(PrefixNode node, boolean hasDraftModel) {
+    if (!recurs || (node.snapshot >= 0 && (node.snapshotHasDraftModel || !hasDraftModel))) {
       return -1;
     }
     if (node.snapshot < 0) {
@@ -238,7 +238,7 @@ public final class PrefixCache {
       snapshots.add(node);
       foundPrompt = null;
     }
-    node.snapshotFollowed = followed;
+    node.snapshotHasDraftModel = hasDraftModel;
     return node.snapshot;
   }
 

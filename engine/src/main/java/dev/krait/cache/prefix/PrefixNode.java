@@ -25,10 +25,10 @@ final class PrefixNode implements Comparable<PrefixNode> {
   int snapshot = -1;
 
   /// The snapshot also has the draft model's states.
-  boolean snapshotFollowed;
+  boolean snapshotHasDraftModel;
 
   /// The block also has the draft model's keys and values; then its parents have them too.
-  boolean followed;
+  boolean hasDraftModel;
 
   /// Open sequences whose prefix goes through it.
   int holders;

@@ -17,7 +17,8 @@ public final class PromptPath {
   private final PrefixResult result;
   private PrefixNode tail;
 
-  /// True once another sequence's blocks lie where this one's would, and say less.
+  /// True once another sequence has cached the same block without the draft model's keys and
+  /// values. This one then keeps its own blocks and caches no more.
   private boolean apart;
 
   /// Holds what was found.
@@ -95,14 +96,14 @@ public final class PromptPath {
   /// Puts the next block in the cache, or takes the one that another sequence has put there.
   ///
   /// @param own the sequence's block
-  /// @param followed whether it has the draft model's keys and values
+  /// @param hasDraftModel whether it has the draft model's keys and values
   /// @return the block that the cache has; any number when there is none in the end
-  public int advance(TokenIds tokens, int own, boolean followed) {
+  public int advance(TokenIds tokens, int own, boolean hasDraftModel) {
     PrefixNode there = tail.children.get(tokens);
     if (there == null) {
       tail = cache.add(tail, tokens, own);
-      tail.followed = followed;
-    } else if (there.followed || !followed) {
+      tail.hasDraftModel = hasDraftModel;
+    } else if (there.hasDraftModel || !hasDraftModel) {
       cache.holdNext(there);
       tail = there;
     } else {
@@ -112,21 +113,21 @@ public final class PromptPath {
   }
 
   /// A slot for the states behind the committed tokens; -1 when no snapshot is wanted here.
-  public int takeSnapshot(int committed, boolean followed) {
+  public int takeSnapshot(int committed, boolean hasDraftModel) {
     boolean wanted = committed > 0 && (committed == junction || committed == lastBoundary);
-    return wanted && tail.end == committed ? cache.takeSnapshot(tail, followed) : -1;
+    return wanted && tail.end == committed ? cache.takeSnapshot(tail, hasDraftModel) : -1;
   }
 
   /// The draft model has computed the blocks of so many tokens.
-  public void markFollowed(int tokens) {
-    for (PrefixNode node = tail; node.parent != null && !node.followed; node = node.parent) {
-      node.followed = node.end <= tokens;
+  public void reportDraftModel(int tokens) {
+    for (PrefixNode node = tail; node.parent != null && !node.hasDraftModel; node = node.parent) {
+      node.hasDraftModel = node.end <= tokens;
     }
   }
 
   /// True when the draft model can start behind what was found, too.
-  public boolean startsFollowed(boolean recurs) {
-    return tail.followed && (!recurs || tail.snapshotFollowed);
+  public boolean startsDraftModel(boolean recurs) {
+    return tail.hasDraftModel && (!recurs || tail.snapshotHasDraftModel);
   }
 
   /// The node at its end.

@@ -31,7 +31,11 @@ final class PooledMemory implements SequenceMemory {
   private int blocks;
   private final @Nullable PromptPath path;
   private int committed;
-  private int followed;
+  private int draftModelTokens;
+
+  /// What the prefix cache knows of [#draftModelTokens].
+  private int reportedDraftModelTokens;
+
   private int pending;
   private int reservedDirect;
   private int reservedWindowed;
@@ -46,7 +50,8 @@ final class PooledMemory implements SequenceMemory {
       return;
     }
     committed = path.tokens();
-    followed = path.startsFollowed(stateSlot >= 0) ? committed : 0;
+    draftModelTokens = path.startsDraftModel(stateSlot >= 0) ? committed : 0;
+    reportedDraftModelTokens = draftModelTokens;
     if (pools.attends()) {
       blocks = path.blocks();
       table = new int[Math.max(FIRST_BLOCKS, blocks)];
@@ -101,16 +106,20 @@ final class PooledMemory implements SequenceMemory {
 
   /// Puts computed blocks of the prompt in the cache, and the states where they are wanted.
   private Optional<SlotCopy> keepPrompt(PromptPath prompt) {
+    if (reportedDraftModelTokens < draftModelTokens) {
+      prompt.reportDraftModel(draftModelTokens);
+      reportedDraftModelTokens = draftModelTokens;
+    }
     for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
       int index = prompt.blocks();
       int own = pools.attends() ? table[index] : -1;
-      int kept = prompt.advance(next, own, followed >= prompt.tokens() + next.size());
+      int kept = prompt.advance(next, own, draftModelTokens >= prompt.tokens() + next.size());
       if (kept != own) {
         pools.blockPool().give(own);
         table[index] = kept;
       }
     }
-    int slot = prompt.takeSnapshot(committed, followed == committed);
+    int slot = prompt.takeSnapshot(committed, draftModelTokens == committed);
     return slot >= 0 ? Optional.of(new SlotCopy(stateSlot, slot)) : Optional.empty();
   }
 
@@ -133,17 +142,14 @@ final class PooledMemory implements SequenceMemory {
   }
 
   @Override
-  public int followedTokens() {
-    return followed;
+  public int draftModelTokens() {
+    return draftModelTokens;
   }
 
   @Override
-  public void markFollowed(int tokens) {
+  public void setDraftModelTokens(int tokens) {
     checkOpen();
-    followed = tokens;
-    if (path != null) {
-      path.markFollowed(tokens);
-    }
+    draftModelTokens = tokens;
   }
 
   @Override

@@ -30,14 +30,12 @@ public interface SequenceMemory extends AutoCloseable {
     return Integer.MAX_VALUE;
   }
 
-  /// Tokens from the start that a draft model has computed into the same blocks and slot, as far as
-  /// it matters to prefixes that are kept.
-  default int followedTokens() {
-    return 0;
-  }
+  /// Tokens from the start that the draft model has computed into the same blocks and slot; 0
+  /// without a draft model.
+  int draftModelTokens();
 
-  /// A draft model has computed so many tokens.
-  default void markFollowed(int tokens) {}
+  /// The draft model has computed so many tokens. Kept prefixes hear of it at the next [#commit].
+  void setDraftModelTokens(int tokens);
 
   /// Tokens that are permanent.
   int committedTokens();

@@ -35,9 +35,9 @@ class PromptPathTest {
   }
 
   /// Puts all that is computed in the cache, and says how many tokens it then has.
-  private int advance(PromptPath path, int committed, boolean followed) {
+  private int advance(PromptPath path, int committed, boolean hasDraftModel) {
     for (TokenIds next = path.next(committed); next.size() > 0; next = path.next(committed)) {
-      path.advance(next, blocks.take(), followed);
+      path.advance(next, blocks.take(), hasDraftModel);
     }
     return path.tokens();
   }
@@ -100,14 +100,14 @@ class PromptPathTest {
   void theDraftModelStartsWhereItHasComputedToo() {
     PromptPath path = open(prompt(11));
     advance(path, 8, false);
-    assertThat(path.startsFollowed(false)).isFalse();
-    path.markFollowed(7);
-    assertThat(path.startsFollowed(false)).isFalse();
-    path.markFollowed(8);
-    assertThat(path.startsFollowed(false)).isTrue();
-    assertThat(path.startsFollowed(true)).as("without its state").isFalse();
+    assertThat(path.startsDraftModel(false)).isFalse();
+    path.reportDraftModel(7);
+    assertThat(path.startsDraftModel(false)).isFalse();
+    path.reportDraftModel(8);
+    assertThat(path.startsDraftModel(false)).isTrue();
+    assertThat(path.startsDraftModel(true)).as("without its state").isFalse();
     path.takeSnapshot(8, true);
-    assertThat(path.startsFollowed(true)).isTrue();
+    assertThat(path.startsDraftModel(true)).isTrue();
   }
 
   @Test

@@ -235,16 +235,29 @@ class PrefixCacheTest {
   }
 
   @Test
-  void remembersWhetherADraftModelHasFollowed() {
+  void remembersHowFarTheDraftModelHasComputed() {
     CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 9)).close();
     SequenceMemory memory = open(pools, prompt(2, 9));
     assertThat(memory.reserve(8, 0)).isTrue();
-    memory.markFollowed(8);
+    memory.setDraftModelTokens(8);
     commit(memory, 8);
     memory.close();
-    assertThat(open(pools, prompt(1, 9)).followedTokens()).isZero();
-    assertThat(open(pools, prompt(2, 9)).followedTokens()).isEqualTo(8);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).isZero();
+    assertThat(open(pools, prompt(2, 9)).draftModelTokens()).isEqualTo(8);
+  }
+
+  @Test
+  void theDraftModelsProgressIsReportedWhenAStepIsCommitted() {
+    CachePools pools = pools(List.of(KEYS), 40, 0);
+    SequenceMemory first = open(pools, prompt(1, 9));
+    computeEight(first);
+    assertThat(first.reserve(1, 0)).isTrue();
+    first.setDraftModelTokens(9);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).as("not committed").isZero();
+    commit(first, 1);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).isEqualTo(8);
+    pools.checkIntegrity();
   }
 
   @Test
@@ -254,11 +267,11 @@ class PrefixCacheTest {
     SequenceMemory second = open(pools, prompt(1, 9));
     assertThat(first.reserve(8, 0)).isTrue();
     assertThat(second.reserve(8, 0)).isTrue();
-    second.markFollowed(8);
+    second.setDraftModelTokens(8);
     commit(first, 8);
     commit(second, 8);
     assertThat(second.block(0)).isNotEqualTo(first.block(0));
-    assertThat(second.followedTokens()).isEqualTo(8);
+    assertThat(second.draftModelTokens()).isEqualTo(8);
     pools.checkIntegrity();
     second.close();
     first.close();
