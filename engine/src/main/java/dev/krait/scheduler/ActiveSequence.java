@@ -1,7 +1,7 @@
 package dev.krait.scheduler;
 
 import dev.krait.cache.pool.SlotCopy;
-import dev.krait.cache.sequence.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationRequest;
@@ -30,7 +30,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   /// Computed tokens and those of the step in flight.
   private int scheduled;
 
-  private @Nullable SequenceMemory memory;
+  private @Nullable SequenceCache memory;
   private SequenceStatus status = SequenceStatus.WAITING;
   private boolean everRan;
   private long firstScheduledNanos;
@@ -93,8 +93,8 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   @Override
-  public SequenceMemory memory() {
-    SequenceMemory held = memory;
+  public SequenceCache memory() {
+    SequenceCache held = memory;
     if (held == null) {
       throw new EngineException(
           ErrorCode.INTERNAL, "memory of sequence " + id + ": none (expected: a running one)");
@@ -164,7 +164,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return deadline != Long.MAX_VALUE && nowNanos - deadline >= 0;
   }
 
-  void start(SequenceMemory opened, long nowNanos) {
+  void start(SequenceCache opened, long nowNanos) {
     memory = opened;
     computed = opened.committedTokens();
     scheduled = computed;
@@ -213,7 +213,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   private void closeMemory() {
-    SequenceMemory held = memory;
+    SequenceCache held = memory;
     memory = null;
     if (held != null) {
       held.close();
@@ -222,7 +222,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   Optional<SlotCopy> commit(int count) {
-    SequenceMemory held = memory();
+    SequenceCache held = memory();
     Optional<SlotCopy> copy = held.commit(count);
     computed = held.committedTokens();
     scheduled = computed;

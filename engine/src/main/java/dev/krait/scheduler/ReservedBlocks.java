@@ -30,7 +30,8 @@ final class ReservedBlocks {
   boolean leaveRoomFor(ActiveSequence waiting) {
     int missing = needed(waiting) + blocks - pools.blocksFree();
     return missing <= 0
-        || (!waiting.reportsPrompt() && missing <= pools.heldBlocks(waiting.request().promptIds()));
+        || (!waiting.reportsPrompt()
+            && missing <= pools.sharedPrefixBlocks(waiting.request().promptIds()));
   }
 
   private int needed(ActiveSequence sequence) {

@@ -183,7 +183,7 @@ public final class Scheduler {
     int left =
         Math.min(
             sequence.promptTokens() - sequence.computedTokens(),
-            sequence.memory().mostPromptTokens());
+            sequence.memory().maxPromptTokens());
     return Math.min(most, left);
   }
 

@@ -1,6 +1,6 @@
 package dev.krait.speculation;
 
-import dev.krait.cache.sequence.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
@@ -100,7 +100,7 @@ public final class ModelDrafter implements Drafter {
   private int feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
     int fed = 0;
     Sequence sequence = plan.sequence(entry);
-    SequenceMemory memory = sequence.memory();
+    SequenceCache memory = sequence.memory();
     Window window = windows.get(sequence);
     if (window == null) {
       window = new Window(Math.max(1, maxDraftTokens));
@@ -208,7 +208,7 @@ public final class ModelDrafter implements Drafter {
       if (window == null) {
         throw new IllegalStateException("drafts of sequence " + sequence.id() + ": missing");
       }
-      SequenceMemory memory = sequence.memory();
+      SequenceCache memory = sequence.memory();
       int position = memory.draftModelTokens() + window.size;
       int row = pass.add(memory, position, 1, 0, 0, window.size);
       int draft = drafts.id(i, depth - 1);

@@ -1,11 +1,11 @@
 package dev.krait.testing;
 
 import dev.krait.cache.pool.SlotCopy;
-import dev.krait.cache.sequence.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import java.util.Optional;
 
 /// A sequence's memory outside of any pool: one slot and all blocks from a first one on.
-public final class FlatMemory implements SequenceMemory {
+public final class FlatMemory implements SequenceCache {
   private final int slot;
   private final int firstBlock;
   private final int blocks;

@@ -6,7 +6,7 @@ import java.util.BitSet;
 
 /// Indices `[0, total)` of equal pages: taken one by one, given back one by one, the last given
 /// back being the next taken.
-public final class IndexPool {
+public abstract sealed class IndexPool permits BlockPool, SlotPool {
   private final String name;
   private final int[] free;
   private final BitSet used = new BitSet();
@@ -15,7 +15,7 @@ public final class IndexPool {
   /// A pool in which everything is free.
   ///
   /// @param name of a page, for messages
-  public IndexPool(String name, int total) {
+  IndexPool(String name, int total) {
     this.name = name;
     free = new int[total];
     for (int i = 0; i < total; i++) {

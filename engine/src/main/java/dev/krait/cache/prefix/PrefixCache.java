@@ -1,7 +1,7 @@
 package dev.krait.cache.prefix;
 
-import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.IndexPool;
+import dev.krait.cache.pool.BlockPool;
+import dev.krait.cache.pool.SlotPool;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
@@ -21,28 +21,26 @@ import org.jspecify.annotations.Nullable;
 /// model with recurrent layers can start behind a node only if its state was copied to a slot of
 /// its own, a snapshot, when a prompt's computation stood exactly there.
 ///
-/// What nobody holds is given up when somebody needs the room: blocks from the ends of the least
-/// recently used prefixes, snapshots in the order of their use, whoever holds their blocks.
+/// An open sequence pins the nodes of its prompt. What is not pinned is evicted when somebody needs
+/// the room: blocks from the ends of the least recently used prefixes. Snapshots are evicted in the
+/// order of their use, whether their nodes are pinned or not.
 public final class PrefixCache {
   /// Most nodes where no layer attends, so that blocks do not bound them.
-  private static final int MOST_NODES = 1 << 16;
+  private static final int MAX_NODES = 1 << 16;
 
-  private final boolean attends;
-  private final boolean recurs;
-  private final int blockTokens;
   private final int minTokens;
-  private final IndexPool blockPool;
-  private final IndexPool statePool;
+  private final BlockPool blockPool;
+  private final SlotPool slotPool;
   private final PrefixNode root = PrefixNode.root();
 
-  /// Nodes that may be given up, least recently used first.
-  private final TreeSet<PrefixNode> freeLeaves = new TreeSet<>();
+  /// Nodes that may be evicted, least recently used first.
+  private final TreeSet<PrefixNode> evictable = new TreeSet<>();
 
   /// Nodes with a snapshot, least recently used first.
   private final LinkedHashSet<PrefixNode> snapshots = new LinkedHashSet<>();
 
   private int nodes;
-  private int heldNodes;
+  private int pinnedNodes;
   private long clock;
 
   /// The last answer of [#find], which holds until a node or a snapshot comes or goes.
@@ -53,29 +51,25 @@ public final class PrefixCache {
   /// A cache that keeps nothing yet.
   ///
   /// @param policy where states of prompts are kept
-  public PrefixCache(
-      CacheLayout layout, SnapshotPolicy policy, IndexPool blockPool, IndexPool statePool) {
-    attends = layout.demand().bytesPerBlock() > 0;
-    recurs = layout.demand().bytesPerSlot() > 0;
-    blockTokens = layout.demand().blockTokens();
+  public PrefixCache(SnapshotPolicy policy, BlockPool blockPool, SlotPool slotPool) {
     minTokens = policy.minTokens();
     this.blockPool = blockPool;
-    this.statePool = statePool;
+    this.slotPool = slotPool;
   }
 
   /// There are states to take snapshots of.
   boolean recurs() {
-    return recurs;
+    return slotPool.isNeeded();
   }
 
   /// Tokens of a node.
   int blockTokens() {
-    return blockTokens;
+    return blockPool.blockTokens();
   }
 
   /// The last position up to one where a block ends.
   int boundary(int tokens) {
-    return tokens - tokens % blockTokens;
+    return tokens - tokens % blockTokens();
   }
 
   /// Tokens that a snapshot must lie behind the one before.
@@ -103,91 +97,92 @@ public final class PrefixCache {
   private PrefixHit search(TokenIds prompt) {
     PrefixNode deepest = root;
     PrefixNode usable = root;
-    while (deepest.end + blockTokens < prompt.size()) {
-      PrefixNode next = deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens));
+    while (deepest.end + blockTokens() < prompt.size()) {
+      PrefixNode next =
+          deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens()));
       if (next == null) {
         break;
       }
       deepest = next;
-      if (!recurs || next.snapshot >= 0) {
+      if (!slotPool.isNeeded() || next.snapshot >= 0) {
         usable = next;
       }
     }
     return new PrefixHit(usable, deepest.end);
   }
 
-  /// Blocks of a prompt's longest kept prefix that open sequences hold.
-  public int heldBlocks(TokenIds prompt) {
-    int held = 0;
+  /// Blocks of a prompt's longest kept prefix that open sequences use.
+  public int sharedPrefixBlocks(TokenIds prompt) {
+    int shared = 0;
     for (PrefixNode node = find(prompt).node();
-        attends && node.parent != null;
+        blockPool.isNeeded() && node.parent != null;
         node = node.parent) {
-      held += node.holders > 0 ? 1 : 0;
+      shared += node.pins > 0 ? 1 : 0;
     }
-    return held;
+    return shared;
   }
 
-  /// Keeps a prefix from being given up.
-  void hold(PrefixNode end) {
+  /// Keeps a prefix from being evicted.
+  void pin(PrefixNode end) {
     for (PrefixNode node = end; node.parent != null; node = node.parent) {
-      holdNext(node);
+      pinNext(node);
     }
     if (snapshots.remove(end)) {
       snapshots.add(end);
     }
   }
 
-  /// Extends a hold by one node.
-  void holdNext(PrefixNode node) {
-    if (node.holders++ == 0) {
-      heldNodes++;
-      freeLeaves.remove(node);
+  /// Extends a pin by one node.
+  void pinNext(PrefixNode node) {
+    if (node.pins++ == 0) {
+      pinnedNodes++;
+      evictable.remove(node);
     }
   }
 
-  /// Takes back one [#hold] and what extended it.
-  void release(PrefixNode end) {
+  /// Takes back one [#pin] and what extended it.
+  void unpin(PrefixNode end) {
     clock++;
     for (PrefixNode node = end; node.parent != null; node = node.parent) {
       node.lastUsed = clock;
-      if (--node.holders == 0) {
-        heldNodes--;
-        noteFree(node);
+      if (--node.pins == 0) {
+        pinnedNodes--;
+        noteEvictable(node);
       }
     }
   }
 
-  private void noteFree(PrefixNode node) {
-    if (node.isFreeLeaf()) {
-      freeLeaves.add(node);
+  private void noteEvictable(PrefixNode node) {
+    if (node.isEvictable()) {
+      evictable.add(node);
     }
   }
 
-  /// A new node behind a held one, held like it; the block is the cache's from now on.
+  /// A new node behind a pinned one, pinned like it; the block is the cache's from now on.
   PrefixNode add(PrefixNode parent, TokenIds tokens, int block) {
-    if (!attends && nodes >= MOST_NODES && !freeLeaves.isEmpty()) {
-      giveUpLeaf();
+    if (!blockPool.isNeeded() && nodes >= MAX_NODES && !evictable.isEmpty()) {
+      evictLeaf();
     }
     PrefixNode node = parent.child(tokens, block);
     parent.children.put(tokens, node);
     foundPrompt = null;
     nodes++;
-    node.holders = 1;
-    heldNodes++;
+    node.pins = 1;
+    pinnedNodes++;
     return node;
   }
 
-  /// Blocks that can be had by giving up prefixes.
+  /// Blocks that can be had by evicting prefixes.
   public int freeBlocks() {
-    return attends ? nodes - heldNodes : 0;
+    return blockPool.isNeeded() ? nodes - pinnedNodes : 0;
   }
 
-  /// Gives up the last block of the least recently used prefix.
-  public void giveUpLeaf() {
-    PrefixNode leaf = freeLeaves.removeFirst();
+  /// Evicts the last block of the least recently used prefix.
+  public void evictLeaf() {
+    PrefixNode leaf = evictable.removeFirst();
     PrefixNode parent = leaf.parent;
     if (parent == null) {
-      throw new EngineException(ErrorCode.INTERNAL, "prefix cache: the root given up");
+      throw new EngineException(ErrorCode.INTERNAL, "prefix cache: the root evicted");
     }
     parent.children.remove(leaf.tokens);
     foundPrompt = null;
@@ -199,7 +194,7 @@ public final class PrefixCache {
       snapshots.remove(leaf);
       dropSnapshot(leaf);
     }
-    noteFree(parent);
+    noteEvictable(parent);
   }
 
   /// Snapshots kept.
@@ -207,13 +202,13 @@ public final class PrefixCache {
     return snapshots.size();
   }
 
-  /// Gives up the least recently used snapshot; there must be one.
-  public void giveUpSnapshot() {
+  /// Evicts the least recently used snapshot; there must be one.
+  public void evictSnapshot() {
     dropSnapshot(snapshots.removeFirst());
   }
 
   private void dropSnapshot(PrefixNode node) {
-    statePool.give(node.snapshot);
+    slotPool.give(node.snapshot);
     node.snapshot = -1;
     node.snapshotHasDraftModel = false;
     foundPrompt = null;
@@ -224,17 +219,18 @@ public final class PrefixCache {
   ///
   /// @param hasDraftModel the draft model's states are there too
   int takeSnapshot(PrefixNode node, boolean hasDraftModel) {
-    if (!recurs || (node.snapshot >= 0 && (node.snapshotHasDraftModel || !hasDraftModel))) {
+    if (!slotPool.isNeeded()
+        || (node.snapshot >= 0 && (node.snapshotHasDraftModel || !hasDraftModel))) {
       return -1;
     }
     if (node.snapshot < 0) {
-      if (statePool.free() == 0) {
+      if (slotPool.free() == 0) {
         if (snapshots.isEmpty()) {
           return -1;
         }
-        giveUpSnapshot();
+        evictSnapshot();
       }
-      node.snapshot = statePool.take();
+      node.snapshot = slotPool.take();
       snapshots.add(node);
       foundPrompt = null;
     }
@@ -249,7 +245,7 @@ public final class PrefixCache {
         blockPool.claim(node.block, blocks);
       }
       if (node.snapshot >= 0) {
-        statePool.claim(node.snapshot, slots);
+        slotPool.claim(node.snapshot, slots);
       }
     });
   }
@@ -265,23 +261,22 @@ public final class PrefixCache {
     }
   }
 
-  /// Checks the counts and lists against the tree, and who holds what against the open paths.
+  /// Checks the counts and lists against the tree, and the pins against the open paths.
   ///
   /// @throws EngineException INTERNAL naming the first that is wrong
   public void checkIntegrity(Collection<PromptPath> open) {
     checkLists();
-    Map<PrefixNode, Integer> holders = new HashMap<>();
+    Map<PrefixNode, Integer> pins = new HashMap<>();
     for (PromptPath path : open) {
       for (PrefixNode node = path.tail(); node.parent != null; node = node.parent) {
-        holders.merge(node, 1, Integer::sum);
+        pins.merge(node, 1, Integer::sum);
       }
     }
     forEach(node -> {
-      int expected = holders.getOrDefault(node, 0);
-      if (node.holders != expected) {
+      int expected = pins.getOrDefault(node, 0);
+      if (node.pins != expected) {
         throw new EngineException(
-            ErrorCode.INTERNAL,
-            "holders of a prefix: " + node.holders + " (expected: " + expected + ")");
+            ErrorCode.INTERNAL, "pins of a prefix: " + node.pins + " (expected: " + expected + ")");
       }
     });
   }
@@ -291,26 +286,26 @@ public final class PrefixCache {
     BitSet slots = new BitSet();
     forEach(node -> {
       seen[0]++;
-      seen[1] += node.holders > 0 ? 1 : 0;
-      seen[2] += node.isFreeLeaf() ? 1 : 0;
+      seen[1] += node.pins > 0 ? 1 : 0;
+      seen[2] += node.isEvictable() ? 1 : 0;
       if (node.snapshot >= 0) {
         seen[3]++;
         slots.set(node.snapshot);
       }
-      if (node.isFreeLeaf() != freeLeaves.contains(node)
+      if (node.isEvictable() != evictable.contains(node)
           || (node.snapshot >= 0) != snapshots.contains(node)) {
         throw new EngineException(
             ErrorCode.INTERNAL, "prefix of " + node.end + " tokens: in the wrong list");
       }
     });
     if (seen[0] != nodes
-        || seen[1] != heldNodes
-        || seen[2] != freeLeaves.size()
+        || seen[1] != pinnedNodes
+        || seen[2] != evictable.size()
         || seen[3] != snapshots.size()
         || slots.cardinality() != snapshots.size()) {
       throw new EngineException(
           ErrorCode.INTERNAL,
-          "prefix cache: %d blocks, %d held, %d free ends, %d snapshots in %d slots (expected: %d, %d, %d, %d)"
+          "prefix cache: %d blocks, %d pinned, %d free ends, %d snapshots in %d slots (expected: %d, %d, %d, %d)"
               .formatted(
                   seen[0],
                   seen[1],
@@ -318,8 +313,8 @@ public final class PrefixCache {
                   seen[3],
                   slots.cardinality(),
                   nodes,
-                  heldNodes,
-                  freeLeaves.size(),
+                  pinnedNodes,
+                  evictable.size(),
                   snapshots.size()));
     }
   }

@@ -21,13 +21,13 @@ public final class PromptPath {
   /// values. This one then keeps its own blocks and caches no more.
   private boolean apart;
 
-  /// Holds what was found.
+  /// Pins what was found.
   PromptPath(PrefixCache cache, PrefixHit hit, TokenIds prompt) {
     this.cache = cache;
     this.prompt = prompt;
     tail = hit.node();
     result = result(hit);
-    cache.hold(tail);
+    cache.pin(tail);
     junction = worth(cache.boundary(hit.matchedTokens()), tail.end);
     lastBoundary = worth(cache.boundary(prompt.size() - 1), Math.max(tail.end, junction));
   }
@@ -77,7 +77,7 @@ public final class PromptPath {
   /// How many of the next prompt tokens a chunk may have.
   ///
   /// @param committed tokens computed
-  public int most(int committed) {
+  public int maxTokens(int committed) {
     if (committed < junction) {
       return junction - committed;
     }
@@ -104,7 +104,7 @@ public final class PromptPath {
       tail = cache.add(tail, tokens, own);
       tail.hasDraftModel = hasDraftModel;
     } else if (there.hasDraftModel || !hasDraftModel) {
-      cache.holdNext(there);
+      cache.pinNext(there);
       tail = there;
     } else {
       apart = true;
@@ -135,8 +135,8 @@ public final class PromptPath {
     return tail;
   }
 
-  /// Holds nothing any more.
+  /// Pins nothing any more.
   public void close() {
-    cache.release(tail);
+    cache.unpin(tail);
   }
 }

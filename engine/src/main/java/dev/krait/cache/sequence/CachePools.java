@@ -1,8 +1,9 @@
 package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.BlockPool;
 import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.IndexPool;
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.pool.SlotPool;
 import dev.krait.cache.prefix.PrefixCache;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.cache.prefix.SnapshotPolicy;
@@ -21,11 +22,9 @@ import org.jspecify.annotations.Nullable;
 /// [CacheLayout]. Engine thread only.
 public final class CachePools {
   private final CacheLayout layout;
-  private final IndexPool blockPool;
-  private final IndexPool statePool;
-  private final List<PooledMemory> open = new ArrayList<>();
-  private final boolean attends;
-  private final boolean recurs;
+  private final BlockPool blockPool;
+  private final SlotPool slotPool;
+  private final List<PooledSequenceCache> open = new ArrayList<>();
   private final @Nullable PrefixCache prefixes;
 
   /// Pools in which everything is free, and which keep no prefixes.
@@ -38,11 +37,9 @@ public final class CachePools {
   /// @param policy where states of prompts are kept; empty keeps no prefixes
   public CachePools(CacheLayout layout, Optional<SnapshotPolicy> policy) {
     this.layout = layout;
-    attends = layout.demand().bytesPerBlock() > 0;
-    recurs = layout.demand().bytesPerSlot() > 0;
-    blockPool = new IndexPool("block", layout.blocks());
-    statePool = new IndexPool("state slot", layout.stateSlots());
-    prefixes = policy.map(any -> new PrefixCache(layout, any, blockPool, statePool)).orElse(null);
+    blockPool = new BlockPool(layout);
+    slotPool = new SlotPool(layout);
+    prefixes = policy.map(any -> new PrefixCache(any, blockPool, slotPool)).orElse(null);
   }
 
   /// The layout that the pools were made for.
@@ -66,7 +63,7 @@ public final class CachePools {
     }
     PromptPath path = kept.open(prompt);
     int snapshot = path.snapshot();
-    PooledMemory memory = opened(path);
+    PooledSequenceCache memory = opened(path);
     boolean copied = snapshot >= 0 && snapshot != memory.stateSlot();
     return Optional.of(
         new Opened(
@@ -75,52 +72,49 @@ public final class CachePools {
             copied ? Optional.of(new SlotCopy(snapshot, memory.stateSlot())) : Optional.empty()));
   }
 
-  private PooledMemory opened(@Nullable PromptPath path) {
-    if (recurs && statePool.free() == 0 && prefixes != null) {
-      prefixes.giveUpSnapshot();
+  private PooledSequenceCache opened(@Nullable PromptPath path) {
+    if (slotPool.isNeeded() && slotPool.free() == 0 && prefixes != null) {
+      prefixes.evictSnapshot();
     }
-    PooledMemory memory = new PooledMemory(this, recurs ? statePool.take() : -1, path);
+    PooledSequenceCache memory =
+        new PooledSequenceCache(this, slotPool.isNeeded() ? slotPool.take() : -1, path);
     open.add(memory);
     return memory;
   }
 
   private boolean isSlotFree() {
-    return !recurs || statePool.free() + snapshots() > 0;
+    return !slotPool.isNeeded() || slotPool.free() + snapshots() > 0;
   }
 
-  /// Blocks of a prompt's longest kept prefix that open sequences hold, so that one more needs no
+  /// Blocks of a prompt's longest kept prefix that running sequences use already; one more needs no
   /// room for them.
-  public int heldBlocks(TokenIds prompt) {
+  public int sharedPrefixBlocks(TokenIds prompt) {
     PrefixCache kept = prefixes;
-    return kept == null ? 0 : kept.heldBlocks(prompt);
+    return kept == null ? 0 : kept.sharedPrefixBlocks(prompt);
   }
 
   /// A block that nobody holds; there must be one.
   int takeBlock() {
     if (blockPool.free() == 0 && prefixes != null && prefixes.freeBlocks() > 0) {
-      prefixes.giveUpLeaf();
+      prefixes.evictLeaf();
     }
     return blockPool.take();
   }
 
-  boolean attends() {
-    return attends;
-  }
-
-  void closed(PooledMemory memory) {
+  void closed(PooledSequenceCache memory) {
     open.remove(memory);
     if (memory.stateSlot() >= 0) {
-      statePool.give(memory.stateSlot());
+      slotPool.give(memory.stateSlot());
     }
   }
 
-  IndexPool blockPool() {
+  BlockPool blockPool() {
     return blockPool;
   }
 
   /// Blocks that a sequence of so many tokens holds.
   public int blocksFor(int tokens) {
-    return attends ? Math.ceilDiv(tokens, layout.demand().blockTokens()) : 0;
+    return blockPool.blocksFor(tokens);
   }
 
   /// Blocks that no sequence holds; some of them may belong to kept prefixes.
@@ -140,7 +134,7 @@ public final class CachePools {
 
   /// State slots that sequences hold.
   public int slotsUsed() {
-    return statePool.used() - snapshots();
+    return slotPool.used() - snapshots();
   }
 
   /// State slots that hold snapshots of kept prefixes.
@@ -150,7 +144,7 @@ public final class CachePools {
 
   /// State slots that sequences can hold at once.
   public int slotsTotal() {
-    return Math.min(statePool.total(), layout.demand().maxSequences());
+    return slotPool.sequenceSlots();
   }
 
   /// Checks that every block and slot is either free, held by exactly one open sequence, or the
@@ -164,13 +158,13 @@ public final class CachePools {
       prefixes.checkIntegrity(open.stream().flatMap(memory -> memory.path().stream()).toList());
       prefixes.claim(blocks, slots);
     }
-    for (PooledMemory memory : open) {
+    for (PooledSequenceCache memory : open) {
       memory.checkIntegrity(blockPool, blocks);
       if (memory.stateSlot() >= 0) {
-        statePool.claim(memory.stateSlot(), slots);
+        slotPool.claim(memory.stateSlot(), slots);
       }
     }
     blockPool.checkIntegrity(blocks);
-    statePool.checkIntegrity(slots);
+    slotPool.checkIntegrity(slots);
   }
 }

@@ -10,4 +10,4 @@ import java.util.Optional;
 /// @param prefixResult what looking the prompt up gave; empty when it was not looked up
 /// @param slotCopy the copy of a snapshot that the memory's first step needs
 public record Opened(
-    SequenceMemory memory, Optional<PrefixResult> prefixResult, Optional<SlotCopy> slotCopy) {}
+    SequenceCache memory, Optional<PrefixResult> prefixResult, Optional<SlotCopy> slotCopy) {}

@@ -44,11 +44,11 @@ class PrefixCacheTest {
   }
 
   /// Computes what is left of a prompt, in the steps that its memory asks for.
-  private SequenceMemory compute(CachePools pools, TokenIds prompt) {
-    SequenceMemory memory = open(pools, prompt);
+  private SequenceCache compute(CachePools pools, TokenIds prompt) {
+    SequenceCache memory = open(pools, prompt);
     while (memory.committedTokens() < prompt.size()) {
       int left = prompt.size() - memory.committedTokens();
-      int tokens = Math.min(left, memory.mostPromptTokens());
+      int tokens = Math.min(left, memory.maxPromptTokens());
       assertThat(memory.reserve(tokens, 0)).isTrue();
       commit(memory, tokens);
     }
@@ -57,34 +57,34 @@ class PrefixCacheTest {
   }
 
   private int found(CachePools pools, TokenIds prompt) {
-    SequenceMemory memory = open(pools, prompt);
+    SequenceCache memory = open(pools, prompt);
     int found = memory.committedTokens();
     memory.close();
     return found;
   }
 
-  private SequenceMemory open(CachePools pools, TokenIds prompt) {
+  private SequenceCache open(CachePools pools, TokenIds prompt) {
     Opened opened = pools.open(prompt).orElseThrow();
     opened.slotCopy().ifPresent(copies::add);
     result = opened.prefixResult();
     return opened.memory();
   }
 
-  private void commit(SequenceMemory memory, int tokens) {
+  private void commit(SequenceCache memory, int tokens) {
     memory.commit(tokens).ifPresent(copies::add);
   }
 
   @Test
   void aPromptIsFoundUpToItsLastBlockAfterItsSequenceHasEnded() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
-    SequenceMemory first = compute(pools, prompt(1, 10));
+    SequenceCache first = compute(pools, prompt(1, 10));
     assertThat(copies).containsExactly(new SlotCopy(first.stateSlot(), 1));
     copies.clear();
     int block = first.block(0);
     first.close();
     assertThat(pools.blocksUsed()).isZero();
     assertThat(pools.slotsUsed()).isZero();
-    SequenceMemory second = open(pools, prompt(1, 10));
+    SequenceCache second = open(pools, prompt(1, 10));
     assertThat(second.committedTokens()).isEqualTo(8);
     assertThat(second.block(0)).isEqualTo(block);
     assertThat(copies).containsExactly(new SlotCopy(1, second.stateSlot()));
@@ -92,7 +92,7 @@ class PrefixCacheTest {
     pools.checkIntegrity();
   }
 
-  private void computeEight(SequenceMemory memory) {
+  private void computeEight(SequenceCache memory) {
     assertThat(memory.reserve(8, 0)).isTrue();
     commit(memory, 8);
   }
@@ -102,13 +102,13 @@ class PrefixCacheTest {
   void whatIsFoundOfAWaitingPromptFollowsBlocksThatComeAndGo() {
     CachePools pools = pools(List.of(KEYS), 6, 0);
     TokenIds waiting = prompt(1, 10);
-    SequenceMemory first = open(pools, prompt(1, 10));
+    SequenceCache first = open(pools, prompt(1, 10));
     assertThat(found(pools, waiting)).isZero();
     computeEight(first);
-    assertThat(pools.heldBlocks(waiting)).isEqualTo(2);
+    assertThat(pools.sharedPrefixBlocks(waiting)).isEqualTo(2);
     assertThat(found(pools, waiting)).isEqualTo(8);
     first.close();
-    assertThat(pools.heldBlocks(waiting)).isZero();
+    assertThat(pools.sharedPrefixBlocks(waiting)).isZero();
     assertThat(pools.open().orElseThrow().memory().reserve(24, 0)).isTrue();
     assertThat(found(pools, waiting)).isZero();
   }
@@ -117,12 +117,12 @@ class PrefixCacheTest {
   void whatIsFoundOfAWaitingPromptFollowsSnapshotsThatComeAndGo() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
     TokenIds waiting = prompt(1, 10);
-    SequenceMemory first = open(pools, prompt(1, 10));
-    SequenceMemory second = open(pools, prompt(1, 10));
+    SequenceCache first = open(pools, prompt(1, 10));
+    SequenceCache second = open(pools, prompt(1, 10));
     computeEight(first);
     assertThat(found(pools, waiting)).isEqualTo(8);
-    SequenceMemory third = pools.open().orElseThrow().memory();
-    SequenceMemory fourth = pools.open().orElseThrow().memory();
+    SequenceCache third = pools.open().orElseThrow().memory();
+    SequenceCache fourth = pools.open().orElseThrow().memory();
     third.close();
     assertThat(found(pools, waiting)).isZero();
     computeEight(second);
@@ -145,7 +145,7 @@ class PrefixCacheTest {
       CachePools pools = recurs ? pools(List.of(KEYS, STATE), 40, 8) : pools(List.of(KEYS), 40, 0);
       List<Integer> found = new ArrayList<>();
       for (int i = 2; i <= 4; i++) {
-        SequenceMemory memory = open(pools, joined(shared, prompt(i, 9)));
+        SequenceCache memory = open(pools, joined(shared, prompt(i, 9)));
         found.add(memory.committedTokens());
         memory.close();
         compute(pools, joined(shared, prompt(i, 9))).close();
@@ -173,7 +173,7 @@ class PrefixCacheTest {
     compute(pools, prompt(1, 9)).close();
     compute(pools, prompt(2, 9)).close();
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
-    SequenceMemory other = compute(pools, prompt(3, 11)); // 3 blocks; 2 were free
+    SequenceCache other = compute(pools, prompt(3, 11)); // 3 blocks; 2 were free
     assertThat(found(pools, prompt(2, 9))).isEqualTo(4);
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
     assertThat(other.reserve(16, 0)).as("7 of 6 blocks").isFalse();
@@ -185,16 +185,16 @@ class PrefixCacheTest {
   @Test
   void whatASequenceHoldsStays() {
     CachePools pools = pools(List.of(KEYS), 4, 0);
-    SequenceMemory first = compute(pools, prompt(1, 9));
-    SequenceMemory second = open(pools, prompt(1, 9));
-    assertThat(pools.heldBlocks(prompt(1, 9))).isEqualTo(2);
+    SequenceCache first = compute(pools, prompt(1, 9));
+    SequenceCache second = open(pools, prompt(1, 9));
+    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isEqualTo(2);
     first.close();
     assertThat(pools.blocksFree()).isEqualTo(2);
     assertThat(second.reserve(9, 0)).as("5 of 4 blocks").isFalse();
     assertThat(second.reserve(8, 0)).as("4 of 4 blocks").isTrue();
     pools.checkIntegrity();
     second.close();
-    assertThat(pools.heldBlocks(prompt(1, 9))).isZero();
+    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isZero();
   }
 
   @Test
@@ -204,7 +204,7 @@ class PrefixCacheTest {
     compute(pools, prompt(2, 9)).close();
     assertThat(pools.snapshots()).isEqualTo(2);
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
-    List<SequenceMemory> open = new ArrayList<>();
+    List<SequenceCache> open = new ArrayList<>();
     open.add(open(pools, prompt(3, 9)));
     open.add(open(pools, prompt(4, 9)));
     assertThat(pools.snapshots()).isEqualTo(1);
@@ -220,9 +220,9 @@ class PrefixCacheTest {
   @Test
   void sequencesThatComputeTheSamePromptEndUpWithTheSameBlocks() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 8);
-    SequenceMemory first = open(pools, prompt(1, 10));
-    SequenceMemory second = open(pools, prompt(1, 10));
-    for (SequenceMemory memory : List.of(first, second)) {
+    SequenceCache first = open(pools, prompt(1, 10));
+    SequenceCache second = open(pools, prompt(1, 10));
+    for (SequenceCache memory : List.of(first, second)) {
       assertThat(memory.reserve(8, 0)).isTrue();
     }
     assertThat(first.block(1)).isNotEqualTo(second.block(1));
@@ -238,7 +238,7 @@ class PrefixCacheTest {
   void remembersHowFarTheDraftModelHasComputed() {
     CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 9)).close();
-    SequenceMemory memory = open(pools, prompt(2, 9));
+    SequenceCache memory = open(pools, prompt(2, 9));
     assertThat(memory.reserve(8, 0)).isTrue();
     memory.setDraftModelTokens(8);
     commit(memory, 8);
@@ -250,7 +250,7 @@ class PrefixCacheTest {
   @Test
   void theDraftModelsProgressIsReportedWhenAStepIsCommitted() {
     CachePools pools = pools(List.of(KEYS), 40, 0);
-    SequenceMemory first = open(pools, prompt(1, 9));
+    SequenceCache first = open(pools, prompt(1, 9));
     computeEight(first);
     assertThat(first.reserve(1, 0)).isTrue();
     first.setDraftModelTokens(9);
@@ -263,8 +263,8 @@ class PrefixCacheTest {
   @Test
   void aBlockWithADraftModelsKeysIsNotSwappedForOneWithout() {
     CachePools pools = pools(List.of(KEYS), 20, 0);
-    SequenceMemory first = open(pools, prompt(1, 9));
-    SequenceMemory second = open(pools, prompt(1, 9));
+    SequenceCache first = open(pools, prompt(1, 9));
+    SequenceCache second = open(pools, prompt(1, 9));
     assertThat(first.reserve(8, 0)).isTrue();
     assertThat(second.reserve(8, 0)).isTrue();
     second.setDraftModelTokens(8);

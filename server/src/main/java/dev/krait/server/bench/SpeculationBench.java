@@ -5,7 +5,7 @@ import dev.krait.cache.pool.CacheDemand;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CachePlanner;
 import dev.krait.cache.sequence.CachePools;
-import dev.krait.cache.sequence.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
@@ -264,7 +264,7 @@ final class SpeculationBench implements AutoCloseable {
   /// Adds rows from the last computed token on, of which the first is known, or all of a prompt.
   private int addRows(BenchSequence sequence, int count, int direct) {
     int first = sequence.computedTokens();
-    SequenceMemory memory = sequence.memory();
+    SequenceCache memory = sequence.memory();
     int row = target.add(memory, first, count, direct, memory.pendingTokens(), 0);
     for (int j = 0; j < count && first + j < sequence.tokens(); j++) {
       target.setToken(row + j, sequence.tokenAt(first + j));

@@ -8,7 +8,7 @@ import java.util.Optional;
 /// Two counts describe it. `committedTokens` are permanent; of these the last `pendingTokens` lie
 /// in the replay window: they are accepted, but the recurrent states have not been advanced over
 /// them. The next step folds them into the states.
-public interface SequenceMemory extends AutoCloseable {
+public interface SequenceCache extends AutoCloseable {
 
   /// Makes room for the tokens of the next step, or changes nothing and returns false. A later call
   /// before [#commit] replaces what was reserved.
@@ -26,7 +26,7 @@ public interface SequenceMemory extends AutoCloseable {
 
   /// How many tokens of the prompt may be committed in one step, so that the step ends where states
   /// are worth keeping; any number where none are kept.
-  default int mostPromptTokens() {
+  default int maxPromptTokens() {
     return Integer.MAX_VALUE;
   }
 

@@ -1,6 +1,6 @@
 package dev.krait.cache.sequence;
 
-import dev.krait.cache.pool.IndexPool;
+import dev.krait.cache.pool.BlockPool;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The first blocks may be the prefix cache's, which has them from other sequences or takes them
 /// from this one as its prompt is computed.
-final class PooledMemory implements SequenceMemory {
+final class PooledSequenceCache implements SequenceCache {
   private static final int FIRST_BLOCKS = 8;
 
   private final CachePools pools;
@@ -42,7 +42,7 @@ final class PooledMemory implements SequenceMemory {
   private boolean closed;
 
   /// The memory of a sequence whose first tokens are those of the path.
-  PooledMemory(CachePools pools, int stateSlot, @Nullable PromptPath path) {
+  PooledSequenceCache(CachePools pools, int stateSlot, @Nullable PromptPath path) {
     this.pools = pools;
     this.stateSlot = stateSlot;
     this.path = path;
@@ -52,7 +52,7 @@ final class PooledMemory implements SequenceMemory {
     committed = path.tokens();
     draftModelTokens = path.startsDraftModel(stateSlot >= 0) ? committed : 0;
     reportedDraftModelTokens = draftModelTokens;
-    if (pools.attends()) {
+    if (pools.blockPool().isNeeded()) {
       blocks = path.blocks();
       table = new int[Math.max(FIRST_BLOCKS, blocks)];
       path.copyBlocks(table);
@@ -61,7 +61,7 @@ final class PooledMemory implements SequenceMemory {
 
   /// Blocks at the start of the table that are the cache's.
   int cachedBlocks() {
-    return path == null || !pools.attends() ? 0 : path.blocks();
+    return path == null || !pools.blockPool().isNeeded() ? 0 : path.blocks();
   }
 
   @Override
@@ -112,7 +112,7 @@ final class PooledMemory implements SequenceMemory {
     }
     for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
       int index = prompt.blocks();
-      int own = pools.attends() ? table[index] : -1;
+      int own = pools.blockPool().isNeeded() ? table[index] : -1;
       int kept = prompt.advance(next, own, draftModelTokens >= prompt.tokens() + next.size());
       if (kept != own) {
         pools.blockPool().give(own);
@@ -124,7 +124,7 @@ final class PooledMemory implements SequenceMemory {
   }
 
   private void resize(int needed) {
-    IndexPool pool = pools.blockPool();
+    BlockPool pool = pools.blockPool();
     while (blocks > needed) {
       pool.give(table[--blocks]);
     }
@@ -137,8 +137,8 @@ final class PooledMemory implements SequenceMemory {
   }
 
   @Override
-  public int mostPromptTokens() {
-    return path == null ? Integer.MAX_VALUE : path.most(committed);
+  public int maxPromptTokens() {
+    return path == null ? Integer.MAX_VALUE : path.maxTokens(committed);
   }
 
   @Override
@@ -200,7 +200,7 @@ final class PooledMemory implements SequenceMemory {
   }
 
   /// Claims its own blocks, and checks that the others are those of its path.
-  void checkIntegrity(IndexPool pool, BitSet claimed) {
+  void checkIntegrity(BlockPool pool, BitSet claimed) {
     int cached = cachedBlocks();
     int[] expected = new int[cached];
     if (path != null && cached > 0) {
@@ -220,7 +220,7 @@ final class PooledMemory implements SequenceMemory {
 
   private void checkOpen() {
     if (closed) {
-      throw new EngineException(ErrorCode.INTERNAL, "sequence memory: closed (expected: open)");
+      throw new EngineException(ErrorCode.INTERNAL, "sequence cache: closed (expected: open)");
     }
   }
 }
