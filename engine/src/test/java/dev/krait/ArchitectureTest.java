@@ -40,26 +40,30 @@ class ArchitectureTest {
           row("generation", "error"),
           row("tensor", "error"),
           row("text..", "error"),
-          row("cache", "generation error"),
+          row("cache.pool", "error"),
+          row("cache.prefix", "cache.pool generation error"),
+          row("cache.sequence", "cache.prefix cache.pool generation error"),
           row("sampling", "generation error"),
-          row("scheduler", "sampling cache generation error"),
+          row("scheduler", "sampling cache.sequence cache.prefix cache.pool generation error"),
           row("checkpoint", "tensor error"),
-          row("model", "cache tensor error"),
+          row("model", "cache.pool tensor error"),
           row("model.family", "model checkpoint tensor error"),
           row("backend", "model tensor error"),
           row("backend.reference", "backend model tensor error"),
           row("backend.cpu", "backend model tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
-          row("runner.mixer", "backend model cache tensor error"),
+          row("runner.mixer", "backend model cache.pool tensor error"),
           row(
               "runner",
-              "runner.mixer loading backend model scheduler cache sampling generation"
+              "runner.mixer loading backend model scheduler cache.sequence cache.pool sampling generation"
                   + " tensor error"),
-          row("speculation", "runner loading model scheduler cache sampling generation error"),
+          row(
+              "speculation",
+              "runner loading model scheduler cache.sequence cache.pool sampling generation error"),
           row(
               "engine",
-              "speculation runner loading backend model.family model checkpoint scheduler cache"
-                  + " generation text.. error"));
+              "speculation runner loading backend model.family model checkpoint scheduler"
+                  + " cache.sequence cache.prefix cache.pool generation text.. error"));
 
   private record Row(String name, List<String> uses) {
     String pattern() {

@@ -3,9 +3,9 @@ package dev.krait.engine;
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.NumericMode;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
@@ -44,12 +44,9 @@ public final class Engine implements AutoCloseable {
   private static final int LONGEST_NGRAM = 4;
   private static final long WARM_UP_NANOS = 1_000_000_000;
 
-  /// Prompts may be cut anywhere: no backend's bits depend on it.
-  private static final int CUT_MULTIPLE = 1;
-
   /// A snapshot takes a step more, which is what a few tens of prompt tokens cost on every machine
   /// measured so far.
-  private static final int LEAST_SNAPSHOT_TOKENS = 64;
+  private static final int MIN_SNAPSHOT_TOKENS = 64;
 
   private final Resources resources;
   private final EngineHandle handle;
@@ -188,7 +185,7 @@ public final class Engine implements AutoCloseable {
 
   private static Optional<SnapshotPolicy> snapshots(EngineConfig config) {
     return config.prefixCaching()
-        ? Optional.of(new SnapshotPolicy(CUT_MULTIPLE, LEAST_SNAPSHOT_TOKENS))
+        ? Optional.of(new SnapshotPolicy(MIN_SNAPSHOT_TOKENS))
         : Optional.empty();
   }
 
@@ -201,12 +198,7 @@ public final class Engine implements AutoCloseable {
       int maxDrafts,
       StepListener listener) {
     SchedulerConfig limits =
-        new SchedulerConfig(
-            config.maxSequences(),
-            config.maxTokensPerStep(),
-            config.maxTokensPerStep(),
-            CUT_MULTIPLE,
-            maxDrafts);
+        new SchedulerConfig(config.maxSequences(), config.maxTokensPerStep(), maxDrafts);
     DraftLengths lengths = policy.isPresent() ? policy.get() : DraftLengths.fixed(0);
     Scheduler scheduler = new Scheduler(limits, pools, lengths, System::nanoTime);
     EngineLimits door =

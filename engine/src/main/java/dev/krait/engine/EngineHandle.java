@@ -1,6 +1,6 @@
 package dev.krait.engine;
 
-import dev.krait.cache.CachePools;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent;

@@ -1,7 +1,6 @@
 package dev.krait.engine;
 
-import dev.krait.cache.CachePools;
-import dev.krait.cache.SlotCopier;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
@@ -31,7 +30,6 @@ public final class EngineLoop {
   private final EngineHandle handle;
   private final StepStats stats;
   private final Consumer<Sequence> forget;
-  private final SlotCopier copier;
   private final List<CompletableFuture<Void>> drains = new ArrayList<>();
   private final ArrayDeque<Submitted> inFlight = new ArrayDeque<>();
   private final ArrayDeque<Submitted> free = new ArrayDeque<>();
@@ -64,7 +62,6 @@ public final class EngineLoop {
     handle = new EngineHandle(limits, nanoClock, pools.blocksTotal(), pools.slotsTotal());
     stats = new StepStats(scheduler, pools);
     forget = runner::forget;
-    copier = runner::copySlot;
   }
 
   /// What other threads hold.
@@ -134,7 +131,6 @@ public final class EngineLoop {
     long started = nanoClock.getAsLong();
     StepPlan plan = scheduler.schedule();
     scheduler.takeReleased(forget);
-    pools.takeSlotCopies(copier);
     if (plan.isEmpty()) {
       return false;
     }

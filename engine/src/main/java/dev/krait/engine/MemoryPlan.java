@@ -1,11 +1,11 @@
 package dev.krait.engine;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;

@@ -1,6 +1,6 @@
 package dev.krait.engine;
 
-import dev.krait.cache.CachePools;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.StepTally;
 

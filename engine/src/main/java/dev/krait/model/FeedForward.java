@@ -1,6 +1,6 @@
 package dev.krait.model;
 
-import dev.krait.cache.CacheSpec;
+import dev.krait.cache.pool.CacheSpec;
 import java.util.Optional;
 
 /// What is computed of each token alone.

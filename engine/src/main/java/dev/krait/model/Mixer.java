@@ -1,8 +1,8 @@
 package dev.krait.model;
 
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import java.util.Optional;
 
 /// What a residual block computes from its normalised input.

@@ -1,7 +1,7 @@
 package dev.krait.model;
 
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import java.util.List;
 import java.util.stream.Stream;
 

@@ -60,11 +60,6 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    pass.copySlot(from, to);
-  }
-
-  @Override
   public void forget(Sequence sequence) {}
 
   @Override
@@ -72,6 +67,9 @@ public final class BackendModelRunner implements ModelRunner {
 
   /// Starts a plan with the given drafts, which must stay unchanged like the plan.
   public PendingStep submit(StepPlan plan, Drafts drafts) {
+    for (int i = 0; i < plan.slotCopies(); i++) {
+      pass.copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
+    }
     pending.begin(plan, drafts);
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {

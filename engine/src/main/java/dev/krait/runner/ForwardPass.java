@@ -2,8 +2,8 @@ package dev.krait.runner;
 
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.StepInputs;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.loading.LoadedModel;
 import dev.krait.runner.mixer.CacheTensors;
 import java.util.List;
@@ -93,7 +93,7 @@ public final class ForwardPass {
   /// @param held unverified tokens in the replay window
   /// @return its first row
   public int add(
-      SequenceMemory memory, int firstPosition, int tokens, int direct, int fold, int held) {
+      SequenceCache memory, int firstPosition, int tokens, int direct, int fold, int held) {
     int sequence = inputs.sequences++;
     int first = inputs.tokens;
     inputs.tokens += tokens;

@@ -6,7 +6,9 @@ import dev.krait.scheduler.StepPlan;
 /// Executes step plans: the boundary between the engine and the device.
 public interface ModelRunner extends AutoCloseable {
 
-  /// Starts a step. The plan must stay unchanged until the returned step has been awaited.
+  /// Starts a step: makes the plan's copies of state slots in all layers, in order, then computes.
+  /// A slot's replay window need not be copied. The plan must stay unchanged until the returned
+  /// step has been awaited.
   PendingStep submit(StepPlan plan);
 
   /// How many steps may be submitted before the first of them is awaited, 1 or 2. A runner that
@@ -14,9 +16,6 @@ public interface ModelRunner extends AutoCloseable {
   default int mostPendingSteps() {
     return 1;
   }
-
-  /// Copies a state slot in all layers, before the next step; its replay window need not be.
-  void copySlot(int from, int to);
 
   /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
   /// for it beside the pools.

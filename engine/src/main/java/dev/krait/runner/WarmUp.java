@@ -1,6 +1,8 @@
 package dev.krait.runner;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.sequence.SequenceCache;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /// Runs steps of every common size on a fresh [ForwardPass], so that the code of its operations is
@@ -18,7 +20,7 @@ public final class WarmUp {
   public static void run(ForwardPass pass, int maxDraftTokens, BooleanSupplier enough) {
     int positions = Math.min(POSITIONS, pass.maxPositions());
     int prompt = Math.min(Math.min(PROMPT_TOKENS, positions), pass.maxTokens());
-    SequenceMemory memory = new FirstOfAll(pass.blocksFor(positions));
+    SequenceCache memory = new FirstOfAll(pass.blocksFor(positions));
     for (int position = 0; position < positions && !enough.getAsBoolean(); position++) {
       step(pass, memory, position, 1, false);
     }
@@ -34,7 +36,7 @@ public final class WarmUp {
   }
 
   private static int step(
-      ForwardPass pass, SequenceMemory memory, int position, int tokens, boolean windowed) {
+      ForwardPass pass, SequenceCache memory, int position, int tokens, boolean windowed) {
     pass.begin();
     int row = pass.add(memory, position, tokens, windowed ? 0 : tokens, 0, 0);
     for (int j = 0; j < tokens; j++) {
@@ -47,14 +49,24 @@ public final class WarmUp {
   }
 
   /// The first slot and the first blocks, before any sequence has them.
-  private record FirstOfAll(int blocks) implements SequenceMemory {
+  private record FirstOfAll(int blocks) implements SequenceCache {
     @Override
     public boolean reserve(int directTokens, int windowedTokens) {
       return true;
     }
 
     @Override
-    public void commit(int tokens) {}
+    public Optional<SlotCopy> commit(int tokens) {
+      return Optional.empty();
+    }
+
+    @Override
+    public int draftModelTokens() {
+      return 0;
+    }
+
+    @Override
+    public void setDraftModelTokens(int tokens) {}
 
     @Override
     public int committedTokens() {

@@ -1,6 +1,7 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationRequest;
@@ -9,6 +10,7 @@ import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
 import dev.krait.sampling.LogitsProcessors;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +30,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   /// Computed tokens and those of the step in flight.
   private int scheduled;
 
-  private @Nullable SequenceMemory memory;
+  private @Nullable SequenceCache memory;
   private SequenceStatus status = SequenceStatus.WAITING;
   private boolean everRan;
   private long firstScheduledNanos;
@@ -91,8 +93,8 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   @Override
-  public SequenceMemory memory() {
-    SequenceMemory held = memory;
+  public SequenceCache memory() {
+    SequenceCache held = memory;
     if (held == null) {
       throw new EngineException(
           ErrorCode.INTERNAL, "memory of sequence " + id + ": none (expected: a running one)");
@@ -162,7 +164,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return deadline != Long.MAX_VALUE && nowNanos - deadline >= 0;
   }
 
-  void start(SequenceMemory opened, long nowNanos) {
+  void start(SequenceCache opened, long nowNanos) {
     memory = opened;
     computed = opened.committedTokens();
     scheduled = computed;
@@ -211,7 +213,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   private void closeMemory() {
-    SequenceMemory held = memory;
+    SequenceCache held = memory;
     memory = null;
     if (held != null) {
       held.close();
@@ -219,11 +221,12 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     plan(0);
   }
 
-  void commit(int count) {
-    SequenceMemory held = memory();
-    held.commit(count);
+  Optional<SlotCopy> commit(int count) {
+    SequenceCache held = memory();
+    Optional<SlotCopy> copy = held.commit(count);
     computed = held.committedTokens();
     scheduled = computed;
+    return copy;
   }
 
   void append(int token, long nowNanos) {

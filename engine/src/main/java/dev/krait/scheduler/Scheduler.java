@@ -1,8 +1,9 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.CachePools;
-import dev.krait.cache.PrefixResult;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PrefixResult;
+import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.Opened;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.FinishReason;
@@ -42,6 +43,10 @@ public final class Scheduler {
   private final List<ActiveSequence> expired = new ArrayList<>();
   private final List<Sequence> released = new ArrayList<>();
   private final TokenBudget budget = new TokenBudget();
+  private final ReservedBlocks reserved;
+
+  /// Copies that the next submitted step makes, in order.
+  private final List<SlotCopy> slotCopies = new ArrayList<>();
 
   /// One in flight and one that is being filled.
   private final StepPlan[] plans;
@@ -65,11 +70,12 @@ public final class Scheduler {
     this.pools = pools;
     this.draftLengths = draftLengths;
     this.nanoClock = nanoClock;
+    reserved = new ReservedBlocks(pools);
     int capacity = config.runnableSequences();
     running = new RunningList(capacity);
     plans = new StepPlan[] {new StepPlan(capacity), new StepPlan(capacity)};
     tally = new StepTally(config.maxDraftTokens());
-    stepUpdate = new StepUpdate(draftLengths, tally);
+    stepUpdate = new StepUpdate(draftLengths, tally, slotCopies);
   }
 
   /// Puts a request in the queue.
@@ -124,6 +130,9 @@ public final class Scheduler {
     for (int i = 0; i < plan.size(); i++) {
       ((ActiveSequence) plan.sequence(i)).submit();
     }
+    if (plan.slotCopies() > 0) {
+      slotCopies.subList(0, plan.slotCopies()).clear();
+    }
     inFlight++;
     nextPlan = 1 - nextPlan;
   }
@@ -165,17 +174,17 @@ public final class Scheduler {
   }
 
   /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
-  /// tokens, leaves the prompt cut at a multiple, and ends where states are to be kept.
+  /// tokens, and ends where states are to be kept.
   private int chunkTokens(ActiveSequence sequence) {
-    int most = Math.min(budget.remaining(), config.maxChunkTokens());
+    int most = budget.remaining();
     if (sequence.isPastPrompt()) {
       return Math.min(most, sequence.leftTokens());
     }
     int left =
         Math.min(
             sequence.promptTokens() - sequence.computedTokens(),
-            sequence.memory().mostPromptTokens());
-    return left <= most ? left : most - most % config.chunkMultiple();
+            sequence.memory().maxPromptTokens());
+    return Math.min(most, left);
   }
 
   /// False when the sequence itself had to go, or has to wait for the step in flight: nobody gives
@@ -208,53 +217,35 @@ public final class Scheduler {
   }
 
   private void admit(long now) {
-    int spokenFor = spokenForBlocks();
+    reserved.count(running);
     while (!waiting.isEmpty() && running.size() < config.runnableSequences()) {
       ActiveSequence head = waiting.first();
-      int needed = pools.blocksFor(head.tokens() + 1);
       boolean alone = running.size() == 0;
-      if (budget.remaining() < config.chunkMultiple()
-          || (!alone && !isRoomFor(head, needed + spokenFor))) {
+      if (budget.remaining() < 1 || (!alone && !reserved.leaveRoomFor(head))) {
         return;
       }
-      Optional<SequenceMemory> memory =
+      Optional<Opened> opened =
           head.reportsPrompt() ? pools.open() : pools.open(head.request().promptIds());
-      if (memory.isEmpty()) {
+      if (opened.isEmpty()) {
         return;
       }
-      start(head, memory.get(), now);
+      start(head, opened.get(), now);
       int tokens = chunkTokens(head);
       if (reserveOrPreempt(head, tokens)) {
         head.plan(tokens);
         budget.take(tokens);
-        spokenFor += needed - head.memory().blocks();
+        reserved.add(head);
       }
     }
   }
 
-  private boolean isRoomFor(ActiveSequence head, int blocks) {
-    int missing = blocks - pools.blocksFree();
-    return missing <= 0
-        || (!head.reportsPrompt() && missing <= pools.heldBlocks(head.request().promptIds()));
-  }
-
-  /// Blocks that running sequences will want for tokens known already and for the next step.
-  private int spokenForBlocks() {
-    int wanted = 0;
-    for (int i = 0; i < running.size(); i++) {
-      ActiveSequence sequence = running.at(i);
-      int blocks = pools.blocksFor(sequence.tokens() + 1);
-      wanted += Math.max(0, blocks - sequence.memory().blocks());
-    }
-    return wanted;
-  }
-
-  private void start(ActiveSequence sequence, SequenceMemory memory, long now) {
+  private void start(ActiveSequence sequence, Opened opened, long now) {
     leaveQueue(sequence);
-    sequence.start(memory, now);
+    sequence.start(opened.memory(), now);
     running.add(sequence);
-    Optional<PrefixResult> found = pools.lastPrefixResult();
-    if (!sequence.reportsPrompt() && found.isPresent()) {
+    opened.slotCopy().ifPresent(slotCopies::add);
+    Optional<PrefixResult> found = opened.prefixResult();
+    if (found.isPresent()) {
       tally.addPrefix(found.get(), sequence.promptTokens(), sequence.computedTokens());
     }
   }
@@ -287,6 +278,9 @@ public final class Scheduler {
 
   /// Generated tokens before prompt tokens.
   private void fillPlan(StepPlan plan) {
+    for (int i = 0; i < slotCopies.size(); i++) {
+      plan.add(slotCopies.get(i));
+    }
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);
       if (sequence.isPastPrompt() && sequence.plannedTokens() > 0) {

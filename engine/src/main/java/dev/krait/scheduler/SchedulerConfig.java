@@ -6,30 +6,19 @@ import dev.krait.error.EngineException;
 ///
 /// @param maxSequences most sequences that run at once
 /// @param maxTokensPerStep most tokens of a step over all sequences, drafts included
-/// @param maxChunkTokens most tokens of one sequence in a step
-/// @param chunkMultiple a prompt is cut only at multiples of this, so that the cut does not show in
-///   the numbers; 1 cuts anywhere
 /// @param maxDraftTokens most drafted tokens of a sequence in a step; 0 without speculation
-public record SchedulerConfig(
-    int maxSequences,
-    int maxTokensPerStep,
-    int maxChunkTokens,
-    int chunkMultiple,
-    int maxDraftTokens) {
+public record SchedulerConfig(int maxSequences, int maxTokensPerStep, int maxDraftTokens) {
 
-  /// Checks the ranges; both token limits must admit one multiple.
+  /// Checks the ranges.
   public SchedulerConfig {
     check("max-sequences", maxSequences, 1);
-    check("chunk-multiple", chunkMultiple, 1);
-    check("max-tokens-per-step", maxTokensPerStep, chunkMultiple);
-    check("max-chunk-tokens", maxChunkTokens, chunkMultiple);
+    check("max-tokens-per-step", maxTokensPerStep, 1);
     check("max-draft-tokens", maxDraftTokens, 0);
   }
 
-  /// Sequences that may run so that each can have one token in every step and one more of them a
-  /// whole multiple of its prompt.
+  /// Sequences that may run so that each can have one token in every step.
   int runnableSequences() {
-    return Math.min(maxSequences, maxTokensPerStep - chunkMultiple + 1);
+    return Math.min(maxSequences, maxTokensPerStep);
   }
 
   private static void check(String name, int value, int least) {

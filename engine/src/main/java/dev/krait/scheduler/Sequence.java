@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.sampling.LogitsProcessors;
 
@@ -30,5 +30,5 @@ public interface Sequence {
   LogitsProcessors logitsProcessors();
 
   /// Its share of the pools, while it runs.
-  SequenceMemory memory();
+  SequenceCache memory();
 }

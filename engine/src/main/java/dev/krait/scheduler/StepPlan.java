@@ -1,9 +1,12 @@
 package dev.krait.scheduler;
 
+import dev.krait.cache.pool.SlotCopy;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
-/// The work of one step, as a value: for each scheduled sequence, which of its known tokens to
-/// compute and how many drafts to verify.
+/// The work of one step, as a value: which state slots to copy first, and for each scheduled
+/// sequence, which of its known tokens to compute and how many drafts to verify.
 ///
 /// Entry `i` covers the sequence's tokens `[firstPosition, firstPosition + tokens)`. When that
 /// reaches the last known token a new one is chosen; with `draftTokens > 0` (then `tokens` is 1) up
@@ -19,6 +22,7 @@ public final class StepPlan {
   private final int[] draftTokens;
   private final boolean[] choosesToken;
   private final int[] firstRows;
+  private final List<SlotCopy> slotCopies = new ArrayList<>();
   private int[] tokenIds = new int[64];
   private int size;
   private int rows;
@@ -86,9 +90,25 @@ public final class StepPlan {
     return choosesToken[index];
   }
 
+  /// How many state slots are copied before anything is computed.
+  public int slotCopies() {
+    return slotCopies.size();
+  }
+
+  /// One of the copies; they are made in order.
+  public SlotCopy slotCopy(int index) {
+    return slotCopies.get(index);
+  }
+
+  /// Adds a copy of a state slot, behind those that the plan has.
+  public void add(SlotCopy copy) {
+    slotCopies.add(copy);
+  }
+
   /// Empties the plan.
   public void clear() {
     Arrays.fill(sequences, 0, size, null);
+    slotCopies.clear();
     size = 0;
     rows = 0;
     totalTokens = 0;

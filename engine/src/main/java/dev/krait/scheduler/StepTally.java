@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.PrefixResult;
+import dev.krait.cache.prefix.PrefixResult;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;

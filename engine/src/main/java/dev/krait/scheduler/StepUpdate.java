@@ -1,7 +1,10 @@
 package dev.krait.scheduler;
 
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.util.List;
+import java.util.Optional;
 
 /// Applies one entry of a step's answer to its sequence: commit, append, decide whether it ended.
 final class StepUpdate {
@@ -20,10 +23,13 @@ final class StepUpdate {
 
   private final DraftLengths draftLengths;
   private final StepTally tally;
+  private final List<SlotCopy> slotCopies;
 
-  StepUpdate(DraftLengths draftLengths, StepTally tally) {
+  /// @param slotCopies is given the copies that kept prefixes need
+  StepUpdate(DraftLengths draftLengths, StepTally tally, List<SlotCopy> slotCopies) {
     this.draftLengths = draftLengths;
     this.tally = tally;
+    this.slotCopies = slotCopies;
   }
 
   Outcome apply(StepPlan plan, StepOutput output, int entry, ActiveSequence sequence, long now) {
@@ -38,7 +44,10 @@ final class StepUpdate {
     check(sequence, newTokens, chooses ? 1 : 0, chooses ? 1 + drafts : 0);
 
     tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
-    sequence.commit(drafts > 0 ? newTokens : known);
+    Optional<SlotCopy> copy = sequence.commit(drafts > 0 ? newTokens : known);
+    if (copy.isPresent()) {
+      slotCopies.add(copy.get());
+    }
     if (drafts > 0) {
       observeDrafts(sequence, drafts, output.draftedTokens(entry), output.acceptedTokens(entry));
     }

@@ -154,7 +154,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// Tokens that the drafter would first have to catch up with.
   private int lag(Sequence sequence) {
-    int followed = Math.max(of(sequence).followed, sequence.memory().followedTokens());
+    int followed = Math.max(of(sequence).followed, sequence.memory().draftModelTokens());
     return Math.max(0, sequence.tokens() - followed - maxDraftTokens - 1);
   }
 

@@ -1,5 +1,6 @@
 package dev.krait.speculation;
 
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
@@ -16,11 +17,12 @@ import java.util.function.BooleanSupplier;
 
 /// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
 ///
-/// It follows prompt chunks beside the target, from where a kept prefix ends if it was followed
-/// there. A round first feeds the tokens that the target has settled since (they advance the
-/// states, after the accepted drafts in the replay window), then its own drafts one by one, which
-/// stay in the window: each further draft replays the unverified ones before it. Blocks and slots
-/// are the sequence's own; the tensors are separate.
+/// It computes prompt chunks beside the target, from where a kept prefix ends if the prefix has the
+/// draft model's share. A round first feeds the tokens that the target has accepted since (they
+/// advance the states, after the accepted drafts in the replay window), then its own drafts one by
+/// one, which stay in the window: each further draft replays the unverified ones before it. Blocks
+/// and slots are the sequence's own, which also knows how far the draft model has come; the tensors
+/// are separate.
 public final class ModelDrafter implements Drafter {
   /// Known tokens that a round may have to feed: the last draft, accepted but never fed, and the
   /// token after it.
@@ -29,24 +31,19 @@ public final class ModelDrafter implements Drafter {
   private final ForwardPass pass;
   private final Sampler sampler;
   private final int maxDraftTokens;
-  private final IdentityHashMap<Sequence, Cursor> cursors = new IdentityHashMap<>();
+  private final IdentityHashMap<Sequence, Window> windows = new IdentityHashMap<>();
   private final int[] awaiting;
   private final int[] awaitedOutput;
   private int awaitingCount;
 
-  /// What the draft model has seen of a sequence.
-  private static final class Cursor {
-    /// Tokens that its states include for good.
-    int settled;
+  /// Own drafts in a sequence's replay window, behind the tokens that the draft model has computed
+  /// for good: not known to be right when they were fed.
+  private static final class Window {
+    final int[] tokens;
+    int size;
 
-    /// Own drafts in the replay window behind them, not known to be right when they were fed.
-    final int[] window;
-
-    int windowSize;
-
-    Cursor(int settled, int maxDraftTokens) {
-      this.settled = settled;
-      window = new int[maxDraftTokens];
+    Window(int maxDraftTokens) {
+      tokens = new int[maxDraftTokens];
     }
   }
 
@@ -103,32 +100,32 @@ public final class ModelDrafter implements Drafter {
   private int feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
     int fed = 0;
     Sequence sequence = plan.sequence(entry);
-    Cursor cursor = cursors.get(sequence);
-    if (cursor == null) {
-      cursor = new Cursor(sequence.memory().followedTokens(), Math.max(1, maxDraftTokens));
-      cursors.put(sequence, cursor);
+    SequenceCache memory = sequence.memory();
+    Window window = windows.get(sequence);
+    if (window == null) {
+      window = new Window(Math.max(1, maxDraftTokens));
+      windows.put(sequence, window);
     }
-    while (cursor.settled + cursor.windowSize < end || cursor.windowSize > 0) {
+    while (memory.draftModelTokens() + window.size < end || window.size > 0) {
       if (pass.room() == 0) {
         finish(plan, drafts);
         begin();
       }
-      int fold = matching(sequence, cursor, end);
-      int first = cursor.settled + fold;
+      int fold = matching(sequence, window, end);
+      int first = memory.draftModelTokens() + fold;
       int tokens = Math.min(end - first, pass.room());
       fed += tokens;
-      int row = pass.add(sequence.memory(), first, tokens, tokens, fold, 0);
+      int row = pass.add(memory, first, tokens, tokens, fold, 0);
       for (int j = 0; j < tokens; j++) {
         pass.setToken(row + j, sequence.tokenAt(first + j));
       }
-      cursor.settled = first + tokens;
-      cursor.windowSize = 0;
-      sequence.memory().markFollowed(cursor.settled);
-      if (cursor.settled == end && drafting) {
+      window.size = 0;
+      memory.setDraftModelTokens(first + tokens);
+      if (first + tokens == end && drafting) {
         awaiting[awaitingCount] = entry;
         awaitedOutput[awaitingCount++] = pass.want(row + tokens - 1);
       }
-      if (cursor.settled < end) {
+      if (first + tokens < end) {
         finish(plan, drafts);
         begin();
       }
@@ -138,11 +135,12 @@ public final class ModelDrafter implements Drafter {
 
   /// How many of the drafts in the window turned out right; at least one token up to `end` is left
   /// to feed.
-  private static int matching(Sequence sequence, Cursor cursor, int end) {
+  private static int matching(Sequence sequence, Window window, int end) {
+    int computed = sequence.memory().draftModelTokens();
     int fold = 0;
-    while (fold < cursor.windowSize
-        && cursor.settled + fold < end - 1
-        && cursor.window[fold] == sequence.tokenAt(cursor.settled + fold)) {
+    while (fold < window.size
+        && computed + fold < end - 1
+        && window.tokens[fold] == sequence.tokenAt(computed + fold)) {
       fold++;
     }
     return fold;
@@ -206,15 +204,16 @@ public final class ModelDrafter implements Drafter {
         continue;
       }
       Sequence sequence = plan.sequence(i);
-      Cursor cursor = cursors.get(sequence);
-      if (cursor == null) {
-        throw new IllegalStateException("draft cursor of sequence " + sequence.id() + ": missing");
+      Window window = windows.get(sequence);
+      if (window == null) {
+        throw new IllegalStateException("drafts of sequence " + sequence.id() + ": missing");
       }
-      int held = cursor.windowSize;
-      int row = pass.add(sequence.memory(), cursor.settled + held, 1, 0, 0, held);
+      SequenceCache memory = sequence.memory();
+      int position = memory.draftModelTokens() + window.size;
+      int row = pass.add(memory, position, 1, 0, 0, window.size);
       int draft = drafts.id(i, depth - 1);
       pass.setToken(row, draft);
-      cursor.window[cursor.windowSize++] = draft;
+      window.tokens[window.size++] = draft;
       awaiting[awaitingCount] = i;
       awaitedOutput[awaitingCount++] = pass.want(row);
     }
@@ -230,7 +229,7 @@ public final class ModelDrafter implements Drafter {
 
   @Override
   public void forget(Sequence sequence) {
-    cursors.remove(sequence);
+    windows.remove(sequence);
   }
 
   @Override

@@ -38,6 +38,9 @@ public final class SpeculativeRunner implements ModelRunner {
 
   @Override
   public PendingStep submit(StepPlan plan) {
+    for (int i = 0; i < plan.slotCopies(); i++) {
+      drafter.copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
+    }
     long start = nanoClock.getAsLong();
     drafts.clear();
     pending.caughtUp =
@@ -62,12 +65,6 @@ public final class SpeculativeRunner implements ModelRunner {
           Objects.requireNonNull(plan), drafts, caughtUp, draftNanos, output.runNanos());
       return output;
     }
-  }
-
-  @Override
-  public void copySlot(int from, int to) {
-    drafter.copySlot(from, to);
-    target.copySlot(from, to);
   }
 
   @Override

@@ -79,7 +79,7 @@ class EngineLoopTest {
     List<String> heard = new ArrayList<>();
     try (InMemoryEngine engine =
         InMemoryEngine.builder()
-            .stepTokens(8, 8, 1)
+            .stepTokens(8)
             .pools(4, 100, 8)
             .listener(stats ->
                 heard.add(

@@ -29,8 +29,6 @@ record EngineScript(Setting setting, List<Action> actions) {
       int slots,
       int maxSequences,
       int maxTokensPerStep,
-      int maxChunkTokens,
-      int chunkMultiple,
       int draftTokens,
       Drafting drafting,
       long draftSeed,
@@ -100,8 +98,6 @@ record EngineScript(Setting setting, List<Action> actions) {
 
   private static Setting randomSetting(Random random) {
     int layers = random.nextInt(4);
-    int multiple = 1 + random.nextInt(4);
-    int perStep = multiple + random.nextInt(24);
     return new Setting(
         layers != 0,
         layers != 1,
@@ -109,9 +105,7 @@ record EngineScript(Setting setting, List<Action> actions) {
         12 + random.nextInt(30),
         1 + random.nextInt(6),
         1 + random.nextInt(6),
-        perStep,
-        multiple + random.nextInt(perStep),
-        multiple,
+        1 + random.nextInt(24),
         random.nextInt(5),
         List.of(Drafting.values()).get(random.nextInt(3)),
         random.nextLong(),

@@ -155,11 +155,6 @@ class EngineThreadTest {
     }
 
     @Override
-    public void copySlot(int from, int to) {
-      throw new IllegalStateException("nothing is kept");
-    }
-
-    @Override
     public void forget(Sequence sequence) {
       throw new IllegalStateException("nothing is called after a failure");
     }

@@ -56,8 +56,7 @@ final class ScriptPlayer {
             .vocabSize(EngineScript.VOCAB_SIZE)
             .layers(setting.attends(), setting.recurs())
             .maxSequences(setting.maxSequences())
-            .stepTokens(
-                setting.maxTokensPerStep(), setting.maxChunkTokens(), setting.chunkMultiple())
+            .stepTokens(setting.maxTokensPerStep())
             .draftTokens(setting.draftTokens())
             .pools(setting.blockTokens(), setting.blocks(), setting.slots())
             .prefixCaching(setting.keepsPrefixes())
@@ -258,13 +257,9 @@ final class ScriptPlayer {
         prompts |= prompt;
         check(!prompt || end <= sequence.promptTokens(), "an entry is of one kind");
         check(
-            !prompt || end == sequence.promptTokens() || end % setting.chunkMultiple() == 0,
-            "a prompt is cut at a multiple");
-        check(
             plan.draftTokens(i) == 0 || (plan.tokens(i) == 1 && plan.choosesToken(i) && !prompt),
             "drafts follow the last known token");
         check(plan.tokens(i) >= 1, "an entry has tokens");
-        check(plan.tokens(i) <= setting.maxChunkTokens(), "a chunk is bounded");
         total += plan.tokens(i) + plan.draftTokens(i);
       }
       check(total == plan.totalTokens(), "the total is right");
@@ -301,11 +296,6 @@ final class ScriptPlayer {
       if (!holds) {
         throw new IllegalStateException("broken: " + rule);
       }
-    }
-
-    @Override
-    public void copySlot(int from, int to) {
-      delegate.copySlot(from, to);
     }
 
     @Override

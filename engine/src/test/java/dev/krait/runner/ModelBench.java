@@ -2,9 +2,9 @@ package dev.krait.runner;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;

@@ -8,6 +8,7 @@ import static dev.krait.scheduler.SchedulerRig.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent.Failed;
 import dev.krait.generation.GenerationEvent.PromptLogprobs;
@@ -99,6 +100,28 @@ class SchedulerMemoryTest {
     assertThat(failed.message()).contains("sequence of 21 tokens").contains("5 blocks of 4 tokens");
     assertThat(tokens(small)).hasSize(2);
     assertThat(rig.pools().blocksUsed()).isZero();
+  }
+
+  /// A prompt of 12 tokens leaves a state behind 8; the same prompt again starts with it.
+  @Test
+  void copiesOfStatesAreInThePlanOfTheNextSubmittedStep() {
+    rig.rebuildWithPrefixes(20);
+    rig.add(12, 1);
+    rig.step(7);
+    for (int again = 0; again < 2; again++) {
+      StepPlan plan = rig.scheduler().schedule();
+      assertThat(plan.slotCopies()).isEqualTo(1);
+      assertThat(plan.slotCopy(0)).isEqualTo(new SlotCopy(0, 1));
+    }
+    rig.step(7);
+    assertThat(rig.scheduler().running()).isZero();
+    rig.add(12, 1);
+    StepPlan plan = rig.scheduler().schedule();
+    assertThat(plan.slotCopies()).isEqualTo(1);
+    assertThat(plan.slotCopy(0)).isEqualTo(new SlotCopy(1, 0));
+    rig.scheduler().submitted(plan);
+    rig.scheduler().update(plan, rig.answerWhereDue(plan, 7));
+    assertThat(rig.scheduler().schedule().slotCopies()).isZero();
   }
 
   @Test

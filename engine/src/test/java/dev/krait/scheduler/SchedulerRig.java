@@ -2,12 +2,12 @@ package dev.krait.scheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.generation.GenerationEvent.End;
 import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationEvent.Tokens;
@@ -35,7 +35,7 @@ final class SchedulerRig {
   private final List<String> observed = new ArrayList<>();
   private int draftLength;
   private CachePools pools = pools(100);
-  private Scheduler scheduler = scheduler(16, 16, 1);
+  private Scheduler scheduler = scheduler(16);
 
   private static CachePools pools(int blocks) {
     return new CachePools(layout(blocks));
@@ -54,7 +54,7 @@ final class SchedulerRig {
     return new CacheLayout(demand, 0, blocks, 4);
   }
 
-  private Scheduler scheduler(int perStep, int perChunk, int multiple) {
+  private Scheduler scheduler(int perStep) {
     DraftLengths lengths =
         new DraftLengths() {
           @Override
@@ -67,24 +67,19 @@ final class SchedulerRig {
             observed.add(sequence.id() + ": " + accepted + " of " + drafted);
           }
         };
-    return new Scheduler(
-        new SchedulerConfig(4, perStep, perChunk, multiple, MAX_DRAFTS), pools, lengths, clock);
+    return new Scheduler(new SchedulerConfig(4, perStep, MAX_DRAFTS), pools, lengths, clock);
   }
 
   /// Begins again with so many blocks and tokens of a step.
   void rebuild(int blocks, int perStep) {
-    rebuild(blocks, perStep, perStep, 1);
-  }
-
-  void rebuild(int blocks, int perStep, int perChunk, int multiple) {
     pools = pools(blocks);
-    scheduler = scheduler(perStep, perChunk, multiple);
+    scheduler = scheduler(perStep);
   }
 
   /// Begins again with so many blocks, keeping prefixes.
   void rebuildWithPrefixes(int blocks) {
-    pools = new CachePools(layout(blocks), Optional.of(new SnapshotPolicy(1, 4)));
-    scheduler = scheduler(400, 400, 1);
+    pools = new CachePools(layout(blocks), Optional.of(new SnapshotPolicy(4)));
+    scheduler = scheduler(400);
   }
 
   /// From now on so many tokens are drafted where there is room.

@@ -36,15 +36,15 @@ class SchedulerTest {
   }
 
   @Test
-  void aPromptIsCutAtMultiplesOnlyAndAlwaysGetsOn() {
-    rig.rebuild(100, 10, 9, 4);
+  void aPromptIsCutWhereTheStepIsFull() {
+    rig.rebuild(100, 10);
     rig.add(14, 9);
-    rig.add(5, 9);
-    rig.assertPlan("1:8");
+    rig.add(9, 9);
+    rig.assertPlan("1:10");
     rig.step(7);
-    rig.assertPlan("1:6", "2:4");
+    rig.assertPlan("1:4", "2:6");
     rig.step(7);
-    rig.assertPlan("1:1", "2:1");
+    rig.assertPlan("1:1", "2:3");
   }
 
   @Test

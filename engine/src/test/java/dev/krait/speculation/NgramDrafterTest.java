@@ -2,7 +2,7 @@ package dev.krait.speculation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
@@ -113,7 +113,7 @@ class NgramDrafterTest {
     }
 
     @Override
-    public SequenceMemory memory() {
+    public SequenceCache memory() {
       return new FlatMemory(0, 0, 1);
     }
   }

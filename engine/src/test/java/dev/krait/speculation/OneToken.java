@@ -1,6 +1,6 @@
 package dev.krait.speculation;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
@@ -64,7 +64,7 @@ final class OneToken implements Sequence {
   }
 
   @Override
-  public SequenceMemory memory() {
+  public SequenceCache memory() {
     return new FlatMemory(0, 0, 1);
   }
 }

@@ -1,12 +1,12 @@
 package dev.krait.speculation;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -147,15 +147,9 @@ final class SpeculationRig implements AutoCloseable {
     opened(runner);
     pools =
         new CachePools(
-            layout,
-            sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(1, 32)));
+            layout, sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(32)));
     SchedulerConfig config =
-        new SchedulerConfig(
-            sizes.maxSequences(),
-            sizes.maxTokensPerStep(),
-            sizes.maxTokensPerStep(),
-            1,
-            sizes.draftTokens());
+        new SchedulerConfig(sizes.maxSequences(), sizes.maxTokensPerStep(), sizes.draftTokens());
     Scheduler scheduler = new Scheduler(config, pools, lengths, () -> 0);
     EngineLimits limits =
         new EngineLimits(vocab, sizes.maxModelTokens(), sizes.maxSequences(), 1000);

@@ -1,15 +1,18 @@
 package dev.krait.testing;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.sequence.SequenceCache;
+import java.util.Optional;
 
 /// A sequence's memory outside of any pool: one slot and all blocks from a first one on.
-public final class FlatMemory implements SequenceMemory {
+public final class FlatMemory implements SequenceCache {
   private final int slot;
   private final int firstBlock;
   private final int blocks;
   private int committed;
   private int pending;
   private int reservedDirect;
+  private int draftModelTokens;
 
   public FlatMemory(int slot, int firstBlock, int blocks) {
     this.slot = slot;
@@ -24,9 +27,20 @@ public final class FlatMemory implements SequenceMemory {
   }
 
   @Override
-  public void commit(int tokens) {
+  public Optional<SlotCopy> commit(int tokens) {
     committed += tokens;
     pending = tokens - reservedDirect;
+    return Optional.empty();
+  }
+
+  @Override
+  public int draftModelTokens() {
+    return draftModelTokens;
+  }
+
+  @Override
+  public void setDraftModelTokens(int tokens) {
+    draftModelTokens = tokens;
   }
 
   @Override

@@ -1,12 +1,12 @@
 package dev.krait.testing;
 
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
-import dev.krait.cache.SnapshotPolicy;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.prefix.SnapshotPolicy;
+import dev.krait.cache.sequence.CachePools;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -35,18 +35,14 @@ public final class InMemoryEngine implements AutoCloseable {
 
   private InMemoryEngine(Builder builder) {
     CacheLayout layout = builder.layout();
-    var snapshots = new SnapshotPolicy(builder.chunkMultiple, 2 * builder.blockTokens);
+    var snapshots = new SnapshotPolicy(2 * builder.blockTokens);
     pools =
         new CachePools(layout, builder.keepsPrefixes ? Optional.of(snapshots) : Optional.empty());
 
     scheduler =
         new Scheduler(
             new SchedulerConfig(
-                builder.maxSequences,
-                builder.maxTokensPerStep,
-                builder.maxChunkTokens,
-                builder.chunkMultiple,
-                builder.maxDraftTokens),
+                builder.maxSequences, builder.maxTokensPerStep, builder.maxDraftTokens),
             pools,
             DraftLengths.fixed(builder.maxDraftTokens),
             builder.nanoClock);
@@ -120,8 +116,6 @@ public final class InMemoryEngine implements AutoCloseable {
     private int maxModelTokens = 256;
     private int maxSequences = 8;
     private int maxTokensPerStep = 64;
-    private int maxChunkTokens = 64;
-    private int chunkMultiple = 1;
     private int maxWaiting = 64;
     private int maxDraftTokens;
     private int blockTokens = 16;
@@ -160,11 +154,9 @@ public final class InMemoryEngine implements AutoCloseable {
       return this;
     }
 
-    /// Most tokens of a step, of one sequence in it, and where a prompt may be cut.
-    public Builder stepTokens(int perStep, int perChunk, int multiple) {
-      maxTokensPerStep = perStep;
-      maxChunkTokens = perChunk;
-      chunkMultiple = multiple;
+    /// Most tokens of a step.
+    public Builder stepTokens(int value) {
+      maxTokensPerStep = value;
       return this;
     }
 

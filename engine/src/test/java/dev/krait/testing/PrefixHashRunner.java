@@ -1,7 +1,7 @@
 package dev.krait.testing;
 
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
@@ -128,6 +128,9 @@ public final class PrefixHashRunner implements ModelRunner {
     StepOutput own = outputs[steps % pendingSteps];
     output = own;
     output.clear();
+    for (int i = 0; i < plan.slotCopies() && mistake != Mistake.FORGETS_COPIES; i++) {
+      states[plan.slotCopy(i).to()] = states[plan.slotCopy(i).from()];
+    }
     for (int i = 0; i < plan.size(); i++) {
       run(plan, i);
     }
@@ -137,13 +140,6 @@ public final class PrefixHashRunner implements ModelRunner {
   @Override
   public int mostPendingSteps() {
     return pendingSteps;
-  }
-
-  @Override
-  public void copySlot(int from, int to) {
-    if (mistake != Mistake.FORGETS_COPIES) {
-      states[to] = states[from];
-    }
   }
 
   @Override
@@ -158,7 +154,7 @@ public final class PrefixHashRunner implements ModelRunner {
 
   private void run(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
-    SequenceMemory memory = sequence.memory();
+    SequenceCache memory = sequence.memory();
     int first = memory.committedTokens();
     int end = first + plan.tokens(entry);
     checkPosition(sequence, first);
@@ -194,7 +190,7 @@ public final class PrefixHashRunner implements ModelRunner {
 
   /// The state before the step's first token: the slot's, advanced over the accepted tokens in the
   /// window.
-  private long foldPending(SequenceMemory memory, int first) {
+  private long foldPending(SequenceCache memory, int first) {
     int slot = memory.stateSlot();
     if (slot < 0) {
       return PrefixHash.EMPTY;
@@ -216,32 +212,32 @@ public final class PrefixHashRunner implements ModelRunner {
     return state;
   }
 
-  private void writeState(SequenceMemory memory, long state) {
+  private void writeState(SequenceCache memory, long state) {
     if (memory.stateSlot() >= 0) {
       states[memory.stateSlot()] = state;
     }
   }
 
-  private void writeWindow(SequenceMemory memory, int first, List<Integer> rows) {
+  private void writeWindow(SequenceCache memory, int first, List<Integer> rows) {
     for (int i = 0; i < rows.size() && memory.stateSlot() >= 0; i++) {
       windows[memory.stateSlot()][(first + i) % windowTokens] = rows.get(i);
     }
   }
 
-  private void writeKeys(SequenceMemory memory, int first, List<Integer> rows) {
+  private void writeKeys(SequenceCache memory, int first, List<Integer> rows) {
     for (int i = 0; i < rows.size() && model.attends(); i++) {
       int position = first + i;
       block(memory, position)[position % blockTokens] = rows.get(i);
     }
   }
 
-  private int[] block(SequenceMemory memory, int position) {
+  private int[] block(SequenceCache memory, int position) {
     int index = mistake == Mistake.CONFUSES_BLOCKS ? 0 : position / blockTokens;
     return blocks[memory.block(index)];
   }
 
   /// The hash of `[0, tokens)` as the blocks have it.
-  private long attend(SequenceMemory memory, int tokens) {
+  private long attend(SequenceCache memory, int tokens) {
     long hash = PrefixHash.EMPTY;
     for (int position = 0; position < tokens && model.attends(); position++) {
       hash = PrefixHash.fold(hash, block(memory, position)[position % blockTokens], position);
@@ -252,7 +248,7 @@ public final class PrefixHashRunner implements ModelRunner {
   /// Drafts, verifies, answers the accepted drafts and one more token.
   private int choose(StepPlan plan, int entry, long recurred) {
     Sequence sequence = plan.sequence(entry);
-    SequenceMemory memory = sequence.memory();
+    SequenceCache memory = sequence.memory();
     int position = sequence.tokens();
     List<Integer> drafts = draft(sequence, plan.draftTokens(entry), recurred);
     writeKeys(memory, position, drafts);

@@ -1,6 +1,6 @@
 package dev.krait.server.bench;
 
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
@@ -12,11 +12,11 @@ import dev.krait.scheduler.Sequence;
 final class BenchSequence implements Sequence {
   private final long id;
   private final GenerationRequest request;
-  private final SequenceMemory memory;
+  private final SequenceCache memory;
   private final int[] ids;
   private int tokens;
 
-  BenchSequence(long id, int[] prompt, int maxTokens, SequenceMemory memory) {
+  BenchSequence(long id, int[] prompt, int maxTokens, SequenceCache memory) {
     this.id = id;
     this.memory = memory;
     ids = new int[maxTokens];
@@ -75,7 +75,7 @@ final class BenchSequence implements Sequence {
   }
 
   @Override
-  public SequenceMemory memory() {
+  public SequenceCache memory() {
     return memory;
   }
 }

@@ -2,12 +2,12 @@ package dev.krait.server.bench;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.MachineRates;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.CacheSpec;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
@@ -100,14 +100,14 @@ final class ModelBench implements AutoCloseable {
 
   private BenchRow decode(int batch) {
     warmUp(batch);
-    List<SequenceMemory> memories = openAll(batch);
+    List<SequenceCache> memories = openAll(batch);
     int[] last = firstTokens(batch);
     double[] seconds = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
       seconds[round] = secondsPerStep(memories, last);
     }
     int position = memories.getFirst().committedTokens();
-    memories.forEach(SequenceMemory::close);
+    memories.forEach(SequenceCache::close);
     long bytes = weightBytes() + batch * cacheBytes(position);
     return row(
         "decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
@@ -117,19 +117,19 @@ final class ModelBench implements AutoCloseable {
   private void warmUp(int batch) {
     long start = System.nanoTime();
     do {
-      List<SequenceMemory> memories = openAll(batch);
+      List<SequenceCache> memories = openAll(batch);
       int[] last = firstTokens(batch);
       for (int i = 0; i < WARM_UP_STEPS; i++) {
         step(memories, last);
       }
-      memories.forEach(SequenceMemory::close);
+      memories.forEach(SequenceCache::close);
     } while (System.nanoTime() - start < WARM_UP_NANOS);
   }
 
-  private List<SequenceMemory> openAll(int batch) {
-    List<SequenceMemory> memories = new ArrayList<>();
+  private List<SequenceCache> openAll(int batch) {
+    List<SequenceCache> memories = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
-      memories.add(pools.open().orElseThrow());
+      memories.add(pools.open().orElseThrow().memory());
     }
     return memories;
   }
@@ -142,7 +142,7 @@ final class ModelBench implements AutoCloseable {
     return tokens;
   }
 
-  private double secondsPerStep(List<SequenceMemory> memories, int[] last) {
+  private double secondsPerStep(List<SequenceCache> memories, int[] last) {
     long start = System.nanoTime();
     int steps = 0;
     while (System.nanoTime() - start < ROUND_NANOS
@@ -153,10 +153,10 @@ final class ModelBench implements AutoCloseable {
     return steps == 0 ? Double.NaN : (System.nanoTime() - start) * 1e-9 / steps;
   }
 
-  private void step(List<SequenceMemory> memories, int[] last) {
+  private void step(List<SequenceCache> memories, int[] last) {
     pass.begin();
     for (int i = 0; i < memories.size(); i++) {
-      SequenceMemory memory = memories.get(i);
+      SequenceCache memory = memories.get(i);
       reserve(memory, 1, 0);
       int row = pass.add(memory, memory.committedTokens(), 1, 1, 0, 0);
       pass.setToken(row, last[i]);
@@ -173,7 +173,7 @@ final class ModelBench implements AutoCloseable {
     int tokens = Math.min(PREFILL_TOKENS, maxTokens);
     double[] seconds = new double[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
-      try (SequenceMemory memory = pools.open().orElseThrow()) {
+      try (SequenceCache memory = pools.open().orElseThrow().memory()) {
         reserve(memory, tokens, 0);
         long start = System.nanoTime();
         pass.begin();
@@ -194,8 +194,8 @@ final class ModelBench implements AutoCloseable {
     return row("prefill", 1, tokens, median(seconds), bytes, multiplyAdds);
   }
 
-  /// As [SequenceMemory#reserve], where caches are as large as the bench needs.
-  static void reserve(SequenceMemory memory, int directTokens, int windowedTokens) {
+  /// As [SequenceCache#reserve], where caches are as large as the bench needs.
+  static void reserve(SequenceCache memory, int directTokens, int windowedTokens) {
     if (!memory.reserve(directTokens, windowedTokens)) {
       throw new IllegalStateException(
           "bench: no room for " + (directTokens + windowedTokens) + " tokens");

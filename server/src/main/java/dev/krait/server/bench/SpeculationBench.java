@@ -1,11 +1,11 @@
 package dev.krait.server.bench;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.CacheDemand;
-import dev.krait.cache.CacheLayout;
-import dev.krait.cache.CachePlanner;
-import dev.krait.cache.CachePools;
-import dev.krait.cache.SequenceMemory;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CachePlanner;
+import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
@@ -175,7 +175,7 @@ final class SpeculationBench implements AutoCloseable {
     for (int j = 0; j < prompt.length; j++) {
       prompt[j] = (7 * j + 3 + index) % vocabSize;
     }
-    return new BenchSequence(nextId++, prompt, maxTokens, pools.open().orElseThrow());
+    return new BenchSequence(nextId++, prompt, maxTokens, pools.open().orElseThrow().memory());
   }
 
   private void prompts(List<BenchSequence> sequences, ModelDrafter drafter) {
@@ -264,7 +264,7 @@ final class SpeculationBench implements AutoCloseable {
   /// Adds rows from the last computed token on, of which the first is known, or all of a prompt.
   private int addRows(BenchSequence sequence, int count, int direct) {
     int first = sequence.computedTokens();
-    SequenceMemory memory = sequence.memory();
+    SequenceCache memory = sequence.memory();
     int row = target.add(memory, first, count, direct, memory.pendingTokens(), 0);
     for (int j = 0; j < count && first + j < sequence.tokens(); j++) {
       target.setToken(row + j, sequence.tokenAt(first + j));

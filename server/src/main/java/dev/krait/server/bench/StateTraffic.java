@@ -7,7 +7,7 @@ import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.model.Activation;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;

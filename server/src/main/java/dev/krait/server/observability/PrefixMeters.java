@@ -1,6 +1,6 @@
 package dev.krait.server.observability;
 
-import dev.krait.cache.PrefixResult;
+import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.scheduler.StepTally;
 import io.micrometer.core.instrument.Counter;
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 import dev.krait.generation.TokenIds;
 import java.util.HashMap;
@@ -25,15 +25,15 @@ final class PrefixNode implements Comparable<PrefixNode> {
   int snapshot = -1;
 
   /// The snapshot also has the draft model's states.
-  boolean snapshotFollowed;
+  boolean snapshotHasDraftModel;
 
   /// The block also has the draft model's keys and values; then its parents have them too.
-  boolean followed;
+  boolean hasDraftModel;
 
   /// Open sequences whose prefix goes through it.
-  int holders;
+  int pins;
 
-  /// When it was last held, by a counter; the same for all nodes of one path.
+  /// When it was last pinned, by a counter; the same for all nodes of one path.
   long lastUsed;
 
   private PrefixNode(@Nullable PrefixNode parent, TokenIds tokens, int end, int block) {
@@ -57,9 +57,9 @@ final class PrefixNode implements Comparable<PrefixNode> {
     return parent == null;
   }
 
-  /// Nobody needs it, so that it may be given up.
-  boolean isFreeLeaf() {
-    return parent != null && holders == 0 && children.isEmpty();
+  /// Nobody needs it, so that it may be evicted.
+  boolean isEvictable() {
+    return parent != null && pins == 0 && children.isEmpty();
   }
 
   /// Least recently used first, and the end of a path before its start.

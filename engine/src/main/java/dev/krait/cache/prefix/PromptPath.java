@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 import dev.krait.generation.TokenIds;
 
@@ -9,44 +9,66 @@ import dev.krait.generation.TokenIds;
 /// end, where the same prompt, or a conversation that goes on, can start again; and where the
 /// prompt left a kept prefix without a snapshot, because a third one that shares this much is then
 /// likely. The scheduler ends a chunk at each.
-final class PromptPath {
+public final class PromptPath {
   private final PrefixCache cache;
   private final TokenIds prompt;
   private final int junction;
   private final int lastBoundary;
+  private final PrefixResult result;
   private PrefixNode tail;
 
   /// True once another sequence has cached the same block without the draft model's keys and
   /// values. This one then keeps its own blocks and caches no more.
   private boolean apart;
 
-  /// Holds what was found.
+  /// Pins what was found.
   PromptPath(PrefixCache cache, PrefixHit hit, TokenIds prompt) {
     this.cache = cache;
     this.prompt = prompt;
     tail = hit.node();
-    cache.hold(tail);
+    result = result(hit);
+    cache.pin(tail);
     junction = worth(cache.boundary(hit.matchedTokens()), tail.end);
     lastBoundary = worth(cache.boundary(prompt.size() - 1), Math.max(tail.end, junction));
   }
 
+  private PrefixResult result(PrefixHit hit) {
+    if (!hit.node().isRoot()) {
+      return PrefixResult.FOUND;
+    }
+    if (prompt.size() <= cache.blockTokens()) {
+      return PrefixResult.TOO_SHORT;
+    }
+    return hit.matchedTokens() > 0 ? PrefixResult.NO_STATE : PrefixResult.NEW;
+  }
+
+  /// What looking the prompt up gave.
+  public PrefixResult result() {
+    return result;
+  }
+
+  /// Slot with the states behind the tokens in the cache; -1 for none.
+  public int snapshot() {
+    return tail.snapshot;
+  }
+
   /// A position where a snapshot is wanted, or 0.
   private int worth(int position, int snapshotBefore) {
-    return cache.recurs() && position - snapshotBefore >= cache.leastTokens() ? position : 0;
+    return cache.recurs() && position - snapshotBefore >= cache.minTokens() ? position : 0;
   }
 
   /// Blocks in the cache.
-  int blocks() {
+  public int blocks() {
     return tail.end / cache.blockTokens();
   }
 
   /// Tokens in the cache.
-  int tokens() {
+  public int tokens() {
     return tail.end;
   }
 
   /// Fills a table with the cache's blocks.
-  void copyBlocks(int[] table) {
+  public void copyBlocks(int[] table) {
     for (PrefixNode node = tail; node.parent != null; node = node.parent) {
       table[node.end / cache.blockTokens() - 1] = node.block;
     }
@@ -55,7 +77,7 @@ final class PromptPath {
   /// How many of the next prompt tokens a chunk may have.
   ///
   /// @param committed tokens computed
-  int most(int committed) {
+  public int maxTokens(int committed) {
     if (committed < junction) {
       return junction - committed;
     }
@@ -64,7 +86,7 @@ final class PromptPath {
 
   /// The next block of the prompt that is computed but not in the cache, as tokens; empty when
   /// there is none.
-  TokenIds next(int committed) {
+  public TokenIds next(int committed) {
     int end = tail.end + cache.blockTokens();
     return apart || end > Math.min(committed, prompt.size())
         ? TokenIds.empty()
@@ -74,15 +96,15 @@ final class PromptPath {
   /// Puts the next block in the cache, or takes the one that another sequence has put there.
   ///
   /// @param own the sequence's block
-  /// @param followed whether it has the draft model's keys and values
+  /// @param hasDraftModel whether it has the draft model's keys and values
   /// @return the block that the cache has; any number when there is none in the end
-  int advance(TokenIds tokens, int own, boolean followed) {
+  public int advance(TokenIds tokens, int own, boolean hasDraftModel) {
     PrefixNode there = tail.children.get(tokens);
     if (there == null) {
       tail = cache.add(tail, tokens, own);
-      tail.followed = followed;
-    } else if (there.followed || !followed) {
-      cache.holdNext(there);
+      tail.hasDraftModel = hasDraftModel;
+    } else if (there.hasDraftModel || !hasDraftModel) {
+      cache.pinNext(there);
       tail = there;
     } else {
       apart = true;
@@ -91,21 +113,21 @@ final class PromptPath {
   }
 
   /// A slot for the states behind the committed tokens; -1 when no snapshot is wanted here.
-  int takeSnapshot(int committed, boolean followed) {
+  public int takeSnapshot(int committed, boolean hasDraftModel) {
     boolean wanted = committed > 0 && (committed == junction || committed == lastBoundary);
-    return wanted && tail.end == committed ? cache.takeSnapshot(tail, followed) : -1;
+    return wanted && tail.end == committed ? cache.takeSnapshot(tail, hasDraftModel) : -1;
   }
 
   /// The draft model has computed the blocks of so many tokens.
-  void markFollowed(int tokens) {
-    for (PrefixNode node = tail; node.parent != null && !node.followed; node = node.parent) {
-      node.followed = node.end <= tokens;
+  public void reportDraftModel(int tokens) {
+    for (PrefixNode node = tail; node.parent != null && !node.hasDraftModel; node = node.parent) {
+      node.hasDraftModel = node.end <= tokens;
     }
   }
 
   /// True when the draft model can start behind what was found, too.
-  boolean startsFollowed(boolean recurs) {
-    return tail.followed && (!recurs || tail.snapshotFollowed);
+  public boolean startsDraftModel(boolean recurs) {
+    return tail.hasDraftModel && (!recurs || tail.snapshotHasDraftModel);
   }
 
   /// The node at its end.
@@ -113,7 +135,8 @@ final class PromptPath {
     return tail;
   }
 
-  void close() {
-    cache.release(tail);
+  /// Pins nothing any more.
+  public void close() {
+    cache.unpin(tail);
   }
 }

@@ -1,8 +1,10 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -10,14 +12,22 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class IndexPoolTest {
-  private static int[] counts(IndexPool pool) {
+class BlockPoolTest {
+  private static CacheLayout layout(List<CacheSpec> specs, int pages) {
+    return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0, 0), 0, pages, pages);
+  }
+
+  private static BlockPool blocks(int total) {
+    return new BlockPool(layout(List.of(new KvCacheSpec(1, 1, 4)), total));
+  }
+
+  private static int[] counts(BlockPool pool) {
     return new int[] {pool.total(), pool.free(), pool.used()};
   }
 
   @Test
   void indicesAreTakenFromTheFirstOn() {
-    IndexPool pool = new IndexPool("blocks", 3);
+    BlockPool pool = blocks(3);
     assertThat(counts(pool)).containsExactly(3, 3, 0);
     assertThat(new int[] {pool.take(), pool.take(), pool.take()}).containsExactly(0, 1, 2);
     assertThat(counts(pool)).containsExactly(3, 0, 3);
@@ -25,7 +35,7 @@ class IndexPoolTest {
 
   @Test
   void theLastGivenBackIsTheNextTaken() {
-    IndexPool pool = new IndexPool("blocks", 4);
+    BlockPool pool = blocks(4);
     for (int i = 0; i < 4; i++) {
       pool.take();
     }
@@ -38,23 +48,24 @@ class IndexPoolTest {
 
   @Test
   void anEmptyPoolRefuses() {
-    IndexPool pool = new IndexPool("slots", 1);
+    BlockPool pool = blocks(1);
     pool.take();
     assertThatThrownBy(pool::take)
         .isInstanceOf(EngineException.class)
-        .hasMessage("slots: none free (expected: 1 or more)");
-    assertThatThrownBy(new IndexPool("slots", 0)::take).isInstanceOf(EngineException.class);
+        .hasMessage("block: none free (expected: 1 or more)");
+    assertThatThrownBy(new SlotPool(layout(List.of(), 0))::take)
+        .isInstanceOf(EngineException.class);
   }
 
   @Test
   void whatIsNotInUseCannotBeGivenBack() {
-    IndexPool pool = new IndexPool("blocks", 2);
+    BlockPool pool = blocks(2);
     int index = pool.take();
     pool.give(index);
     for (int unused : new int[] {index, 1, 2}) {
       assertThatThrownBy(() -> pool.give(unused))
           .isInstanceOf(EngineException.class)
-          .hasMessage("blocks " + unused + " given back: unused (expected: in use)");
+          .hasMessage("block " + unused + " given back: unused (expected: in use)");
     }
     assertThat(counts(pool)).containsExactly(2, 2, 0);
     pool.checkIntegrity();
@@ -63,7 +74,7 @@ class IndexPoolTest {
   @Test
   void everyIndexHasOneOwnerWhateverTheOrder() {
     Random random = new Random(5);
-    IndexPool pool = new IndexPool("blocks", 17);
+    BlockPool pool = blocks(17);
     List<Integer> taken = new ArrayList<>();
     for (int i = 0; i < 5000; i++) {
       if (taken.size() < 17 && (taken.isEmpty() || random.nextBoolean())) {
@@ -78,5 +89,16 @@ class IndexPoolTest {
       assertThat(pool.used()).isEqualTo(taken.size());
       pool.checkIntegrity();
     }
+  }
+
+  @Test
+  void layersOfOneKindNeedOnePool() {
+    CacheLayout attention = layout(List.of(new KvCacheSpec(1, 1, 4)), 5);
+    assertThat(new BlockPool(attention).blocksFor(9)).isEqualTo(3);
+    assertThat(new SlotPool(attention).isNeeded()).isFalse();
+    CacheLayout recurrent = layout(List.of(new StateSpec(1, 1, 2, 1)), 5);
+    assertThat(new BlockPool(recurrent).blocksFor(9)).isZero();
+    assertThat(new SlotPool(recurrent).isNeeded()).isTrue();
+    assertThat(new SlotPool(recurrent).sequenceSlots()).as("of 5, for 2 sequences").isEqualTo(2);
   }
 }

@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -6,12 +6,15 @@ import java.util.BitSet;
 
 /// Indices `[0, total)` of equal pages: taken one by one, given back one by one, the last given
 /// back being the next taken.
-final class IndexPool {
+public abstract sealed class IndexPool permits BlockPool, SlotPool {
   private final String name;
   private final int[] free;
   private final BitSet used = new BitSet();
   private int freeCount;
 
+  /// A pool in which everything is free.
+  ///
+  /// @param name of a page, for messages
   IndexPool(String name, int total) {
     this.name = name;
     free = new int[total];
@@ -21,20 +24,23 @@ final class IndexPool {
     freeCount = total;
   }
 
-  int total() {
+  /// All indices.
+  public int total() {
     return free.length;
   }
 
-  int free() {
+  /// Indices that nobody has.
+  public int free() {
     return freeCount;
   }
 
-  int used() {
+  /// Indices that somebody has.
+  public int used() {
     return free.length - freeCount;
   }
 
   /// An unused index; there must be one.
-  int take() {
+  public int take() {
     if (freeCount == 0) {
       throw new EngineException(ErrorCode.INTERNAL, name + ": none free (expected: 1 or more)");
     }
@@ -44,7 +50,7 @@ final class IndexPool {
   }
 
   /// Gives an index back.
-  void give(int index) {
+  public void give(int index) {
     if (!used.get(index)) {
       throw new EngineException(
           ErrorCode.INTERNAL, name + " " + index + " given back: unused (expected: in use)");
@@ -55,6 +61,27 @@ final class IndexPool {
 
   boolean isUsed(int index) {
     return used.get(index);
+  }
+
+  /// Checks that an index is in use and that nobody else has it.
+  ///
+  /// @param claimed those that somebody has; this one is added
+  public void claim(int index, BitSet claimed) {
+    if (claimed.get(index) || !isUsed(index)) {
+      throw new EngineException(
+          ErrorCode.INTERNAL, name + " " + index + ": held twice or while free");
+    }
+    claimed.set(index);
+  }
+
+  /// Every index is either free, once, or in use and claimed.
+  public void checkIntegrity(BitSet claimed) {
+    checkIntegrity();
+    if (claimed.cardinality() != used()) {
+      throw new EngineException(
+          ErrorCode.INTERNAL,
+          name + "s in use: %d (expected: the %d held)".formatted(used(), claimed.cardinality()));
+    }
   }
 
   /// Every index is either free, once, or in use.

@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 /// What the prefix cache has of a prompt.
 ///

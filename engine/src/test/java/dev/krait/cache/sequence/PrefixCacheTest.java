@@ -1,9 +1,15 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PrefixResult;
+import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +25,13 @@ class PrefixCacheTest {
   private static CachePools pools(List<CacheSpec> specs, int blocks, int slots) {
     CacheDemand demand = new CacheDemand(specs, List.of(), 4, 4, 64, 5, 4);
     return new CachePools(
-        new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(1, 4)));
+        new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(4)));
   }
+
+  /// Copies of slots that were asked for.
+  private final List<SlotCopy> copies = new ArrayList<>();
+
+  private Optional<PrefixResult> result = Optional.empty();
 
   /// A prompt whose tokens are all different, and differ from those of other prompts.
   private static TokenIds prompt(int number, int tokens) {
@@ -33,51 +44,57 @@ class PrefixCacheTest {
   }
 
   /// Computes what is left of a prompt, in the steps that its memory asks for.
-  private static SequenceMemory compute(CachePools pools, TokenIds prompt) {
-    SequenceMemory memory = pools.open(prompt).orElseThrow();
+  private SequenceCache compute(CachePools pools, TokenIds prompt) {
+    SequenceCache memory = open(pools, prompt);
     while (memory.committedTokens() < prompt.size()) {
       int left = prompt.size() - memory.committedTokens();
-      int tokens = Math.min(left, memory.mostPromptTokens());
+      int tokens = Math.min(left, memory.maxPromptTokens());
       assertThat(memory.reserve(tokens, 0)).isTrue();
-      memory.commit(tokens);
+      commit(memory, tokens);
     }
     pools.checkIntegrity();
     return memory;
   }
 
-  private static int found(CachePools pools, TokenIds prompt) {
-    SequenceMemory memory = pools.open(prompt).orElseThrow();
+  private int found(CachePools pools, TokenIds prompt) {
+    SequenceCache memory = open(pools, prompt);
     int found = memory.committedTokens();
     memory.close();
     return found;
   }
 
-  private static List<String> copies(CachePools pools) {
-    List<String> copies = new ArrayList<>();
-    pools.takeSlotCopies((from, to) -> copies.add(from + " to " + to));
-    return copies;
+  private SequenceCache open(CachePools pools, TokenIds prompt) {
+    Opened opened = pools.open(prompt).orElseThrow();
+    opened.slotCopy().ifPresent(copies::add);
+    result = opened.prefixResult();
+    return opened.memory();
+  }
+
+  private void commit(SequenceCache memory, int tokens) {
+    memory.commit(tokens).ifPresent(copies::add);
   }
 
   @Test
   void aPromptIsFoundUpToItsLastBlockAfterItsSequenceHasEnded() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
-    SequenceMemory first = compute(pools, prompt(1, 10));
-    assertThat(copies(pools)).containsExactly(first.stateSlot() + " to 1");
+    SequenceCache first = compute(pools, prompt(1, 10));
+    assertThat(copies).containsExactly(new SlotCopy(first.stateSlot(), 1));
+    copies.clear();
     int block = first.block(0);
     first.close();
     assertThat(pools.blocksUsed()).isZero();
     assertThat(pools.slotsUsed()).isZero();
-    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
+    SequenceCache second = open(pools, prompt(1, 10));
     assertThat(second.committedTokens()).isEqualTo(8);
     assertThat(second.block(0)).isEqualTo(block);
-    assertThat(copies(pools)).containsExactly("1 to " + second.stateSlot());
-    assertThat(pools.lastPrefixResult()).contains(PrefixResult.FOUND);
+    assertThat(copies).containsExactly(new SlotCopy(1, second.stateSlot()));
+    assertThat(result).contains(PrefixResult.FOUND);
     pools.checkIntegrity();
   }
 
-  private static void computeEight(SequenceMemory memory) {
+  private void computeEight(SequenceCache memory) {
     assertThat(memory.reserve(8, 0)).isTrue();
-    memory.commit(8);
+    commit(memory, 8);
   }
 
   /// The same prompt is asked for again and again while it waits; the answer follows the cache.
@@ -85,14 +102,14 @@ class PrefixCacheTest {
   void whatIsFoundOfAWaitingPromptFollowsBlocksThatComeAndGo() {
     CachePools pools = pools(List.of(KEYS), 6, 0);
     TokenIds waiting = prompt(1, 10);
-    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
+    SequenceCache first = open(pools, prompt(1, 10));
     assertThat(found(pools, waiting)).isZero();
     computeEight(first);
-    assertThat(pools.heldBlocks(waiting)).isEqualTo(2);
+    assertThat(pools.sharedPrefixBlocks(waiting)).isEqualTo(2);
     assertThat(found(pools, waiting)).isEqualTo(8);
     first.close();
-    assertThat(pools.heldBlocks(waiting)).isZero();
-    assertThat(pools.open().orElseThrow().reserve(24, 0)).isTrue();
+    assertThat(pools.sharedPrefixBlocks(waiting)).isZero();
+    assertThat(pools.open().orElseThrow().memory().reserve(24, 0)).isTrue();
     assertThat(found(pools, waiting)).isZero();
   }
 
@@ -100,12 +117,12 @@ class PrefixCacheTest {
   void whatIsFoundOfAWaitingPromptFollowsSnapshotsThatComeAndGo() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
     TokenIds waiting = prompt(1, 10);
-    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
-    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
+    SequenceCache first = open(pools, prompt(1, 10));
+    SequenceCache second = open(pools, prompt(1, 10));
     computeEight(first);
     assertThat(found(pools, waiting)).isEqualTo(8);
-    SequenceMemory third = pools.open().orElseThrow();
-    SequenceMemory fourth = pools.open().orElseThrow();
+    SequenceCache third = pools.open().orElseThrow().memory();
+    SequenceCache fourth = pools.open().orElseThrow().memory();
     third.close();
     assertThat(found(pools, waiting)).isZero();
     computeEight(second);
@@ -128,7 +145,7 @@ class PrefixCacheTest {
       CachePools pools = recurs ? pools(List.of(KEYS, STATE), 40, 8) : pools(List.of(KEYS), 40, 0);
       List<Integer> found = new ArrayList<>();
       for (int i = 2; i <= 4; i++) {
-        SequenceMemory memory = pools.open(joined(shared, prompt(i, 9))).orElseThrow();
+        SequenceCache memory = open(pools, joined(shared, prompt(i, 9)));
         found.add(memory.committedTokens());
         memory.close();
         compute(pools, joined(shared, prompt(i, 9))).close();
@@ -141,12 +158,13 @@ class PrefixCacheTest {
   void aMissSaysWhy() {
     CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 4)).close();
-    assertThat(pools.lastPrefixResult()).contains(PrefixResult.TOO_SHORT);
+    assertThat(result).contains(PrefixResult.TOO_SHORT);
     compute(pools, joined(prompt(1, 8), prompt(2, 8))).close();
-    assertThat(pools.lastPrefixResult()).contains(PrefixResult.NO_STATE);
+    assertThat(result).contains(PrefixResult.NO_STATE);
     compute(pools, prompt(3, 8)).close();
-    assertThat(pools.lastPrefixResult()).contains(PrefixResult.NEW);
-    assertThat(new CachePools(pools.layout()).lastPrefixResult()).isEmpty();
+    assertThat(result).contains(PrefixResult.NEW);
+    open(new CachePools(pools.layout()), prompt(3, 8));
+    assertThat(result).isEmpty();
   }
 
   @Test
@@ -155,7 +173,7 @@ class PrefixCacheTest {
     compute(pools, prompt(1, 9)).close();
     compute(pools, prompt(2, 9)).close();
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
-    SequenceMemory other = compute(pools, prompt(3, 11)); // 3 blocks; 2 were free
+    SequenceCache other = compute(pools, prompt(3, 11)); // 3 blocks; 2 were free
     assertThat(found(pools, prompt(2, 9))).isEqualTo(4);
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
     assertThat(other.reserve(16, 0)).as("7 of 6 blocks").isFalse();
@@ -167,16 +185,16 @@ class PrefixCacheTest {
   @Test
   void whatASequenceHoldsStays() {
     CachePools pools = pools(List.of(KEYS), 4, 0);
-    SequenceMemory first = compute(pools, prompt(1, 9));
-    SequenceMemory second = pools.open(prompt(1, 9)).orElseThrow();
-    assertThat(pools.heldBlocks(prompt(1, 9))).isEqualTo(2);
+    SequenceCache first = compute(pools, prompt(1, 9));
+    SequenceCache second = open(pools, prompt(1, 9));
+    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isEqualTo(2);
     first.close();
     assertThat(pools.blocksFree()).isEqualTo(2);
     assertThat(second.reserve(9, 0)).as("5 of 4 blocks").isFalse();
     assertThat(second.reserve(8, 0)).as("4 of 4 blocks").isTrue();
     pools.checkIntegrity();
     second.close();
-    assertThat(pools.heldBlocks(prompt(1, 9))).isZero();
+    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isZero();
   }
 
   @Test
@@ -186,14 +204,14 @@ class PrefixCacheTest {
     compute(pools, prompt(2, 9)).close();
     assertThat(pools.snapshots()).isEqualTo(2);
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
-    List<SequenceMemory> open = new ArrayList<>();
-    open.add(pools.open(prompt(3, 9)).orElseThrow());
-    open.add(pools.open(prompt(4, 9)).orElseThrow());
+    List<SequenceCache> open = new ArrayList<>();
+    open.add(open(pools, prompt(3, 9)));
+    open.add(open(pools, prompt(4, 9)));
     assertThat(pools.snapshots()).isEqualTo(1);
-    copies(pools);
-    open.add(pools.open(prompt(1, 9)).orElseThrow());
+    copies.clear();
+    open.add(open(pools, prompt(1, 9)));
     assertThat(open.getLast().committedTokens()).as("starts in the snapshot itself").isEqualTo(8);
-    assertThat(copies(pools)).isEmpty();
+    assertThat(copies).isEmpty();
     assertThat(pools.snapshots()).isZero();
     assertThat(pools.open(prompt(5, 9))).isEmpty();
     pools.checkIntegrity();
@@ -202,45 +220,58 @@ class PrefixCacheTest {
   @Test
   void sequencesThatComputeTheSamePromptEndUpWithTheSameBlocks() {
     CachePools pools = pools(List.of(KEYS, STATE), 20, 8);
-    SequenceMemory first = pools.open(prompt(1, 10)).orElseThrow();
-    SequenceMemory second = pools.open(prompt(1, 10)).orElseThrow();
-    for (SequenceMemory memory : List.of(first, second)) {
+    SequenceCache first = open(pools, prompt(1, 10));
+    SequenceCache second = open(pools, prompt(1, 10));
+    for (SequenceCache memory : List.of(first, second)) {
       assertThat(memory.reserve(8, 0)).isTrue();
     }
     assertThat(first.block(1)).isNotEqualTo(second.block(1));
-    first.commit(8);
-    second.commit(8);
+    commit(first, 8);
+    commit(second, 8);
     assertThat(first.block(1)).isEqualTo(second.block(1));
     assertThat(pools.blocksUsed()).isEqualTo(2);
-    assertThat(copies(pools)).hasSize(1);
+    assertThat(copies).hasSize(1);
     pools.checkIntegrity();
   }
 
   @Test
-  void remembersWhetherADraftModelHasFollowed() {
+  void remembersHowFarTheDraftModelHasComputed() {
     CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 9)).close();
-    SequenceMemory memory = pools.open(prompt(2, 9)).orElseThrow();
+    SequenceCache memory = open(pools, prompt(2, 9));
     assertThat(memory.reserve(8, 0)).isTrue();
-    memory.markFollowed(8);
-    memory.commit(8);
+    memory.setDraftModelTokens(8);
+    commit(memory, 8);
     memory.close();
-    assertThat(pools.open(prompt(1, 9)).orElseThrow().followedTokens()).isZero();
-    assertThat(pools.open(prompt(2, 9)).orElseThrow().followedTokens()).isEqualTo(8);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).isZero();
+    assertThat(open(pools, prompt(2, 9)).draftModelTokens()).isEqualTo(8);
+  }
+
+  @Test
+  void theDraftModelsProgressIsReportedWhenAStepIsCommitted() {
+    CachePools pools = pools(List.of(KEYS), 40, 0);
+    SequenceCache first = open(pools, prompt(1, 9));
+    computeEight(first);
+    assertThat(first.reserve(1, 0)).isTrue();
+    first.setDraftModelTokens(9);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).as("not committed").isZero();
+    commit(first, 1);
+    assertThat(open(pools, prompt(1, 9)).draftModelTokens()).isEqualTo(8);
+    pools.checkIntegrity();
   }
 
   @Test
   void aBlockWithADraftModelsKeysIsNotSwappedForOneWithout() {
     CachePools pools = pools(List.of(KEYS), 20, 0);
-    SequenceMemory first = pools.open(prompt(1, 9)).orElseThrow();
-    SequenceMemory second = pools.open(prompt(1, 9)).orElseThrow();
+    SequenceCache first = open(pools, prompt(1, 9));
+    SequenceCache second = open(pools, prompt(1, 9));
     assertThat(first.reserve(8, 0)).isTrue();
     assertThat(second.reserve(8, 0)).isTrue();
-    second.markFollowed(8);
-    first.commit(8);
-    second.commit(8);
+    second.setDraftModelTokens(8);
+    commit(first, 8);
+    commit(second, 8);
     assertThat(second.block(0)).isNotEqualTo(first.block(0));
-    assertThat(second.followedTokens()).isEqualTo(8);
+    assertThat(second.draftModelTokens()).isEqualTo(8);
     pools.checkIntegrity();
     second.close();
     first.close();

@@ -1,11 +1,14 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
+
+import dev.krait.cache.pool.SlotCopy;
+import java.util.Optional;
 
 /// One sequence's share of the pools: reserve, commit, close.
 ///
 /// Two counts describe it. `committedTokens` are permanent; of these the last `pendingTokens` lie
 /// in the replay window: they are accepted, but the recurrent states have not been advanced over
 /// them. The next step folds them into the states.
-public interface SequenceMemory extends AutoCloseable {
+public interface SequenceCache extends AutoCloseable {
 
   /// Makes room for the tokens of the next step, or changes nothing and returns false. A later call
   /// before [#commit] replaces what was reserved.
@@ -18,21 +21,21 @@ public interface SequenceMemory extends AutoCloseable {
   /// Makes the first so many of the reserved tokens permanent and forgets the others.
   ///
   /// @param tokens all direct tokens, or 1 to all windowed ones
-  void commit(int tokens);
+  /// @return the copy of its state slot that a kept prefix needs
+  Optional<SlotCopy> commit(int tokens);
 
   /// How many tokens of the prompt may be committed in one step, so that the step ends where states
   /// are worth keeping; any number where none are kept.
-  default int mostPromptTokens() {
+  default int maxPromptTokens() {
     return Integer.MAX_VALUE;
   }
 
-  /// Tokens from the start whose draft-model state is in the same blocks and slot.
-  default int followedTokens() {
-    return 0;
-  }
+  /// Tokens from the start that the draft model has computed into the same blocks and slot; 0
+  /// without a draft model.
+  int draftModelTokens();
 
-  /// A draft model has computed so many tokens.
-  default void markFollowed(int tokens) {}
+  /// The draft model has computed so many tokens. Kept prefixes hear of it at the next [#commit].
+  void setDraftModelTokens(int tokens);
 
   /// Tokens that are permanent.
   int committedTokens();

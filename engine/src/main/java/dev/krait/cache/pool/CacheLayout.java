@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -1,10 +1,13 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -20,7 +23,7 @@ class CachePoolsTest {
 
   @Test
   void directTokensTakeBlocksAndLeaveNothingPending() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     assertThat(memory.reserve(9, 0)).isTrue();
     assertThat(memory.blocks()).isEqualTo(3);
     memory.commit(9);
@@ -32,7 +35,7 @@ class CachePoolsTest {
 
   @Test
   void acceptedWindowedTokensArePendingUntilTheNextStepFoldsThem() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     commitDirect(memory, 4);
     assertThat(memory.reserve(0, 5)).isTrue();
     memory.commit(3);
@@ -48,7 +51,7 @@ class CachePoolsTest {
 
   @Test
   void aFlushLeavesNothingPending() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     assertThat(memory.reserve(0, 2)).isTrue();
     memory.commit(2);
     memory.markFlushed();
@@ -58,7 +61,7 @@ class CachePoolsTest {
 
   @Test
   void blocksOfRejectedTokensGoBack() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     commitDirect(memory, 4);
     assertThat(memory.reserve(0, 5)).isTrue();
     assertThat(memory.blocks()).isEqualTo(3);
@@ -69,7 +72,7 @@ class CachePoolsTest {
 
   @Test
   void aReservationThatDoesNotFitChangesNothing() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     commitDirect(memory, 10);
     assertThat(memory.reserve(1, 0)).isTrue();
     int before = pools.blocksUsed();
@@ -81,7 +84,7 @@ class CachePoolsTest {
 
   @Test
   void aLaterReservationReplacesAnEarlierOne() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     assertThat(memory.reserve(1, 0)).isTrue();
     assertThat(memory.reserve(0, 5)).isTrue();
     memory.commit(2);
@@ -92,7 +95,7 @@ class CachePoolsTest {
 
   @Test
   void whenSlotsRunOutOpenSaysNoAndCloseMakesRoom() {
-    SequenceMemory first = open(pools);
+    SequenceCache first = open(pools);
     open(pools);
     assertThat(pools.open()).isEmpty();
     int slot = first.stateSlot();
@@ -106,8 +109,8 @@ class CachePoolsTest {
 
   @Test
   void twoSequencesNeverShareABlock() {
-    SequenceMemory first = open(pools);
-    SequenceMemory second = open(pools);
+    SequenceCache first = open(pools);
+    SequenceCache second = open(pools);
     commitDirect(first, 5);
     commitDirect(second, 9);
     commitDirect(first, 4);
@@ -118,7 +121,7 @@ class CachePoolsTest {
 
   @Test
   void brokenPromisesAreErrors() {
-    SequenceMemory memory = open(pools);
+    SequenceCache memory = open(pools);
     assertBroken(() -> memory.reserve(1, 1), "1 direct, 1 windowed");
     assertBroken(() -> memory.reserve(0, 6), "windowed up to 5");
     assertBroken(() -> memory.commit(1), "committed tokens: 1");
@@ -135,7 +138,7 @@ class CachePoolsTest {
   void layersOfOneKindUseOnePool() {
     CacheSpec state = new StateSpec(1, 1, 2, 1);
     CachePools recurrent = new CachePools(layout(List.of(state), 0, 1));
-    SequenceMemory memory = open(recurrent);
+    SequenceCache memory = open(recurrent);
     commitDirect(memory, 60);
     assertThat(memory.blocks()).isZero();
     CachePools attention = new CachePools(layout(List.of(new KvCacheSpec(1, 1, 4)), 9, 0));
@@ -147,11 +150,11 @@ class CachePoolsTest {
     return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0, 0), 0, blocks, slots);
   }
 
-  private static SequenceMemory open(CachePools from) {
-    return from.open().orElseThrow();
+  private static SequenceCache open(CachePools from) {
+    return from.open().orElseThrow().memory();
   }
 
-  private static void commitDirect(SequenceMemory memory, int tokens) {
+  private static void commitDirect(SequenceCache memory, int tokens) {
     assertThat(memory.reserve(tokens, 0)).isTrue();
     memory.commit(tokens);
   }

@@ -1,9 +1,13 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.BlockPool;
+import dev.krait.cache.pool.CacheDemand;
+import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.pool.SlotPool;
 import dev.krait.generation.TokenIds;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -15,26 +19,24 @@ class PromptPathTest {
       new CacheDemand(
           List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1)), List.of(), 4, 4, 64, 5, 4);
 
-  private final IndexPool blocks = new IndexPool("blocks", 20);
+  private static final CacheLayout LAYOUT = new CacheLayout(DEMAND, 0, 20, 4);
+
+  private final BlockPool blocks = new BlockPool(LAYOUT);
   private final PrefixCache cache =
-      new PrefixCache(
-          new CacheLayout(DEMAND, 0, 20, 4),
-          new SnapshotPolicy(1, 4),
-          blocks,
-          new IndexPool("slots", 4));
+      new PrefixCache(new SnapshotPolicy(4), blocks, new SlotPool(LAYOUT));
 
   private static TokenIds prompt(int tokens) {
     return TokenIds.of(IntStream.range(0, tokens).toArray());
   }
 
   private PromptPath open(TokenIds prompt) {
-    return new PromptPath(cache, cache.find(prompt), prompt);
+    return cache.open(prompt);
   }
 
   /// Puts all that is computed in the cache, and says how many tokens it then has.
-  private int advance(PromptPath path, int committed, boolean followed) {
+  private int advance(PromptPath path, int committed, boolean hasDraftModel) {
     for (TokenIds next = path.next(committed); next.size() > 0; next = path.next(committed)) {
-      path.advance(next, blocks.take(), followed);
+      path.advance(next, blocks.take(), hasDraftModel);
     }
     return path.tokens();
   }
@@ -55,9 +57,9 @@ class PromptPathTest {
   @Test
   void aChunkEndsAtTheLastBoundaryAndASnapshotIsTakenThereOnly() {
     PromptPath path = open(prompt(11));
-    assertThat(path.most(0)).isEqualTo(8);
-    assertThat(path.most(5)).isEqualTo(3);
-    assertThat(path.most(8)).isEqualTo(Integer.MAX_VALUE);
+    assertThat(path.maxTokens(0)).isEqualTo(8);
+    assertThat(path.maxTokens(5)).isEqualTo(3);
+    assertThat(path.maxTokens(8)).isEqualTo(Integer.MAX_VALUE);
     advance(path, 4, false);
     assertThat(path.takeSnapshot(4, false)).isEqualTo(-1);
     advance(path, 8, false);
@@ -71,14 +73,14 @@ class PromptPathTest {
     TokenIds other = TokenIds.of(IntStream.range(0, 20).map(i -> i < 9 ? i : 100 + i).toArray());
     PromptPath path = open(other);
     assertThat(path.tokens()).as("no state to start behind").isZero();
-    assertThat(path.most(0)).isEqualTo(8);
-    assertThat(path.most(8)).isEqualTo(8);
-    assertThat(path.most(16)).isEqualTo(Integer.MAX_VALUE);
+    assertThat(path.maxTokens(0)).isEqualTo(8);
+    assertThat(path.maxTokens(8)).isEqualTo(8);
+    assertThat(path.maxTokens(16)).isEqualTo(Integer.MAX_VALUE);
   }
 
   @Test
   void aShortPromptIsNotCut() {
-    assertThat(open(prompt(4)).most(0)).isEqualTo(Integer.MAX_VALUE);
+    assertThat(open(prompt(4)).maxTokens(0)).isEqualTo(Integer.MAX_VALUE);
   }
 
   @Test
@@ -97,25 +99,25 @@ class PromptPathTest {
   void theDraftModelStartsWhereItHasComputedToo() {
     PromptPath path = open(prompt(11));
     advance(path, 8, false);
-    assertThat(path.startsFollowed(false)).isFalse();
-    path.markFollowed(7);
-    assertThat(path.startsFollowed(false)).isFalse();
-    path.markFollowed(8);
-    assertThat(path.startsFollowed(false)).isTrue();
-    assertThat(path.startsFollowed(true)).as("without its state").isFalse();
+    assertThat(path.startsDraftModel(false)).isFalse();
+    path.reportDraftModel(7);
+    assertThat(path.startsDraftModel(false)).isFalse();
+    path.reportDraftModel(8);
+    assertThat(path.startsDraftModel(false)).isTrue();
+    assertThat(path.startsDraftModel(true)).as("without its state").isFalse();
     path.takeSnapshot(8, true);
-    assertThat(path.startsFollowed(true)).isTrue();
+    assertThat(path.startsDraftModel(true)).isTrue();
   }
 
   @Test
-  void aClosedPathCanBeGivenUp() {
+  void aClosedPathCanBeEvicted() {
     PromptPath path = open(prompt(9));
     advance(path, 9, false);
     assertThat(cache.freeBlocks()).isZero();
     path.close();
     assertThat(cache.freeBlocks()).isEqualTo(2);
-    cache.giveUpLeaf();
+    cache.evictLeaf();
     assertThat(open(prompt(9)).tokens()).as("no state").isZero();
-    cache.checkIntegrity();
+    cache.checkIntegrity(List.of());
   }
 }

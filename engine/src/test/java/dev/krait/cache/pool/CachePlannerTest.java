@@ -1,10 +1,10 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.krait.cache.CacheSpec.KvCacheSpec;
-import dev.krait.cache.CacheSpec.StateSpec;
+import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.util.List;

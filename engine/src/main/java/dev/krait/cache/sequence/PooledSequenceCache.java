@@ -1,9 +1,14 @@
-package dev.krait.cache;
+package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.BlockPool;
+import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// One sequence's blocks and state slot, taken from [CachePools].
@@ -17,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The first blocks may be the prefix cache's, which has them from other sequences or takes them
 /// from this one as its prompt is computed.
-final class PooledMemory implements SequenceMemory {
+final class PooledSequenceCache implements SequenceCache {
   private static final int FIRST_BLOCKS = 8;
 
   private final CachePools pools;
@@ -26,14 +31,18 @@ final class PooledMemory implements SequenceMemory {
   private int blocks;
   private final @Nullable PromptPath path;
   private int committed;
-  private int followed;
+  private int draftModelTokens;
+
+  /// What the prefix cache knows of [#draftModelTokens].
+  private int reportedDraftModelTokens;
+
   private int pending;
   private int reservedDirect;
   private int reservedWindowed;
   private boolean closed;
 
   /// The memory of a sequence whose first tokens are those of the path.
-  PooledMemory(CachePools pools, int stateSlot, @Nullable PromptPath path) {
+  PooledSequenceCache(CachePools pools, int stateSlot, @Nullable PromptPath path) {
     this.pools = pools;
     this.stateSlot = stateSlot;
     this.path = path;
@@ -41,8 +50,9 @@ final class PooledMemory implements SequenceMemory {
       return;
     }
     committed = path.tokens();
-    followed = path.startsFollowed(stateSlot >= 0) ? committed : 0;
-    if (pools.attends()) {
+    draftModelTokens = path.startsDraftModel(stateSlot >= 0) ? committed : 0;
+    reportedDraftModelTokens = draftModelTokens;
+    if (pools.blockPool().isNeeded()) {
       blocks = path.blocks();
       table = new int[Math.max(FIRST_BLOCKS, blocks)];
       path.copyBlocks(table);
@@ -51,7 +61,7 @@ final class PooledMemory implements SequenceMemory {
 
   /// Blocks at the start of the table that are the cache's.
   int cachedBlocks() {
-    return path == null || !pools.attends() ? 0 : path.blocks();
+    return path == null || !pools.blockPool().isNeeded() ? 0 : path.blocks();
   }
 
   @Override
@@ -76,7 +86,7 @@ final class PooledMemory implements SequenceMemory {
   }
 
   @Override
-  public void commit(int tokens) {
+  public Optional<SlotCopy> commit(int tokens) {
     checkOpen();
     boolean whole = reservedDirect > 0 && tokens == reservedDirect;
     boolean part = reservedWindowed > 0 && tokens >= 1 && tokens <= reservedWindowed;
@@ -91,30 +101,30 @@ final class PooledMemory implements SequenceMemory {
     reservedDirect = 0;
     reservedWindowed = 0;
     resize(pools.blocksFor(committed));
-    if (path != null) {
-      keepPrompt(path);
-    }
+    return path == null ? Optional.empty() : keepPrompt(path);
   }
 
   /// Puts computed blocks of the prompt in the cache, and the states where they are wanted.
-  private void keepPrompt(PromptPath prompt) {
+  private Optional<SlotCopy> keepPrompt(PromptPath prompt) {
+    if (reportedDraftModelTokens < draftModelTokens) {
+      prompt.reportDraftModel(draftModelTokens);
+      reportedDraftModelTokens = draftModelTokens;
+    }
     for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
       int index = prompt.blocks();
-      int own = pools.attends() ? table[index] : -1;
-      int kept = prompt.advance(next, own, followed >= prompt.tokens() + next.size());
+      int own = pools.blockPool().isNeeded() ? table[index] : -1;
+      int kept = prompt.advance(next, own, draftModelTokens >= prompt.tokens() + next.size());
       if (kept != own) {
         pools.blockPool().give(own);
         table[index] = kept;
       }
     }
-    int slot = prompt.takeSnapshot(committed, followed == committed);
-    if (slot >= 0) {
-      pools.copySlot(stateSlot, slot);
-    }
+    int slot = prompt.takeSnapshot(committed, draftModelTokens == committed);
+    return slot >= 0 ? Optional.of(new SlotCopy(stateSlot, slot)) : Optional.empty();
   }
 
   private void resize(int needed) {
-    IndexPool pool = pools.blockPool();
+    BlockPool pool = pools.blockPool();
     while (blocks > needed) {
       pool.give(table[--blocks]);
     }
@@ -127,22 +137,19 @@ final class PooledMemory implements SequenceMemory {
   }
 
   @Override
-  public int mostPromptTokens() {
-    return path == null ? Integer.MAX_VALUE : path.most(committed);
+  public int maxPromptTokens() {
+    return path == null ? Integer.MAX_VALUE : path.maxTokens(committed);
   }
 
   @Override
-  public int followedTokens() {
-    return followed;
+  public int draftModelTokens() {
+    return draftModelTokens;
   }
 
   @Override
-  public void markFollowed(int tokens) {
+  public void setDraftModelTokens(int tokens) {
     checkOpen();
-    followed = tokens;
-    if (path != null) {
-      path.markFollowed(tokens);
-    }
+    draftModelTokens = tokens;
   }
 
   @Override
@@ -187,14 +194,33 @@ final class PooledMemory implements SequenceMemory {
     closed = true;
   }
 
-  /// The end of its path through the prefix cache, or null.
-  @Nullable PrefixNode prefix() {
-    return path == null ? null : path.tail();
+  /// Its path through the prefix cache.
+  Optional<PromptPath> path() {
+    return Optional.ofNullable(path);
+  }
+
+  /// Claims its own blocks, and checks that the others are those of its path.
+  void checkIntegrity(BlockPool pool, BitSet claimed) {
+    int cached = cachedBlocks();
+    int[] expected = new int[cached];
+    if (path != null && cached > 0) {
+      path.copyBlocks(expected);
+    }
+    for (int i = 0; i < cached; i++) {
+      if (table[i] != expected[i]) {
+        throw new EngineException(
+            ErrorCode.INTERNAL,
+            "block " + i + ": " + table[i] + " (expected: " + expected[i] + ")");
+      }
+    }
+    for (int i = cached; i < blocks; i++) {
+      pool.claim(table[i], claimed);
+    }
   }
 
   private void checkOpen() {
     if (closed) {
-      throw new EngineException(ErrorCode.INTERNAL, "sequence memory: closed (expected: open)");
+      throw new EngineException(ErrorCode.INTERNAL, "sequence cache: closed (expected: open)");
     }
   }
 }

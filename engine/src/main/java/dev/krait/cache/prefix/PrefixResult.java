@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.prefix;
 
 /// What looking a prompt up in the prefix cache gave.
 public enum PrefixResult {

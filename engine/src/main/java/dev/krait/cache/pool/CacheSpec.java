@@ -1,4 +1,4 @@
-package dev.krait.cache;
+package dev.krait.cache.pool;
 
 /// What one layer must remember of a sequence; each kind knows its bytes.
 public sealed interface CacheSpec {

@@ -1,9 +1,0 @@
-package dev.krait.cache;
-
-/// Copies what a state slot holds of every layer, except its replay window, to another slot.
-@FunctionalInterface
-public interface SlotCopier {
-
-  /// Copies slot `from` to slot `to`.
-  void copySlot(int from, int to);
-}

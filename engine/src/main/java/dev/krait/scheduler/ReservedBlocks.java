@@ -1,0 +1,40 @@
+package dev.krait.scheduler;
+
+import dev.krait.cache.sequence.CachePools;
+
+/// Blocks that running sequences will want for the tokens that they know already and for the next
+/// step; one more sequence is admitted only if it fits beside them.
+final class ReservedBlocks {
+  private final CachePools pools;
+  private int blocks;
+
+  ReservedBlocks(CachePools pools) {
+    this.pools = pools;
+  }
+
+  /// Counts anew.
+  void count(RunningList running) {
+    blocks = 0;
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      blocks += Math.max(0, needed(sequence) - sequence.memory().blocks());
+    }
+  }
+
+  /// Adds what a sequence that has just started will want.
+  void add(ActiveSequence started) {
+    blocks += needed(started) - started.memory().blocks();
+  }
+
+  /// True when a waiting sequence fits beside those that run.
+  boolean leaveRoomFor(ActiveSequence waiting) {
+    int missing = needed(waiting) + blocks - pools.blocksFree();
+    return missing <= 0
+        || (!waiting.reportsPrompt()
+            && missing <= pools.sharedPrefixBlocks(waiting.request().promptIds()));
+  }
+
+  private int needed(ActiveSequence sequence) {
+    return pools.blocksFor(sequence.tokens() + 1);
+  }
+}
