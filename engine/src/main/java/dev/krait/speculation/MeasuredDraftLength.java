@@ -81,10 +81,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final DraftReach reach = new DraftReach();
   private final AcceptanceCounts counts;
 
+  private boolean chosen;
   private int lastChoice;
   private DraftLengthReason lastReason = DraftLengthReason.UNMEASURED;
   private int lastRunning = 1;
-
   private final LengthChecks checks = new LengthChecks();
 
   /// Tokens of all sequences that the drafter has not followed.
@@ -247,9 +247,13 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     return followsPrompts;
   }
 
+  /// What a step is taken for: its longest drafts, of equals those that measure.
   private int choose(int draftTokens, DraftLengthReason reason) {
-    lastChoice = draftTokens;
-    lastReason = reason;
+    if (!chosen || draftTokens > lastChoice || (draftTokens == lastChoice && !isProbing())) {
+      lastChoice = draftTokens;
+      lastReason = reason;
+      chosen = true;
+    }
     return draftTokens;
   }
 
@@ -312,6 +316,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   @Override
   public void observeStep(
       StepPlan plan, Drafts drafts, int caughtUp, long draftNanos, long targetNanos) {
+    chosen = false;
     int tokens = 0;
     int drafting = 0;
     int deepest = 0;

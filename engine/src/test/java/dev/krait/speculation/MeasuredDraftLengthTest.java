@@ -69,4 +69,20 @@ class MeasuredDraftLengthTest {
     int drafted = drafted(policy, 800, 1, tokens -> 1_000_000 + 200_000L * tokens);
     assertThat(drafted).isBetween(80, 250);
   }
+
+  @Test
+  void aStepIsTakenForItsLongestDraftsWhicheverSequenceComesLast() {
+    MeasuredDraftLength policy = new MeasuredDraftLength("draft", MAX_DRAFTS, 64);
+    assertThat(drafted(policy, 400, MAX_DRAFTS, tokens -> 1_000_000 + 400_000L * tokens))
+        .isPositive();
+    Sequence right = new OneToken(1, 9);
+    Sequence wrong = new OneToken(2, 9);
+    for (int i = 0; i < 100; i++) {
+      policy.observe(right, MAX_DRAFTS, MAX_DRAFTS, MAX_DRAFTS);
+      policy.observe(wrong, MAX_DRAFTS, MAX_DRAFTS, 0);
+    }
+    assertThat(policy.draftTokens(right, 1)).isPositive();
+    assertThat(policy.draftTokens(wrong, 1)).isZero();
+    assertThat(policy.expectsToDraft()).isTrue();
+  }
 }

@@ -70,8 +70,8 @@ class HttpServerTest {
           while (answer.getCount() > 0) {
             try {
               answer.await();
-            } catch (InterruptedException e) {
-              continue; // Closing interrupts; the answer comes all the same.
+            } catch (InterruptedException closing) {
+              // The answer comes all the same.
             }
           }
           exchange.respondJson(new byte[0]);
