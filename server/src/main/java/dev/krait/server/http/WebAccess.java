@@ -28,6 +28,7 @@ public final class WebAccess {
   private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-fA-F:.%]+]");
   private static final String METHODS = "GET, HEAD, POST, OPTIONS";
   private static final String REQUEST_HEADERS = "authorization, content-type, x-request-id";
+  private static final String FORM = "application/x-www-form-urlencoded";
   private static final String ONE_DAY = "86400";
 
   private final List<String> allowed;
@@ -86,7 +87,8 @@ public final class WebAccess {
       preflight(exchange, origin.get(), welcome);
       return true;
     }
-    return refusesMedia(exchange, origin.isPresent());
+    boolean fromPage = origin.isPresent() || exchange.header("sec-fetch-site").isPresent();
+    return refusesMedia(exchange, fromPage);
   }
 
   private static void preflight(HttpExchange exchange, String origin, boolean welcome) {
@@ -103,14 +105,15 @@ public final class WebAccess {
     exchange.respond(204, HttpExchange.JSON, new byte[0], Map.of());
   }
 
-  /// A body without a declared type is taken from programs, not from web pages.
+  /// A body without a type, or with the one that curl gives to every body, is taken from programs,
+  /// not from web pages.
   private static boolean refusesMedia(HttpExchange exchange, boolean fromPage) {
     if (!exchange.method().equals("POST") || exchange.body().length == 0) {
       return false;
     }
     Optional<String> type = exchange.header("content-type");
     String media = type.orElse("").split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
-    if (media.equals(HttpExchange.JSON) || (type.isEmpty() && !fromPage)) {
+    if (media.equals(HttpExchange.JSON) || (!fromPage && (type.isEmpty() || media.equals(FORM)))) {
       return false;
     }
     exchange.respond(

@@ -69,7 +69,9 @@ class WebAccessTest {
   @ParameterizedTest(name = "{0}, origin {1}")
   @CsvSource({
     "text/plain, https://evil.net, 415",
-    "application/x-www-form-urlencoded, '', 415",
+    "text/plain, '', 415",
+    "application/x-www-form-urlencoded, https://evil.net, 415",
+    "application/x-www-form-urlencoded, '', 200",
     "'', https://evil.net, 415",
     "application/jsonp, '', 415",
     "application/json, https://evil.net, 200",
