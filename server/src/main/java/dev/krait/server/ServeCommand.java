@@ -119,7 +119,7 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--client-share",
       paramLabel = "PERCENT",
-      defaultValue = "50",
+      defaultValue = "100",
       description =
           "Most of max-sequences + max-waiting for one client address; default: ${DEFAULT-VALUE}. 100 behind a proxy.")
   private int clientShare;
