@@ -121,7 +121,7 @@ final class ServeCommand implements Callable<Integer> {
       paramLabel = "PERCENT",
       defaultValue = "100",
       description =
-          "Most of max-sequences + max-waiting for one client address; default: ${DEFAULT-VALUE}. 100 behind a proxy.")
+          "Most of max-sequences + max-waiting for one client address; default: ${DEFAULT-VALUE}. Less keeps places for others.")
   private int clientShare;
 
   @Option(
