@@ -53,12 +53,15 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         summary(spec, model));
   }
 
-  /// What generation_config.json, config.json and tokenizer_config.json call the end of a sequence,
-  /// all of it: a model that was trained further often has its new end in one of them only.
+  /// What generation_config.json calls the end of a sequence, or config.json where that names none,
+  /// as in Transformers, and what the tokenizer calls it: a model that was trained further often
+  /// has its new end there only.
   private static TokenIds endTokens(ModelLoader loader, Optional<CheckpointConfig> generation) {
     Set<Integer> ids = new LinkedHashSet<>();
     generation.ifPresent(config -> ids.addAll(config.intOrInts(END_TOKEN_ID)));
-    ids.addAll(loader.folder().config().intOrInts(END_TOKEN_ID));
+    if (ids.isEmpty()) {
+      ids.addAll(loader.folder().config().intOrInts(END_TOKEN_ID));
+    }
     ids.addAll(Tokenizer.endTokenIds(loader.folder().path()));
     int vocabSize = loader.spec().vocabSize();
     return TokenIds.of(
