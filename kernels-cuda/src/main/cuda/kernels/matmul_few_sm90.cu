@@ -10,26 +10,12 @@
 // Precision: fp32 sums of exact products, cut towards zero by the tensor core at each step.
 // Determinism: one chain (matmul_narrow: four) over the columns for every output, see chain.cuh.
 #include "chain.cuh"
+#include "mma.cuh"
 
 namespace krait {
 
 constexpr int kFewTokens = 16;
 constexpr int kFewThreads = 32 * (4 + kCopyWarps);
-
-__device__ inline void load_fragments(unsigned int (&r)[4], unsigned int address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address)
-               : "memory");
-}
-
-__device__ inline void multiply_add(float (&c)[4], const unsigned int (&a)[4], unsigned int b0,
-                                    unsigned int b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 
 // A multiplying warp's tiles of 8 weight rows: every fourth, or pairs of gate and partner.
 template <int kRows, bool kGated>

@@ -47,8 +47,8 @@ public interface Backend extends AutoCloseable {
     return allocate(elements);
   }
 
-  /// Rows that norms and gated products write and products alone read, in the type that the numeric
-  /// mode's products take.
+  /// Rows that norms, scans, attention and gated products write and products alone read, in the
+  /// type that the numeric mode's products take.
   ///
   /// @param rows most rows of a step
   /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room

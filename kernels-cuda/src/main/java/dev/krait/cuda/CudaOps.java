@@ -35,6 +35,11 @@ final class CudaOps implements Ops {
   private static final int NORM_THREADS = 1024;
   private static final int ROPE_THREADS = 64;
   private static final int CONV_THREADS = 64;
+  private static final int CONV_LANES = 16;
+
+  /// Tokens of a sequence, in the mean, from which on a thread for each source would be waited for.
+  private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
+
   private static final int MOST_CONV_WIDTH = 8;
   private static final int ARG_MAX_THREADS = 1024;
   private static final int FIRST_RESULTS = 1024;
@@ -59,6 +64,7 @@ final class CudaOps implements Ops {
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
   private final Kernel causalConv;
+  private final Kernel causalConvLong;
   private final Kernel argMax;
   private final RopeFrequencies frequencies;
   private DeviceInts largest;
@@ -87,7 +93,9 @@ final class CudaOps implements Ops {
     KernelModule rope = KernelModule.load(device, "rope");
     attention = new CudaAttention(device, rope.kernel("rope_write_kv"));
     ropeAngles = rope.kernel("rope_angles");
-    causalConv = KernelModule.load(device, "causal_conv").kernel("causal_conv");
+    KernelModule convolutions = KernelModule.load(device, "causal_conv");
+    causalConv = convolutions.kernel("causal_conv");
+    causalConvLong = convolutions.kernel("causal_conv_long");
     argMax = KernelModule.load(device, "arg_max").kernel("arg_max");
     frequencies = new RopeFrequencies(device);
     largest = new DeviceInts(device, FIRST_RESULTS);
@@ -189,12 +197,8 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = rmsNorm.params();
-    OperandBuffer operand = args.dst().buffer() instanceof OperandBuffer own ? own : null;
-    if (operand == null) {
-      Arguments.put(params, args.dst().columns(0, args.norm().width()));
-    } else {
-      params.pointer(operand.address()).integer(0).integer(args.norm().width());
-    }
+    int operandRows =
+        Arguments.putMaybeOperand(params, args.dst().columns(0, args.norm().width()), rows);
     Arguments.put(params, args.x());
     if (delta == null) {
       Arguments.putNone(params);
@@ -204,7 +208,7 @@ final class CudaOps implements Ops {
     params
         .pointer(Arguments.address(args.weight()))
         .real(args.norm().epsilon())
-        .integer(operand == null ? 0 : OperandBuffer.paddedTokens(rows));
+        .integer(operandRows);
     rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
   }
 
@@ -214,13 +218,15 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = gatedRmsNorm.params();
-    Arguments.put(params, args.dst());
+    int operandRows = Arguments.putMaybeOperand(params, args.dst(), rows);
     Arguments.put(params, args.y());
     Arguments.put(params, args.z());
     params
         .pointer(Arguments.address(args.weight()))
         .integer(args.y().columns() / args.groups())
-        .real(args.epsilon());
+        .real(args.epsilon())
+        .integer(operandRows)
+        .align();
     gatedRmsNorm.launch(rows, args.groups(), 1, NORM_THREADS, 0);
   }
 
@@ -343,11 +349,31 @@ final class CudaOps implements Ops {
 
   @Override
   public void causalConv(CausalConvArgs args, StepInputs step) {
+    causalConv(args, step, 0);
+  }
+
+  @Override
+  public void convMatmul(Rows dst, CausalConvArgs conv, WeightMatrix weight, StepInputs step) {
+    long operand = operands == null ? 0 : operands.operandFor(conv.dst().columns(), step.tokens);
+    if (operand == 0) {
+      Ops.super.convMatmul(dst, conv, weight, step);
+      return;
+    }
+    causalConv(conv, step, operand);
+    Objects.requireNonNull(operands).launchWritten(dst, (CudaMatrix) weight, step.tokens);
+  }
+
+  private void causalConv(CausalConvArgs args, StepInputs step, long operand) {
+    if (step.sequences == 0) {
+      return;
+    }
     if (args.width() > MOST_CONV_WIDTH) {
       throw new IllegalArgumentException(
           "convWidth: " + args.width() + " (expected: at most " + MOST_CONV_WIDTH + ")");
     }
-    KernelParams params = causalConv.params();
+    boolean isLong = step.tokens > LONG_RUN_TOKENS * step.sequences;
+    Kernel kernel = isLong ? causalConvLong : causalConv;
+    KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
     Arguments.put(params, args.x());
     own(step).put(params);
@@ -359,14 +385,27 @@ final class CudaOps implements Ops {
         .integer(args.groupWidth())
         .integer(args.repeat())
         .integer(args.width())
-        .integer(Arguments.code(args.activation()));
+        .integer(Arguments.code(args.activation()))
+        .pointer(operand)
+        .integer(OperandBuffer.paddedTokens(step.tokens))
+        .align();
     int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
-    causalConv.launch(blocks, step.sequences, 1, CONV_THREADS, 0);
+    int threads = isLong ? CONV_LANES * CONV_THREADS : CONV_THREADS;
+    kernel.launch(blocks, step.sequences, 1, threads, 0);
   }
 
   @Override
   public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
-    scans.selective(args, step, own(step));
+    scans.selective(null, args, step, own(step));
+  }
+
+  @Override
+  public void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
+    if (CudaScans.projects(lowRank, args.weights(), step)) {
+      scans.selective(lowRank, args, step, own(step));
+    } else {
+      Ops.super.timeStepScan(lowRank, args, step);
+    }
   }
 
   @Override
