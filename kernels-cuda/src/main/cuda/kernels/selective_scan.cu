@@ -6,14 +6,15 @@
 //   states]; a [states, inner]; state [slots, states, inner]; window [slots, window_tokens, 2 *
 //   inner
 //   + b_groups * states] holds x, dt, b of a position at row position % window_tokens.
-// For few tokens and up to 32 states the kernel may compute the step sizes itself, time_step =
-// low_rank time_weight^T, with the bits that a product has: a chain of mma.m16n8k16, see chain.cuh.
-// dst may be a bf16 operand, see operand.cuh. Four threads of a warp take one channel of one
-// sequence through fold, direct, held and windowed tokens, each with a quarter of the states in
-// registers. Where sequences have more than one token, the inputs of several are loaded before the
-// first of them is computed. The state is read once and written at most once; held and windowed
-// tokens never reach it. fp32; up to 128 states. Precision: fp32. Determinism: states of a thread
-// in order, then the four threads.
+// For few tokens and up to 32 states the kernels _steps compute the step sizes, time_step =
+//   low_rank time_weight^T, with the bits that a product has: a chain of mma.m16n8k16, see
+//   chain.cuh.
+// dst may be a bf16 operand, see operand.cuh.
+// Four threads of a warp take one channel of one sequence through fold, direct, held and windowed
+// tokens, each with a quarter of the states in registers. Where sequences have more than one
+// token, the inputs of several are loaded before the first of them is computed. The state is read
+// once and written at most once; held and windowed tokens never reach it. fp32; up to 128 states.
+// Precision: fp32. Determinism: states of a thread in order, then the four threads.
 #include "math.cuh"
 #include "mma.cuh"
 #include "operand.cuh"
@@ -47,7 +48,7 @@ struct SelectiveScanParams {
   int window_tokens;
   int operand_rows;                  // 0 when dst is fp32 rows; else dst.data is an operand
   Rows low_rank;                     // [tokens, rank]
-  const unsigned char* time_weight;  // operand [chunks, time_rows, 64]; null: time_step is given
+  const unsigned char* time_weight;  // operand [chunks, time_rows, 64]
   int time_rows;
 };
 
@@ -93,9 +94,6 @@ struct TimeSteps {
 
   // Weights: may be called before the previous kernel has ended.
   __device__ void load_weights(const SelectiveScanParams& p) {
-    if (p.time_weight == nullptr) {
-      return;
-    }
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const int row = min(static_cast<int>(blockIdx.x) * kScanChannels +
                             static_cast<int>(threadIdx.x) / 32 * 8 + lane / 4,
@@ -147,13 +145,12 @@ struct TimeSteps {
   }
 };
 
-// kAhead: tokens whose inputs a thread loads at a time.
-template <int kStates, int kAhead>
+// kAhead: tokens whose inputs a thread loads at a time. kProjects: whether step sizes are computed.
+template <int kStates, int kAhead, bool kProjects>
 __device__ inline void selective_scan(const SelectiveScanParams& p) {
-  constexpr bool kProjects = kStates <= 8;  // more states leave no registers for weights
-  __shared__ TimeStepMemory memory;
+  [[maybe_unused]] __shared__ TimeStepMemory memory;
   launch_next();
-  TimeSteps projection;
+  [[maybe_unused]] TimeSteps projection;
   if constexpr (kProjects) {
     projection.load_weights(p);
   }
@@ -178,11 +175,7 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
   }
   const Sequence sequence = p.step.sequences[blockIdx.y];
   wait_for_previous();
-  if constexpr (kProjects) {
-    if (p.time_weight != nullptr) {
-      projection.compute(p, sequence, memory);
-    }
-  }
+  [[maybe_unused]] bool projected = false;
   const int width = p.inner / p.c_groups;
   const int c_group = own / width;
   const int b_group = c_group / (p.c_groups / p.b_groups);
@@ -292,17 +285,35 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
       float z[kAhead];
 #pragma unroll
       for (int i = 0; i < kAhead; i++) {
-        if (j + i < end) {
-          const int row = sequence.first_row + j + i;
-          in[i].x = p.x.row(row)[own];
-          in[i].dt = kProjects && p.time_weight != nullptr
-                         ? memory.time_steps[j + i][warp * 8 + lane % 8]
-                         : p.time_step.row(row)[own];
-          in[i].load_b(p.b.row(row) + b_group * p.states, first, p.states);
-          if constexpr (kAhead > 1) {
-            load_c(row, c[i]);
+        // Without a condition, and kept together: else a load would wait for its token's turn.
+        const int row = sequence.first_row + min(j + i, end - 1);
+        in[i].x = p.x.row(row)[own];
+        in[i].dt = kProjects ? 0.0f : p.time_step.row(row)[own];
+        in[i].load_b(p.b.row(row) + b_group * p.states, first, p.states);
+        if constexpr (kAhead > 1) {
+          load_c(row, c[i]);
+        }
+        z[i] = p.z.row(row)[own];
+      }
+      if constexpr (kAhead > 1) {
+#pragma unroll
+        for (int i = 0; i < kAhead; i++) {
+          asm volatile("" : "+f"(in[i].x), "+f"(in[i].dt), "+f"(z[i]));
+#pragma unroll
+          for (int n = 0; n < kStates; n++) {
+            asm volatile("" : "+f"(in[i].b[n]), "+f"(c[i][n]));
           }
-          z[i] = p.z.row(row)[own];
+        }
+      }
+      if constexpr (kProjects) {
+        // Once, while the first inputs are on their way.
+        if (!projected) {
+          projection.compute(p, sequence, memory);
+          projected = true;
+        }
+#pragma unroll
+        for (int i = 0; i < kAhead; i++) {
+          in[i].dt = memory.time_steps[min(j + i, end - 1)][warp * 8 + lane % 8];
         }
       }
 #pragma unroll
@@ -321,19 +332,23 @@ __device__ inline void selective_scan(const SelectiveScanParams& p) {
 
 }  // namespace krait
 
-#define KRAIT_SELECTIVE_SCAN(name, states, ahead)                      \
-  extern "C" __global__ void __launch_bounds__(krait::kScanThreads, 1) \
-      name(const __grid_constant__ krait::SelectiveScanParams p) {     \
-    krait::selective_scan<states / krait::kQuarters, ahead>(p);        \
-  }                                                                    \
+#define KRAIT_SELECTIVE_SCAN(name, states, ahead, projects)               \
+  extern "C" __global__ void __launch_bounds__(krait::kScanThreads, 1)    \
+      name(const __grid_constant__ krait::SelectiveScanParams p) {        \
+    krait::selective_scan<states / krait::kQuarters, ahead, projects>(p); \
+  }                                                                       \
   KRAIT_PARAMS(name, krait::SelectiveScanParams)
 
-KRAIT_SELECTIVE_SCAN(selective_scan_8, 8, 1);
-KRAIT_SELECTIVE_SCAN(selective_scan_16, 16, 1);
-KRAIT_SELECTIVE_SCAN(selective_scan_32, 32, 1);
-KRAIT_SELECTIVE_SCAN(selective_scan_128, 128, 1);
+KRAIT_SELECTIVE_SCAN(selective_scan_8, 8, 1, false);
+KRAIT_SELECTIVE_SCAN(selective_scan_16, 16, 1, false);
+KRAIT_SELECTIVE_SCAN(selective_scan_32, 32, 1, false);
+KRAIT_SELECTIVE_SCAN(selective_scan_128, 128, 1, false);
 
 // As many tokens as there are registers for.
-KRAIT_SELECTIVE_SCAN(selective_scan_8_ahead, 8, 8);
-KRAIT_SELECTIVE_SCAN(selective_scan_16_ahead, 16, 8);
-KRAIT_SELECTIVE_SCAN(selective_scan_32_ahead, 32, 4);
+KRAIT_SELECTIVE_SCAN(selective_scan_8_ahead, 8, 8, false);
+KRAIT_SELECTIVE_SCAN(selective_scan_16_ahead, 16, 8, false);
+KRAIT_SELECTIVE_SCAN(selective_scan_32_ahead, 32, 4, false);
+
+KRAIT_SELECTIVE_SCAN(selective_scan_8_steps, 8, 4, true);
+KRAIT_SELECTIVE_SCAN(selective_scan_16_steps, 16, 4, true);
+KRAIT_SELECTIVE_SCAN(selective_scan_32_steps, 32, 4, true);

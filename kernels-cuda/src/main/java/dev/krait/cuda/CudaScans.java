@@ -40,6 +40,7 @@ final class CudaScans {
 
   private final Kernel[] selective = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
+  private final Kernel[] selectiveSteps = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] ssd = new Kernel[SSD_STATES.length];
 
   CudaScans(CudaDevice device) {
@@ -47,8 +48,9 @@ final class CudaScans {
     for (int i = 0; i < selective.length; i++) {
       String name = "selective_scan_" + SELECTIVE_STATES[i];
       selective[i] = first.kernel(name);
-      selectiveAhead[i] =
-          SELECTIVE_STATES[i] <= MOST_STATES_AHEAD ? first.kernel(name + "_ahead") : selective[i];
+      boolean few = SELECTIVE_STATES[i] <= MOST_STATES_AHEAD;
+      selectiveAhead[i] = few ? first.kernel(name + "_ahead") : selective[i];
+      selectiveSteps[i] = few ? first.kernel(name + "_steps") : selective[i];
     }
     KernelModule second = KernelModule.load(device, "ssd_scan");
     for (int i = 0; i < ssd.length; i++) {
@@ -88,9 +90,9 @@ final class CudaScans {
     Mamba1Weights weights = args.weights();
     Mamba1 mixer = weights.mixer();
     StateCache cache = args.cache();
-    boolean several = step.tokens > step.sequences;
+    Kernel[] given = step.tokens > step.sequences ? selectiveAhead : selective;
     Kernel kernel =
-        enough(several ? selectiveAhead : selective, SELECTIVE_STATES, mixer.stateDim());
+        enough(lowRank == null ? given : selectiveSteps, SELECTIVE_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
     int operandRows = Arguments.putMaybeOperand(params, args.dst(), step.tokens);
     Arguments.put(params, args.x());
