@@ -114,11 +114,17 @@ final class SchedulerRig {
   }
 
   TokenStream add(int promptTokens, StopConditions stop, int priority, long deadline) {
-    TokenStream stream =
-        new TokenStream(
-            new GenerationRequest(
-                "r", prompt(promptTokens), SamplingParams.greedy(), stop, priority, deadline),
-            clock.getAsLong());
+    return add(
+        new GenerationRequest(
+            "r", prompt(promptTokens), SamplingParams.greedy(), stop, priority, deadline));
+  }
+
+  TokenStream add(TokenIds prompt, SamplingParams sampling) {
+    return add(GenerationRequest.of("r", prompt, sampling, stops(2)));
+  }
+
+  private TokenStream add(GenerationRequest request) {
+    TokenStream stream = new TokenStream(request, clock.getAsLong());
     scheduler.add(stream);
     return stream;
   }
