@@ -40,7 +40,7 @@ class ArchitectureTest {
           row("generation", "error"),
           row("tensor", "error"),
           row("text..", "error"),
-          row("cache.pool", "error"),
+          row("cache.pool", "tensor error"),
           row("cache.prefix", "cache.pool generation error"),
           row("cache.sequence", "cache.prefix cache.pool generation error"),
           row("sampling", "generation error"),
@@ -63,7 +63,7 @@ class ArchitectureTest {
           row(
               "engine",
               "speculation runner loading backend model.family model checkpoint scheduler"
-                  + " cache.sequence cache.prefix cache.pool generation text.. error"));
+                  + " cache.sequence cache.prefix cache.pool generation tensor text.. error"));
 
   private record Row(String name, List<String> uses) {
     String pattern() {

@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,7 +58,7 @@ class ConvertedWeightsTest {
     int[] expected = golden.greedyIds(prompt);
     int[] actual = new int[expected.length];
     try (Backend backend =
-            Backends.select(backendName, OptionalInt.of(threads), Set.of(NumericMode.EXACT))
+            Backends.select(backendName, OptionalInt.of(threads), NumericMode.EXACT::equals)
                 .backend();
         ModelBench bench = new ModelBench(folder, backend, type, 2, 256, 192)) {
       FlatMemory memory = bench.memory(0);

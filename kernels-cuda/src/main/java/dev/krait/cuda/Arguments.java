@@ -4,6 +4,7 @@ import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 
 /// Writes what operations are given as kernels take it.
@@ -31,9 +32,12 @@ final class Arguments {
     };
   }
 
-  /// Address of the first float of rows.
+  /// Address of the first element of rows of floats.
   static long address(Rows rows) {
-    return address(rows.buffer()) + 4L * rows.offset();
+    if (rows.dtype() != DType.F32) {
+      throw new IllegalArgumentException("rows of " + rows.dtype() + " (expected: F32)");
+    }
+    return address(rows.buffer()) + (long) rows.dtype().bytes() * rows.offset();
   }
 
   /// The fields of `Rows` in step.cuh.

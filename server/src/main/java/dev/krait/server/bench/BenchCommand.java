@@ -18,14 +18,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -125,7 +123,7 @@ public final class BenchCommand implements Callable<Integer> {
   public Integer call() {
     OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
     requireAll();
-    try (Backend backend = Backends.select(backendName, count, modes()).backend()) {
+    try (Backend backend = Backends.select(backendName, count, this::allows).backend()) {
       if (stateTraffic) {
         StateTraffic.lines(backend).forEach(out::println);
       } else {
@@ -135,15 +133,15 @@ public final class BenchCommand implements Callable<Integer> {
     return 0;
   }
 
-  private Set<NumericMode> modes() {
+  private boolean allows(NumericMode mode) {
     if (numerics.isPresent()) {
-      return Set.of(numerics.get());
+      return mode == numerics.get();
     }
     if (model.isEmpty()) {
-      return EnumSet.allOf(NumericMode.class);
+      return true;
     }
     try (ModelLoader loader = ModelLoader.open(model.get())) {
-      return loader.numericModes(StoredType.STORED);
+      return loader.fits(mode, StoredType.STORED);
     }
   }
 

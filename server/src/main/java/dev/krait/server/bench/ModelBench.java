@@ -50,7 +50,7 @@ final class ModelBench implements AutoCloseable {
     model = loader.load(backend, StoredType.STORED);
     CacheDemand demand =
         new CacheDemand(
-            model.spec().cacheSpecs(model.backend().keyValueBytes()),
+            model.spec().cacheSpecs(model.backend().keyValueType()),
             List.of(),
             CacheDemand.BLOCK_TOKENS,
             Arrays.stream(batches).max().orElse(1),
@@ -225,7 +225,7 @@ final class ModelBench implements AutoCloseable {
   /// Bytes that one sequence's states and keys and values add to a step at a position.
   private long cacheBytes(int position) {
     long bytes = 0;
-    for (CacheSpec spec : model.spec().cacheSpecs(model.backend().keyValueBytes())) {
+    for (CacheSpec spec : model.spec().cacheSpecs(model.backend().keyValueType())) {
       bytes +=
           switch (spec) {
             case CacheSpec.KvCacheSpec kv -> kv.bytesPerToken() * position;

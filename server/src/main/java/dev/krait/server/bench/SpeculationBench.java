@@ -76,8 +76,8 @@ final class SpeculationBench implements AutoCloseable {
     int window = Math.max(MOST_VERIFIED, draftTokens + 1);
     CacheDemand demand =
         new CacheDemand(
-            model.spec().cacheSpecs(model.backend().keyValueBytes()),
-            draftModel.spec().cacheSpecs(backend.keyValueBytes()),
+            model.spec().cacheSpecs(model.backend().keyValueType()),
+            draftModel.spec().cacheSpecs(backend.keyValueType()),
             CacheDemand.BLOCK_TOKENS,
             MAX_BATCH,
             maxTokens,

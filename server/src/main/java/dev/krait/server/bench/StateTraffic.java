@@ -18,6 +18,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
@@ -149,7 +150,7 @@ final class StateTraffic implements AutoCloseable {
   /// A matrix that no step of this class multiplies by.
   private WeightMatrix unused() {
     Tensor one = new Tensor(DType.F32, Shape.of(1, 1), arena.allocate(4, 4));
-    return backend.upload(List.of(one));
+    return backend.upload(StoredMatrix.Dense.of(List.of(one)));
   }
 
   private Runnable verifier(Mamba1 mixer) {

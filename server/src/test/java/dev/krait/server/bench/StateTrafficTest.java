@@ -9,7 +9,6 @@ import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -34,7 +33,7 @@ class StateTrafficTest {
   @MethodSource("cases")
   void countsEqualTheFormulas(String backendName, Mixer mixer) {
     try (Backend backend =
-            Backends.select(backendName, OptionalInt.of(2), Set.of(NumericMode.EXACT)).backend();
+            Backends.select(backendName, OptionalInt.of(2), NumericMode.EXACT::equals).backend();
         StateTraffic traffic = new StateTraffic(backend, mixer)) {
       StateTraffic.Report report = traffic.run();
       assertThat(report.holds()).as(report.line("layer")).isTrue();
