@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
 import dev.krait.cache.pool.CacheDemand;
