@@ -149,13 +149,13 @@ final class BenchCommand implements Callable<Integer> {
         throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
       }
     }
-    ModelBench.requireModel(model.orElse(shipped()));
+    ModelBench.measurableTokens(model.orElse(shipped()));
     draftModel.ifPresent(this::requireSpeculation);
     json.ifPresent(BenchCommand::requireWritable);
   }
 
   private void requireSpeculation(Path draft) {
-    ModelBench.requireModel(draft);
+    ModelBench.measurableTokens(draft);
     if (draftTokens < 1 || draftTokens > MOST_DRAFTS) {
       throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MOST_DRAFTS);
     }
