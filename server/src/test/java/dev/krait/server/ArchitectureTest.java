@@ -49,8 +49,6 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule theServerSeesTheEngineFromOutside =
       noClasses()
-          .that()
-          .resideOutsideOfPackage("dev.krait.server.bench")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(
