@@ -135,7 +135,8 @@ final class SpeculationRig implements AutoCloseable {
                     new ForwardPass(
                         loader.load(backend, TestBackends.weights(backend)),
                         layout,
-                        sizes.maxTokensPerStep());
+                        sizes.maxTokensPerStep(),
+                        true);
                 return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
               })
               .orElseGet(() -> drafters.apply(vocab));

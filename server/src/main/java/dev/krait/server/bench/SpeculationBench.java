@@ -6,6 +6,7 @@ import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CachePlanner;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
@@ -87,7 +88,7 @@ final class SpeculationBench implements AutoCloseable {
     pools = new CachePools(layout);
     int mostRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);
     target = new ForwardPass(model, layout, mostRows);
-    draft = new ForwardPass(draftModel, layout, mostRows);
+    draft = new ForwardPass(draftModel, layout, mostRows, true);
     drafts = new Drafts(MAX_BATCH, draftTokens, draftModel.spec().vocabSize());
   }
 
@@ -223,12 +224,12 @@ final class SpeculationBench implements AutoCloseable {
       ModelBench.reserve(sequence.memory(), 1, 0);
       int row = draft.add(sequence.memory(), sequence.computedTokens(), 1, 1, 0, 0);
       draft.setToken(row, sequence.tokenAt(sequence.computedTokens()));
-      draft.want(row);
+      draft.choose(row, SamplingParams.greedy());
     }
     draft.execute();
     for (int i = 0; i < sequences.size(); i++) {
       sequences.get(i).memory().commit(1);
-      sequences.get(i).append(Math.max(0, draft.argMax(i)) % vocabSize);
+      sequences.get(i).append(Math.max(0, draft.chosen(i)) % vocabSize);
     }
   }
 
@@ -270,7 +271,7 @@ final class SpeculationBench implements AutoCloseable {
       target.setToken(row + j, sequence.tokenAt(first + j));
     }
     for (int j = direct > 1 ? count - 1 : 0; j < count; j++) {
-      target.want(row + j);
+      target.choose(row + j, SamplingParams.greedy());
     }
     return row;
   }
@@ -280,7 +281,7 @@ final class SpeculationBench implements AutoCloseable {
     for (int i = 0; i < sequences.size(); i++) {
       int next = 0;
       for (int j = 0; j < outputs; j++) {
-        int token = target.argMax(i * outputs + j);
+        int token = target.chosen(i * outputs + j);
         next = j == Math.min(committed, outputs) - 1 ? token : next;
       }
       sequences.get(i).memory().commit(committed);
