@@ -43,6 +43,12 @@ struct Sequence {
   __device__ bool writes_state() const { return starts_fresh() || fold > 0 || direct > 0; }
 };
 
+// The token that was chosen for an output; -1 for none.
+struct Chosen {
+  int id;
+  float probability;
+};
+
 // dev.krait.backend.StepInputs on the device, filled by dev.krait.cuda.CudaStep.
 struct Step {
   const Token* tokens;        // [tokens]

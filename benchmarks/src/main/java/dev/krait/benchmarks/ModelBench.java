@@ -7,6 +7,7 @@ import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
@@ -153,12 +154,12 @@ final class ModelBench implements AutoCloseable {
       reserve(memory, 1, 0);
       int row = pass.add(memory, memory.committedTokens(), 1, 1, 0, 0);
       pass.setToken(row, last[i]);
-      pass.want(row);
+      pass.choose(row, SamplingParams.greedy());
     }
     pass.execute();
     for (int i = 0; i < memories.size(); i++) {
       memories.get(i).commit(1);
-      last[i] = pass.argMax(i);
+      last[i] = pass.chosen(i);
     }
   }
 
@@ -174,9 +175,9 @@ final class ModelBench implements AutoCloseable {
         for (int j = 0; j < tokens; j++) {
           pass.setToken(row + j, (7 * j + 3) % model.spec().vocabSize());
         }
-        pass.want(row + tokens - 1);
+        pass.choose(row + tokens - 1, SamplingParams.greedy());
         pass.execute();
-        pass.argMax(0);
+        pass.chosen(0);
         if (round >= 0) {
           seconds[round] = (System.nanoTime() - start) * 1e-9;
         }

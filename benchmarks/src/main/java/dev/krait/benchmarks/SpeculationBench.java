@@ -3,6 +3,7 @@ package dev.krait.benchmarks;
 import dev.krait.backend.Backend;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.StoredType;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
@@ -212,12 +213,12 @@ final class SpeculationBench implements AutoCloseable {
       ModelBench.reserve(sequence.memory(), 1, 0);
       int row = draft.add(sequence.memory(), sequence.computedTokens(), 1, 1, 0, 0);
       draft.setToken(row, sequence.tokenAt(sequence.computedTokens()));
-      draft.want(row);
+      draft.choose(row, SamplingParams.greedy());
     }
     draft.execute();
     for (int i = 0; i < sequences.size(); i++) {
       sequences.get(i).memory().commit(1);
-      sequences.get(i).append(Math.max(0, draft.argMax(i)) % vocabSize);
+      sequences.get(i).append(Math.max(0, draft.chosen(i)) % vocabSize);
     }
   }
 
@@ -259,7 +260,7 @@ final class SpeculationBench implements AutoCloseable {
       target.setToken(row + j, sequence.tokenAt(first + j));
     }
     for (int j = direct > 1 ? count - 1 : 0; j < count; j++) {
-      target.want(row + j);
+      target.choose(row + j, SamplingParams.greedy());
     }
     return row;
   }
@@ -269,7 +270,7 @@ final class SpeculationBench implements AutoCloseable {
     for (int i = 0; i < sequences.size(); i++) {
       int next = 0;
       for (int j = 0; j < outputs; j++) {
-        int token = target.argMax(i * outputs + j);
+        int token = target.chosen(i * outputs + j);
         next = j == Math.min(committed, outputs) - 1 ? token : next;
       }
       sequences.get(i).memory().commit(committed);

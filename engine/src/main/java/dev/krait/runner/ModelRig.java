@@ -5,6 +5,7 @@ import dev.krait.cache.pool.CacheDemand;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CachePlanner;
 import dev.krait.cache.pool.CacheSpec;
+import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import java.util.Optional;
 public final class ModelRig implements AutoCloseable {
   private final List<ModelLoader> loaders = new ArrayList<>();
   private final CacheLayout layout;
-  private final List<ForwardPass> passes;
+  private final List<ForwardPass> passes = new ArrayList<>();
 
   /// How large the caches and a step are.
   ///
@@ -62,11 +63,11 @@ public final class ModelRig implements AutoCloseable {
               sizes.snapshots());
       long bytes = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
       layout = CachePlanner.plan(demand, bytes);
-      passes =
-          loaders.stream()
-              .map(loader -> loader.load(backend, weights))
-              .map(model -> new ForwardPass(model, layout, sizes.maxTokensPerStep()))
-              .toList();
+      for (ModelLoader loader : loaders) {
+        boolean probabilities = !passes.isEmpty();
+        LoadedModel model = loader.load(backend, weights);
+        passes.add(new ForwardPass(model, layout, sizes.maxTokensPerStep(), probabilities));
+      }
     } catch (RuntimeException failure) {
       close();
       throw failure;

@@ -3,6 +3,7 @@ package dev.krait.cuda;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
@@ -21,7 +22,6 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
-import java.nio.IntBuffer;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -41,8 +41,7 @@ final class CudaOps implements Ops {
   private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
 
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int ARG_MAX_THREADS = 1024;
-  private static final int FIRST_RESULTS = 1024;
+  private static final int CHOOSE_THREADS = 512;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -65,9 +64,8 @@ final class CudaOps implements Ops {
   private final Kernel ropeAngles;
   private final Kernel causalConv;
   private final Kernel causalConvLong;
-  private final Kernel argMax;
+  private final Kernel chooseTokens;
   private final RopeFrequencies frequencies;
-  private DeviceInts largest;
   private @Nullable CudaStep uploaded;
 
   CudaOps(CudaDevice device, NumericMode mode) {
@@ -96,9 +94,8 @@ final class CudaOps implements Ops {
     KernelModule convolutions = KernelModule.load(device, "causal_conv");
     causalConv = convolutions.kernel("causal_conv");
     causalConvLong = convolutions.kernel("causal_conv_long");
-    argMax = KernelModule.load(device, "arg_max").kernel("arg_max");
+    chooseTokens = KernelModule.load(device, "choose_tokens").kernel("choose_tokens");
     frequencies = new RopeFrequencies(device);
-    largest = new DeviceInts(device, FIRST_RESULTS);
   }
 
   /// Copies a step to the device; operations take it as it is until [#end].
@@ -107,7 +104,7 @@ final class CudaOps implements Ops {
     uploaded = step;
   }
 
-  /// From here on operations copy their step themselves.
+  /// From here on operations copy their step themselves, and wait for that.
   void end() {
     uploaded = null;
   }
@@ -116,6 +113,7 @@ final class CudaOps implements Ops {
     CudaStep own = (CudaStep) step;
     if (own != uploaded) {
       own.upload();
+      device.synchronize();
     }
     return own;
   }
@@ -133,8 +131,12 @@ final class CudaOps implements Ops {
     Kernel kernel = operand ? embedOperand : embedding(table.dtype());
     KernelParams params = kernel.params();
     Arguments.put(params, dst);
-    own(step).put(params);
-    params.pointer(table.address()).integer(operand ? table.paddedRows() : table.paddedColumns());
+    CudaStep own = own(step);
+    own.put(params);
+    params
+        .pointer(own.chosenAddress(0))
+        .pointer(table.address())
+        .integer(operand ? table.paddedRows() : table.paddedColumns());
     launchRows(kernel, step.tokens, table.columns());
   }
 
@@ -287,26 +289,19 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void argMax(
-      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
-    int results = probabilities == null ? rows : 2 * rows;
-    if (results > largest.capacity()) {
-      largest = new DeviceInts(device, 2 * results);
+  public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
+    if (count == 0) {
+      return;
     }
-    long address = largest.address();
-    KernelParams params = argMax.params();
-    Arguments.put(params, logits);
+    CudaStep own = own(step);
+    KernelParams params = chooseTokens.params();
+    Arguments.put(params, args.logits());
     params
-        .pointer(address)
-        .pointer(probabilities == null ? 0 : address + (long) Float.BYTES * rows)
-        .integer(columns)
-        .align();
-    argMax.launch(rows, 1, 1, ARG_MAX_THREADS, 0);
-    IntBuffer result = largest.download(results);
-    result.get(0, dst, 0, rows);
-    for (int i = 0; probabilities != null && i < rows; i++) {
-      probabilities[i] = Float.intBitsToFloat(result.get(rows + i));
-    }
+        .pointer(own.samplingAddress(first))
+        .pointer(own.chosenAddress(first))
+        .integer(args.columns())
+        .integer(args.probabilities() ? 1 : 0);
+    chooseTokens.launch(count, 1, 1, CHOOSE_THREADS, 0);
   }
 
   @Override
