@@ -1,6 +1,8 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.RowBlocks;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
