@@ -50,7 +50,8 @@ class ArchitectureTest {
           row("model.family", "model checkpoint tensor error"),
           row("backend", "model sampling generation tensor error"),
           row("backend.reference", "backend model generation tensor error"),
-          row("backend.cpu", "backend model generation tensor error"),
+          row("backend.cpu.machine", "backend error"),
+          row("backend.cpu", "backend.cpu.machine backend model generation tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
           row("runner.mixer", "backend model cache.pool tensor error"),
           row(
@@ -126,7 +127,7 @@ class ArchitectureTest {
   static final ArchRule onlyTheCpuBackendUsesVectors =
       noClasses()
           .that()
-          .resideOutsideOfPackage("dev.krait.backend.cpu")
+          .resideOutsideOfPackage("dev.krait.backend.cpu..")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
@@ -144,7 +145,8 @@ class ArchitectureTest {
   static final ArchRule onlySystemCallsAndKernelsCallForeignFunctions =
       noClasses()
           .that()
-          .haveNameNotMatching("dev\\.krait\\.backend\\.cpu\\.(SystemCalls|TileKernels).*")
+          .haveNameNotMatching(
+              "dev\\.krait\\.backend\\.cpu\\.(machine\\.SystemCalls|TileKernels).*")
           .should()
           .dependOnClassesThat()
           .haveFullyQualifiedName("java.lang.foreign.Linker");

@@ -4,7 +4,7 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.MachineRates;
 import dev.krait.backend.NumericMode;
-import dev.krait.backend.cpu.ProcessorRates;
+import dev.krait.backend.cpu.machine.ProcessorRates;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;

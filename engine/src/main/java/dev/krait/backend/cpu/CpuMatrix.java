@@ -1,5 +1,6 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;

@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Shape;
 import dev.krait.tensor.StoredMatrix;

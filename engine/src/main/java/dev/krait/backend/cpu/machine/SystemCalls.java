@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -11,7 +11,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Memory from Linux itself; numbers are those of 64 bits.
-record SystemCalls(
+public record SystemCalls(
     MethodHandle mmap, MethodHandle munmap, MethodHandle madvise, MethodHandle mprotect) {
   private static final int READ_AND_WRITE = 3;
   private static final int READ_AND_EXECUTE = 5;
@@ -21,14 +21,14 @@ record SystemCalls(
   private static final MemoryLayout INT = ValueLayout.JAVA_INT;
 
   /// Null on other systems, and in a program that does not enable native access.
-  static final @Nullable SystemCalls FOUND =
+  public static final @Nullable SystemCalls FOUND =
       System.getProperty("os.name").equals("Linux")
               && SystemCalls.class.getModule().isNativeAccessEnabled()
           ? find()
           : null;
 
   /// Why there are none; empty when there are.
-  static Optional<String> missing() {
+  public static Optional<String> missing() {
     if (FOUND != null) {
       return Optional.empty();
     }
@@ -55,7 +55,7 @@ record SystemCalls(
   /// Zeroed memory from a multiple of `alignment` on, which is a multiple of the page size; null
   /// where the system has none left.
   @SuppressWarnings("restricted") // An address becomes a segment.
-  @Nullable MemorySegment map(long bytes, long alignment, Arena arena) {
+  public @Nullable MemorySegment map(long bytes, long alignment, Arena arena) {
     long mapped = Math.ceilDiv(bytes, alignment) * alignment + alignment;
     try {
       long address =
@@ -82,7 +82,7 @@ record SystemCalls(
   }
 
   /// Makes whole pages code, which nobody writes any more; false where the system refuses.
-  boolean makeExecutable(MemorySegment pages) {
+  public boolean makeExecutable(MemorySegment pages) {
     try {
       return (int) mprotect.invokeExact(pages.address(), pages.byteSize(), READ_AND_EXECUTE) == 0;
     } catch (Throwable e) {

@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import dev.krait.backend.MachineRates;
 import java.lang.foreign.Arena;

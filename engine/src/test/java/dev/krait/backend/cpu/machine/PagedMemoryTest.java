@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorShape;
@@ -10,7 +10,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// Hot loops name the Vector API's own methods and this species: those are always inlined. A method
 /// of ours around one is not once the caller has grown (C2's NodeCountInliningCutoff), and then
 /// every vector that passes it becomes an object.
-final class Lanes {
+public final class Lanes {
   private static final int WIDEST_BITS = 512;
 
   private static final VectorShape SHAPE =
@@ -19,19 +19,22 @@ final class Lanes {
               "krait.vector-bits",
               Math.min(FloatVector.SPECIES_PREFERRED.vectorBitSize(), WIDEST_BITS)));
 
-  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
-  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
+  /// Vectors of floats.
+  public static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
+
+  /// Vectors of whole numbers.
+  public static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
 
   /// Floats of a vector.
-  static final int COUNT = FLOATS.length();
+  public static final int COUNT = FLOATS.length();
 
   /// Bytes of a vector.
-  static final int BYTES = COUNT * Float.BYTES;
+  public static final int BYTES = COUNT * Float.BYTES;
 
   private Lanes() {}
 
   /// First index after the last whole vector of `count` elements.
-  static int whole(int count) {
+  public static int whole(int count) {
     return count & -COUNT;
   }
 }

@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// none left takes the last ones of others, so a worker that the system has put aside delays
 /// nobody. A worker without work spins for some microseconds, so that the next operation of a step
 /// finds it awake, then parks: an idle pool uses no CPU. Dispatching allocates nothing.
-final class WorkerPool implements AutoCloseable {
+public final class WorkerPool implements AutoCloseable {
   private static final long SPIN_NANOS = 250_000;
   private static final int SPINS_PER_CLOCK_READ = 64;
   private static final int CHUNKS_PER_THREAD = 8;
@@ -26,7 +26,7 @@ final class WorkerPool implements AutoCloseable {
   private static final int SHARE_STRIDE = 16;
 
   /// Work over a range.
-  interface Task {
+  public interface Task {
     /// Does `[first, end)`.
     ///
     /// @param worker index of the running thread, below the pool's threads
@@ -52,7 +52,7 @@ final class WorkerPool implements AutoCloseable {
   private volatile boolean closed;
 
   /// Starts `threads - 1` workers; the caller is the last thread.
-  WorkerPool(int threads) {
+  public WorkerPool(int threads) {
     shares = new AtomicLongArray(threads * SHARE_STRIDE);
     workers = new Worker[threads - 1];
     for (int i = 0; i < workers.length; i++) {
@@ -62,13 +62,13 @@ final class WorkerPool implements AutoCloseable {
   }
 
   /// Workers and the caller.
-  int threads() {
+  public int threads() {
     return workers.length + 1;
   }
 
   /// Runs the task over `[0, items)` in chunks of at least `grain` items and returns when all are
   /// done; a range of one chunk runs on the caller alone.
-  void parallelFor(Task task, int items, int grain) {
+  public void parallelFor(Task task, int items, int grain) {
     int wanted = chunksOf(items / Math.max(1, grain));
     if (wanted <= 1 || workers.length == 0) {
       if (items > 0) {

@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -12,7 +12,7 @@ import java.util.Optional;
 /// once a step from end to end, and with pages of 4 KiB finding them takes as long as reading them.
 ///
 /// Small pieces share slabs. What is allocated lives as long as the arena. Not thread-safe.
-final class PagedMemory implements SegmentAllocator {
+public final class PagedMemory implements SegmentAllocator {
   private static final long PAGE_BYTES = 2L << 20;
   private static final Path SETTING = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
   private static final long SLAB_BYTES = 32L << 20;
@@ -22,7 +22,8 @@ final class PagedMemory implements SegmentAllocator {
   private MemorySegment slab = MemorySegment.NULL;
   private long used;
 
-  PagedMemory(Arena arena) {
+  /// Memory that lives as long as the arena.
+  public PagedMemory(Arena arena) {
     this.arena = arena;
   }
 
@@ -41,7 +42,7 @@ final class PagedMemory implements SegmentAllocator {
   }
 
   /// Why what was allocated lies in small pages, for people; empty when large ones were asked for.
-  Optional<String> smallPages() {
+  public Optional<String> smallPages() {
     if (refused) {
       return Optional.of("the system gave no memory for large ones");
     }

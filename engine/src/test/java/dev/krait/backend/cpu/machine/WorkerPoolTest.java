@@ -1,8 +1,9 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.error.EngineException;
 import java.util.List;
 import java.util.Set;
