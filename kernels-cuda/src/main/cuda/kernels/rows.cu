@@ -1,5 +1,5 @@
 // Row operations:
-//   embed      dst[t] = table[id[t]]
+//   embed      dst[t] = table[id[t]], or of a token that the step before chose
 //   gather     dst[i] = x[indices[i]]
 //   add        residual[t] += delta[t]
 //   scale      x[t] *= factor
@@ -24,9 +24,16 @@ constexpr int kRowColumns = 4 * kRowThreads;
 struct EmbedParams {
   Rows dst;  // [tokens, columns]
   Step step;
-  const void* table;  // [vocab, padded]
-  int padded;         // columns; of an operand its rows
+  const Chosen* chosen;  // [outputs] of the step before
+  const void* table;     // [vocab, padded]
+  int padded;            // columns; of an operand its rows
 };
+
+// The token id of a row: its own, or of an output of the step before; 0 where nothing was chosen.
+__device__ inline int token_id(const EmbedParams& p) {
+  const int id = p.step.tokens[blockIdx.x].id;
+  return id >= 0 ? id : max(p.chosen[-1 - id].id, 0);
+}
 
 struct GatherParams {
   Rows dst;            // [count, columns]
@@ -80,14 +87,14 @@ __device__ inline void for_columns(int columns, Body body) {
 template <typename T>
 __device__ inline void embed(const EmbedParams& p) {
   const T* from = static_cast<const T*>(p.table) +
-                  static_cast<long long>(p.step.tokens[blockIdx.x].id) * p.padded;
+                  static_cast<long long>(token_id(p)) * p.padded;
   float* to = p.dst.row(blockIdx.x);
   for_columns(p.dst.columns, [=](int c) { to[c] = to_float(from[c]); });
 }
 
 __device__ inline void embed_packed(const EmbedParams& p) {
   const auto* from = static_cast<const unsigned short*>(p.table);
-  const int row = p.step.tokens[blockIdx.x].id;
+  const int row = token_id(p);
   const int tiles = p.padded / kTileColumns;
   float* to = p.dst.row(blockIdx.x);
   for_columns(p.dst.columns, [=](int c) {
@@ -97,7 +104,7 @@ __device__ inline void embed_packed(const EmbedParams& p) {
 
 __device__ inline void embed_operand(const EmbedParams& p) {
   const auto* from = static_cast<const unsigned char*>(p.table);
-  const int row = p.step.tokens[blockIdx.x].id;
+  const int row = token_id(p);
   float* to = p.dst.row(blockIdx.x);
   for_columns(p.dst.columns, [=](int c) {
     to[c] = __bfloat162float(

@@ -48,9 +48,9 @@ class ArchitectureTest {
           row("checkpoint", "tensor error"),
           row("model", "cache.pool tensor error"),
           row("model.family", "model checkpoint tensor error"),
-          row("backend", "model tensor error"),
-          row("backend.reference", "backend model tensor error"),
-          row("backend.cpu", "backend model tensor error"),
+          row("backend", "model sampling generation tensor error"),
+          row("backend.reference", "backend model generation tensor error"),
+          row("backend.cpu", "backend model generation tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
           row("runner.mixer", "backend model cache.pool tensor error"),
           row(

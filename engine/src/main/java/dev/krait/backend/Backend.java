@@ -53,8 +53,8 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
-  /// Rows that norms and gated products write and products alone read, in the type that the numeric
-  /// mode's products take.
+  /// Rows that norms, scans, attention and gated products write and products alone read, in the type
+  /// that the numeric mode's products take.
   ///
   /// @param rows most rows of a step
   /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
@@ -108,10 +108,16 @@ public interface Backend extends AutoCloseable {
   /// Runs a step's operations; a device backend may record them once and replay.
   ///
   /// @param step what the operations are given, of [#newStep]; does not change while they run
-  /// @param body the operations, which follow from the step's numbers of tokens, sequences and
-  ///   outputs alone; always the same ones for the same step
+  /// @param body the operations, which follow from the step's numbers of tokens, sequences, outputs
+  ///   and choices alone; always the same ones for the same step and its twin
   default void run(StepInputs step, Runnable body) {
     body.run();
+  }
+
+  /// True when [#run] returns before the step has been computed, so that the host has time for the
+  /// next one.
+  default boolean runsAhead() {
+    return false;
   }
 
   /// Measures what the device can do at best, for a second or two; empty when it is the host's

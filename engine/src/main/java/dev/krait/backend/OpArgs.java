@@ -61,6 +61,14 @@ public sealed interface OpArgs {
     }
   }
 
+  /// Arguments of the choice of tokens.
+  ///
+  /// @param logits `[outputs, columns or more]`
+  /// @param columns ids that can be chosen
+  /// @param probabilities whether each token's probability is wanted: of a greedy one its softmax
+  ///   over those columns, not defined beside NaN; of another one what it was drawn with
+  record ChooseArgs(Rows logits, int columns, boolean probabilities) implements OpArgs {}
+
   /// Arguments of attention.
   ///
   /// @param dst `[tokens, heads * headDim]`

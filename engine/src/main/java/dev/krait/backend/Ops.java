@@ -2,6 +2,7 @@ package dev.krait.backend;
 
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
@@ -12,7 +13,6 @@ import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
-import org.jspecify.annotations.Nullable;
 
 /// The operations that models are made of, on whole ragged batches; destination first.
 ///
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// Methods with a body are fusions, and the body is their meaning.
 public interface Ops {
 
-  /// `dst[row] = embedding[tokenIds[row]]` for all rows of the step.
+  /// `dst[row] = embedding[id]` for all rows of the step; see [StepInputs#tokenIds].
   void embed(Rows dst, WeightMatrix embedding, StepInputs step);
 
   /// `dst[row, r] = sum_k weight[r, k] x[row, k]`, k ascending in one chain of fused multiply-adds.
@@ -63,12 +63,15 @@ public interface Ops {
     activateMul(args.dst(), args.gate(), args.up(), Activation.SILU, rows);
   }
 
-  /// `dst[i]` = index of the largest of the first `columns` logits of row `i`, the smallest of
-  /// equals; -1 when the largest is not a finite number. NaN counts as smaller than everything.
+  /// Chooses the token of `count` of the step's outputs, `first` and those behind it, whose logits
+  /// are the first rows of `args.logits()`: as [StepInputs#sampling] says, with the random number
+  /// of its seed and position, so that it depends on its own row alone.
   ///
-  /// @param probabilities null, or where to put each token's softmax over those columns; not
-  ///   defined where there is no token, or beside NaN
-  void argMax(int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows);
+  /// Greedy is the largest logit, the smallest id of equals. NaN counts as smaller than everything,
+  /// and where the largest is not a finite number no token is chosen. What else tokens are drawn
+  /// from is [dev.krait.sampling.Sampler#distribution]; a backend may sum up its weights in another
+  /// order of its own, in double precision.
+  void chooseTokens(ChooseArgs args, StepInputs step, int first, int count);
 
   /// Cosines and sines of every row's position, from double precision.
   void ropeAngles(RopeAngles dst, StepInputs step);
@@ -102,9 +105,22 @@ public interface Ops {
   /// + c % groupWidth`.
   void causalConv(CausalConvArgs args, StepInputs step);
 
+  /// [#causalConv], then `dst = conv.dst weight^T`.
+  default void convMatmul(Rows dst, CausalConvArgs conv, WeightMatrix weight, StepInputs step) {
+    causalConv(conv, step);
+    matmul(dst, conv.dst(), weight, step.tokens);
+  }
+
   /// Mamba-1 scan with replay and gate, see [dev.krait.model.Mixer.Mamba1] for the formula and
   /// [StepInputs] for what is replayed and written.
   void selectiveScan(SelectiveScanArgs args, StepInputs step);
+
+  /// `timeStep = lowRank weights.timeStep^T`, then [#selectiveScan]; what a fusion leaves in
+  /// `timeStep` is not defined.
+  default void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
+    matmul(args.timeStep(), lowRank, args.weights().timeStep(), step.tokens);
+    selectiveScan(args, step);
+  }
 
   /// Mamba-2 scan with replay, see [dev.krait.model.Mixer.Mamba2] for the formula and [StepInputs]
   /// for what is replayed and written.

@@ -1,5 +1,7 @@
 package dev.krait.backend;
 
+import dev.krait.generation.SamplingParams;
+
 /// Everything that changes from step to step, in arrays at fixed places.
 ///
 /// A step computes `tokens` tokens of `sequences` sequences. Sequence `i` owns the rows
@@ -22,6 +24,9 @@ package dev.krait.backend;
 /// A sequence with direct tokens holds none. A state whose first token would be position 0 starts
 /// from zero.
 ///
+/// A step may choose the tokens behind some of its rows, see [Ops#chooseTokens]. They can be used
+/// in the next step before the host knows them.
+///
 /// Made by [Backend#newStep], with the device's copy of it where the backend needs one.
 public class StepInputs {
   /// Rows of this step.
@@ -33,7 +38,10 @@ public class StepInputs {
   /// Rows whose logits are wanted.
   public int outputs;
 
-  /// Token id of each row.
+  /// How many of the outputs, the first ones, have a token chosen for them.
+  public int choices;
+
+  /// Token id of each row; `-1 - i` is the token that the step before chose for its output `i`.
   public final int[] tokenIds;
 
   /// Position of each row in its sequence.
@@ -44,6 +52,16 @@ public class StepInputs {
 
   /// The rows whose logits are wanted, in the order of their outputs.
   public final int[] outputRows;
+
+  /// How the token of each output is chosen, for the first [#choices].
+  public final SamplingParams[] sampling;
+
+  /// The token of each output, for the first [#choices]; -1 where none can be chosen. Valid after
+  /// [#await].
+  public final int[] chosenIds;
+
+  /// The probability of each chosen token where it was asked for.
+  public final float[] probabilities;
 
   /// First row of each sequence.
   public final int[] firstToken;
@@ -72,12 +90,23 @@ public class StepInputs {
   /// Width of a row of the block table.
   public final int maxBlocks;
 
+  /// What the last step chose; one array for all twins.
+  private final int[] lastChosenIds;
+
   /// Arrays for the given limits.
   public StepInputs(int maxTokens, int maxSequences, int maxBlocks) {
+    this(maxTokens, maxSequences, maxBlocks, new int[maxTokens]);
+  }
+
+  private StepInputs(int maxTokens, int maxSequences, int maxBlocks, int[] lastChosenIds) {
+    this.lastChosenIds = lastChosenIds;
     tokenIds = new int[maxTokens];
     positions = new int[maxTokens];
     sequenceOf = new int[maxTokens];
     outputRows = new int[maxTokens];
+    sampling = new SamplingParams[maxTokens];
+    chosenIds = new int[maxTokens];
+    probabilities = new float[maxTokens];
     firstToken = new int[maxSequences];
     tokenCount = new int[maxSequences];
     firstPosition = new int[maxSequences];
@@ -89,11 +118,39 @@ public class StepInputs {
     this.maxBlocks = maxBlocks;
   }
 
+  /// Arrays of the same size for the step that follows: both are used in turn, so that one can be
+  /// filled while the other is computed.
+  public StepInputs twin() {
+    return new StepInputs(tokenIds.length, firstToken.length, maxBlocks, lastChosenIds);
+  }
+
   /// Starts an empty step.
   public void clear() {
     tokens = 0;
     sequences = 0;
     outputs = 0;
+    choices = 0;
+  }
+
+  /// Waits until the step has been computed.
+  public void await() {}
+
+  /// The token id of a row, for backends that compute a step at once.
+  public int tokenId(int row) {
+    int id = tokenIds[row];
+    return id >= 0 ? id : Math.max(0, lastChosenIds[-1 - id]);
+  }
+
+  /// Keeps the token of an output, for backends that compute a step at once.
+  public void choose(int output, int tokenId, float probability) {
+    chosenIds[output] = tokenId;
+    lastChosenIds[output] = tokenId;
+    probabilities[output] = probability;
+  }
+
+  /// Index in its sequence of the token that is chosen for an output.
+  public int chosenPosition(int output) {
+    return positions[outputRows[output]] + 1;
   }
 
   /// True when the state of a sequence starts from zero in this step.

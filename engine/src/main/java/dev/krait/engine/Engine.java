@@ -217,7 +217,7 @@ public final class Engine implements AutoCloseable {
       case NGRAM -> Optional.of(new NgramDrafter(SHORTEST_NGRAM, LONGEST_NGRAM));
       case DRAFT -> {
         LoadedModel model = draft.orElseThrow().load(backend, config.weights());
-        ForwardPass pass = new ForwardPass(model, layout, config.maxTokensPerStep());
+        ForwardPass pass = new ForwardPass(model, layout, config.maxTokensPerStep(), true);
         yield Optional.of(new ModelDrafter(pass, config.maxSequences(), maxDrafts));
       }
     };

@@ -1,5 +1,6 @@
 package dev.krait.runner;
 
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
@@ -15,18 +16,17 @@ import dev.krait.runner.mixer.RopeTables;
 import dev.krait.tensor.Rows;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// The interpreter of a model: residual blocks in order, then norm and head for the rows that are
 /// asked for.
 public final class Forward {
-  private final ModelSpec spec;
   private final ModelWeights weights;
   private final Ops ops;
   private final Activations activations;
   private final RopeTables ropes;
   private final List<BoundBlock> blocks = new ArrayList<>();
   private final NormArgs finalNorm;
+  private final ChooseArgs choice;
 
   /// A residual block, bound to its memory.
   private record BoundBlock(NormArgs norm, List<BoundMixer> mixers) {}
@@ -35,9 +35,17 @@ public final class Forward {
   private record BoundMixer(MixerExecutor executor, Rows output, float scale) {}
 
   /// Binds a model to its caches and to memory for steps of up to `maxTokens` rows.
-  public Forward(LoadedModel model, Activations activations, CacheTensors caches, int maxTokens) {
+  ///
+  /// @param probabilities whether the probabilities of chosen tokens are wanted
+  public Forward(
+      LoadedModel model,
+      Activations activations,
+      CacheTensors caches,
+      int maxTokens,
+      boolean probabilities) {
     this.activations = activations;
-    spec = model.spec();
+    ModelSpec spec = model.spec();
+    choice = new ChooseArgs(activations.logits(), spec.vocabSize(), probabilities);
     weights = model.weights();
     ops = model.backend().ops();
     ropes = new RopeTables(model.backend(), maxTokens);
@@ -120,9 +128,10 @@ public final class Forward {
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);
   }
 
-  /// Index of the largest of the vocabulary's logits in each row of the last [#head], see
-  /// [Ops#argMax].
-  void argMax(int[] dst, float @Nullable [] probabilities, int count) {
-    ops.argMax(dst, probabilities, activations.logits(), spec.vocabSize(), count);
+  /// Chooses the tokens of some rows of the last [#head].
+  ///
+  /// @param first the first output of that head
+  void choose(StepInputs step, int first, int count) {
+    ops.chooseTokens(choice, step, first, count);
   }
 }

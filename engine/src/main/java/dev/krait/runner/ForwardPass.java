@@ -4,20 +4,27 @@ import dev.krait.backend.LayerCache;
 import dev.krait.backend.StepInputs;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.sequence.SequenceCache;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.LoadedModel;
 import dev.krait.runner.mixer.CacheTensors;
 import java.util.List;
 
-/// One model with its caches: collects the sequences of a step, runs it, and hands out logits.
+/// One model with its caches: collects the sequences of a step, runs it, and hands out chosen
+/// tokens and logits.
 ///
-/// Use: [#begin], [#add] for each sequence, [#want] for rows whose logits are needed, [#execute],
-/// [#logits].
+/// Use: [#begin], [#add] for each sequence, [#choose] for rows behind which a token is wanted, then
+/// [#want] for rows whose logits are needed, [#execute], and after [StepInputs#await] the chosen
+/// tokens, or [#logits]. The next step may be begun before a step has been awaited; a further one
+/// waits for it.
 public final class ForwardPass {
-  /// Floats that a block of logits may take.
+  /// Floats that a block of logits may take, where they lie in caches of processors and where they
+  /// lie in a device's own memory.
   private static final int LOGIT_FLOATS = 1 << 22;
 
+  private static final int DEVICE_LOGIT_FLOATS = 1 << 25;
+
   private final LoadedModel model;
-  private final StepInputs inputs;
+  private final StepInputs[] steps;
   private final Forward forward;
   private final Activations activations;
   private final CacheTensors caches;
@@ -25,31 +32,36 @@ public final class ForwardPass {
   private final int blockTokens;
   private final Runnable body = this::runBody;
   private final float[] row;
-  private final int[] largest;
+  private StepInputs inputs;
+  private int begun;
   private int blockFirst;
   private int blockCount;
-  private boolean largestKnown;
-  private final float[] probabilities;
-  private boolean probabilitiesKnown;
 
   /// Allocates caches and scratch memory.
   ///
   /// @param layout planned for this model and others
   /// @param maxTokens most tokens of a step
   public ForwardPass(LoadedModel model, CacheLayout layout, int maxTokens) {
+    this(model, layout, maxTokens, false);
+  }
+
+  /// The same.
+  ///
+  /// @param probabilities whether the probabilities of chosen tokens are wanted
+  public ForwardPass(LoadedModel model, CacheLayout layout, int maxTokens, boolean probabilities) {
     this.model = model;
     this.maxTokens = maxTokens;
     blockTokens = layout.demand().blockTokens();
     int maxBlocks = Math.max(1, layout.demand().blocksFor(layout.demand().maxModelTokens()));
     inputs = model.backend().newStep(maxTokens, layout.demand().maxSequences(), maxBlocks);
+    steps = new StepInputs[] {inputs, inputs.twin()};
     int headRows = model.spec().headRows();
-    int outputRows = Math.clamp(LOGIT_FLOATS / headRows, 1, maxTokens);
+    int floats = model.backend().freeBytes().isPresent() ? DEVICE_LOGIT_FLOATS : LOGIT_FLOATS;
+    int outputRows = Math.clamp(floats / headRows, 1, maxTokens);
     activations = new Activations(model.backend(), model.spec(), maxTokens, outputRows);
     caches = new CacheTensors(model.backend(), layout);
-    forward = new Forward(model, activations, caches, maxTokens);
+    forward = new Forward(model, activations, caches, maxTokens, probabilities);
     row = new float[headRows];
-    largest = new int[outputRows];
-    probabilities = new float[outputRows];
   }
 
   /// The model that runs.
@@ -79,6 +91,8 @@ public final class ForwardPass {
 
   /// Starts an empty step.
   public void begin() {
+    inputs = steps[begun++ & 1];
+    inputs.await();
     inputs.clear();
     blockCount = 0;
   }
@@ -115,11 +129,22 @@ public final class ForwardPass {
   }
 
   /// Sets the token id of a row.
+  ///
+  /// @param tokenId `-1 - i` for what the step before chose for its output `i`
   public void setToken(int tokenRow, int tokenId) {
     inputs.tokenIds[tokenRow] = tokenId;
   }
 
-  /// Asks for the logits of a row; outputs are numbered in the order of the calls.
+  /// Asks for the token behind a row. Outputs are numbered in the order of the calls, those of
+  /// [#want] come behind.
+  ///
+  /// @return the output's number
+  public int choose(int tokenRow, SamplingParams sampling) {
+    inputs.sampling[inputs.choices++] = sampling;
+    return want(tokenRow);
+  }
+
+  /// Asks for the logits of a row.
   ///
   /// @return the output's number
   public int want(int tokenRow) {
@@ -127,63 +152,62 @@ public final class ForwardPass {
     return inputs.outputs++;
   }
 
-  /// Runs all layers over all rows, and the output head over the first block of wanted rows.
-  public void execute() {
+  /// Runs all layers over all rows, and the output head over the rows whose tokens are chosen and,
+  /// as far as one block holds them, over those wanted.
+  ///
+  /// @return the step, to be awaited
+  public StepInputs execute() {
     model.backend().run(inputs, body);
-    blockFirst = 0;
-    blockCount = Math.min(activations.outputRows(), inputs.outputs);
-    largestKnown = false;
-    probabilitiesKnown = false;
+    blockFirst = lastBlock();
+    blockCount = blockRows(blockFirst);
+    return inputs;
   }
 
   private void runBody() {
     forward.run(inputs);
-    int first = Math.min(activations.outputRows(), inputs.outputs);
-    if (first > 0) {
-      forward.head(inputs, 0, first);
+    for (int first = 0; first <= lastBlock(); first += activations.outputRows()) {
+      int count = blockRows(first);
+      if (count > 0) {
+        forward.head(inputs, first, count);
+        forward.choose(inputs, first, Math.min(count, inputs.choices - first));
+      }
     }
   }
 
-  /// Logits of an output, in an array that the caller may change and that the next call overwrites.
+  /// The first output of the last block that is computed with the step: that of the last choice.
+  private int lastBlock() {
+    int before = Math.max(0, inputs.choices - 1);
+    return before - before % activations.outputRows();
+  }
+
+  private int blockRows(int first) {
+    return Math.min(activations.outputRows(), inputs.outputs - first);
+  }
+
+  /// The token that was chosen for an output of the step that was executed last; -1 where there was
+  /// none to choose.
+  public int chosen(int output) {
+    inputs.await();
+    return inputs.chosenIds[output];
+  }
+
+  /// The probability of [#chosen], where this pass wants probabilities.
+  public float probability(int output) {
+    return inputs.probabilities[output];
+  }
+
+  /// Logits of an output of the step that was executed last, in an array that the caller may change
+  /// and that the next call overwrites.
   ///
   /// @return `[headRows]`
   public float[] logits(int output) {
-    require(output);
-    activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
-    return row;
-  }
-
-  /// The token of an output's largest logit, the smallest of equals; -1 when no logit is a finite
-  /// number.
-  public int argMax(int output) {
-    require(output);
-    if (!largestKnown) {
-      forward.argMax(largest, null, blockCount);
-      largestKnown = true;
-    }
-    return largest[output - blockFirst];
-  }
-
-  /// The probability of [#argMax], softmax over the vocabulary; not defined where that is -1.
-  public float probabilityOfLargest(int output) {
-    require(output);
-    if (!probabilitiesKnown) {
-      forward.argMax(largest, probabilities, blockCount);
-      largestKnown = true;
-      probabilitiesKnown = true;
-    }
-    return probabilities[output - blockFirst];
-  }
-
-  /// Computes the block of logits that an output lies in, unless it is there.
-  private void require(int output) {
     if (output < blockFirst || output >= blockFirst + blockCount) {
       blockFirst = output;
-      blockCount = Math.min(activations.outputRows(), inputs.outputs - output);
+      blockCount = blockRows(output);
       forward.head(inputs, blockFirst, blockCount);
-      largestKnown = false;
-      probabilitiesKnown = false;
     }
+    activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
+    return row;
   }
 
   /// Most rows of a step.

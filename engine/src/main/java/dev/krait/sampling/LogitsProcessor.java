@@ -9,6 +9,11 @@ public interface LogitsProcessor {
   /// False when [#apply] leaves the next row as it is.
   boolean isActive();
 
+  /// False when [#apply] leaves the next row and all later ones as they are.
+  default boolean mayChange() {
+    return true;
+  }
+
   /// Changes the logits of the next token.
   void apply(float[] logits);
 

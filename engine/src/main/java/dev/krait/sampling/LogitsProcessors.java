@@ -52,6 +52,16 @@ public final class LogitsProcessors implements LogitsProcessor {
   }
 
   @Override
+  public boolean mayChange() {
+    for (LogitsProcessor processor : processors) {
+      if (processor.mayChange()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  @Override
   public void apply(float[] logits) {
     for (LogitsProcessor processor : processors) {
       if (processor.isActive()) {

@@ -20,6 +20,11 @@ final class MinTokensProcessor implements LogitsProcessor {
   }
 
   @Override
+  public boolean mayChange() {
+    return generated < minTokens;
+  }
+
+  @Override
   public void apply(float[] logits) {
     for (int i = 0; i < stopTokenIds.size(); i++) {
       logits[stopTokenIds.at(i)] = Float.NEGATIVE_INFINITY;

@@ -29,6 +29,12 @@ public interface Sequence {
   /// What changes its logits; between steps it stands behind the last known token.
   LogitsProcessors logitsProcessors();
 
+  /// True when its next tokens are chosen from rows of logits on the host: logits processors change
+  /// them, or their log-probabilities are reported.
+  default boolean readsLogits() {
+    return request().sampling().logprobs() >= 0 || logitsProcessors().mayChange();
+  }
+
   /// Its share of the pools, while it runs.
   SequenceCache memory();
 }

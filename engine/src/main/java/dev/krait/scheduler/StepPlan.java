@@ -22,6 +22,7 @@ public final class StepPlan {
   private final int[] draftTokens;
   private final boolean[] choosesToken;
   private final int[] firstRows;
+  private final int[] sourceEntries;
   private final List<SlotCopy> slotCopies = new ArrayList<>();
   private int[] tokenIds = new int[64];
   private int size;
@@ -36,6 +37,7 @@ public final class StepPlan {
     draftTokens = new int[capacity];
     choosesToken = new boolean[capacity];
     firstRows = new int[capacity];
+    sourceEntries = new int[capacity];
   }
 
   /// Number of scheduled sequences.
@@ -78,6 +80,12 @@ public final class StepPlan {
   /// @param offset 0 for the one at the first position
   public int tokenId(int index, int offset) {
     return tokenIds[firstRows[index] + offset];
+  }
+
+  /// The entry of the plan before whose new token is the one to compute, which is not known yet; -1
+  /// when the tokens to compute are known.
+  public int sourceEntry(int index) {
+    return sourceEntries[index];
   }
 
   /// How many drafted tokens may follow them, 0 or more.
@@ -123,6 +131,7 @@ public final class StepPlan {
     draftTokens[size] = drafts;
     choosesToken[size] = first + knownTokens == sequence.tokens();
     firstRows[size] = rows;
+    sourceEntries[size] = -1;
     while (tokenIds.length < rows + knownTokens) {
       tokenIds = Arrays.copyOf(tokenIds, 2 * tokenIds.length);
     }

@@ -33,6 +33,7 @@ public final class ModelDrafter implements Drafter {
   private final int maxDraftTokens;
   private final IdentityHashMap<Sequence, Window> windows = new IdentityHashMap<>();
   private final int[] awaiting;
+  private final int[] awaitedRow;
   private final int[] awaitedOutput;
   private int awaitingCount;
 
@@ -47,7 +48,7 @@ public final class ModelDrafter implements Drafter {
     }
   }
 
-  /// A drafter over a forward pass of the draft model.
+  /// A drafter over a forward pass of the draft model, which wants probabilities.
   ///
   /// @param maxSequences most entries of a plan
   public ModelDrafter(ForwardPass pass, int maxSequences, int maxDraftTokens) {
@@ -56,6 +57,7 @@ public final class ModelDrafter implements Drafter {
     int vocabSize = pass.model().spec().vocabSize();
     sampler = new Sampler(vocabSize);
     awaiting = new int[maxSequences];
+    awaitedRow = new int[maxSequences];
     awaitedOutput = new int[maxSequences];
   }
 
@@ -123,7 +125,7 @@ public final class ModelDrafter implements Drafter {
       memory.setDraftModelTokens(first + tokens);
       if (first + tokens == end && drafting) {
         awaiting[awaitingCount] = entry;
-        awaitedOutput[awaitingCount++] = pass.want(row + tokens - 1);
+        awaitedRow[awaitingCount++] = row + tokens - 1;
       }
       if (first + tokens < end) {
         finish(plan, drafts);
@@ -151,27 +153,45 @@ public final class ModelDrafter implements Drafter {
     if (pass.isEmpty()) {
       return;
     }
+    for (int i = 0; i < awaitingCount; i++) {
+      Sequence sequence = plan.sequence(awaiting[i]);
+      if (isChosenByBackend(sequence)) {
+        awaitedOutput[i] = pass.choose(awaitedRow[i], sequence.request().sampling());
+      }
+    }
+    for (int i = 0; i < awaitingCount; i++) {
+      if (!isChosenByBackend(plan.sequence(awaiting[i]))) {
+        awaitedOutput[i] = pass.want(awaitedRow[i]);
+      }
+    }
     pass.execute();
     for (int i = 0; i < awaitingCount; i++) {
       draw(plan, awaiting[i], awaitedOutput[i], drafts);
     }
   }
 
+  /// The host draws where logits processors change the logits, and where the target needs to know
+  /// the distribution that a draft was drawn from.
+  private static boolean isChosenByBackend(Sequence sequence) {
+    SamplingParams sampling = sequence.request().sampling();
+    return (sampling.isGreedy() || sampling.reproducible())
+        && !sequence.logitsProcessors().mayChange();
+  }
+
   private void draw(StepPlan plan, int entry, int output, Drafts drafts) {
     Sequence sequence = plan.sequence(entry);
     SamplingParams sampling = sequence.request().sampling();
     LogitsProcessors processors = sequence.logitsProcessors();
-    Distribution proposal = drafts.next(entry);
     int token;
     double probability;
-    if (sampling.isGreedy() && !processors.isActive()) {
-      probability = pass.probabilityOfLargest(output);
-      token = pass.argMax(output);
+    if (isChosenByBackend(sequence)) {
+      token = pass.chosen(output);
+      probability = pass.probability(output);
       if (token < 0) {
         return;
       }
-      proposal.setCertain(token);
     } else {
+      Distribution proposal = drafts.next(entry);
       float[] logits = pass.logits(output);
       processors.apply(logits);
       if (!sampler.distribution(logits, sampling, proposal)) {
@@ -215,7 +235,7 @@ public final class ModelDrafter implements Drafter {
       pass.setToken(row, draft);
       window.tokens[window.size++] = draft;
       awaiting[awaitingCount] = i;
-      awaitedOutput[awaitingCount++] = pass.want(row);
+      awaitedRow[awaitingCount++] = row;
     }
     boolean any = awaitingCount > 0;
     finish(plan, drafts);

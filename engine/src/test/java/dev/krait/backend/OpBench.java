@@ -125,6 +125,12 @@ final class OpBench {
     return Float.floatToFloat16(i % 7 == 0 ? value * 0x1p-15f : value);
   }
 
+  /// Runs operations as a step of its own and waits for it.
+  void run(StepInputs step, Runnable body) {
+    backend.run(step, body);
+    step.await();
+  }
+
   StepInputs newStep(int maxTokens, int maxSequences, int maxBlocks) {
     return backend.newStep(maxTokens, maxSequences, maxBlocks);
   }

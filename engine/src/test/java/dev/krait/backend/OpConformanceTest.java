@@ -45,9 +45,9 @@ class OpConformanceTest {
 
   @Test
   void aPartOfANameSelectsScenarios() {
-    assertThat(OpScenarios.selected("argMax of 1000"))
+    assertThat(OpScenarios.selected("greedy choice of 1000"))
         .extracting(Scenario::name)
-        .containsExactly("argMax of 1000");
+        .containsExactly("greedy choice of 1000");
     assertThat(OpScenarios.selected("")).hasSameSizeAs(OpScenarios.all());
     assertThatThrownBy(() -> OpScenarios.selected("argMin"))
         .hasMessage("krait.scenario: argMin (expected: a part of a scenario's name)");

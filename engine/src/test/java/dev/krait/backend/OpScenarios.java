@@ -60,8 +60,7 @@ final class OpScenarios {
     List<Scenario> all = new ArrayList<>();
     matmuls(all);
     gatedMatmuls(all);
-    largest(all);
-    largestProbabilities(all);
+    ChoiceScenarios.add(all);
     embeddings(all);
     elements(all);
     ActivationScenarios.add(all);
@@ -134,55 +133,6 @@ final class OpScenarios {
                   }));
         }
       }
-    }
-  }
-
-  /// Equal values, infinities, NaN, and padding behind the last column.
-  private static void largest(List<Scenario> all) {
-    for (int columns : new int[] {1, 2, 31, 1000, 1024, 5000}) {
-      all.add(
-          new Scenario(
-              "argMax of " + columns,
-              EXACT,
-              bench -> {
-                float[] values = bench.values(9 * (columns + 5), 4);
-                for (int i = 0; i < values.length; i++) {
-                  values[i] = i % (columns + 5) < columns ? Math.round(values[i]) : 100;
-                }
-                java.util.Arrays.fill(values, 0, columns, Float.NEGATIVE_INFINITY);
-                values[columns + 5] = Float.NaN;
-                values[3 * (columns + 5) - 6] = Float.POSITIVE_INFINITY;
-                Rows logits = Rows.of(bench.bufferOf(values), columns + 5);
-                int[] largest = new int[9];
-                bench.ops().argMax(largest, null, logits, columns, 9);
-                float[] result = new float[9];
-                for (int i = 0; i < 9; i++) {
-                  result[i] = largest[i];
-                }
-                bench.collect(bench.bufferOf(result));
-              }));
-    }
-  }
-
-  /// The largest and its softmax.
-  private static void largestProbabilities(List<Scenario> all) {
-    for (int columns : new int[] {1, 2, 31, 1000, 4096, 50_000}) {
-      all.add(
-          new Scenario(
-              "argMax with probability of " + columns,
-              ATTENTION,
-              bench -> {
-                Rows logits = bench.rows(5, columns, 8);
-                int[] largest = new int[5];
-                float[] probabilities = new float[5];
-                bench.ops().argMax(largest, probabilities, logits, columns, 5);
-                float[] result = new float[10];
-                for (int i = 0; i < 5; i++) {
-                  result[i] = largest[i];
-                  result[5 + i] = probabilities[i] * columns;
-                }
-                bench.collect(bench.bufferOf(result));
-              }));
     }
   }
 

@@ -60,7 +60,9 @@ class ConvertedWeightsTest {
     try (Backend backend =
             Backends.select(backendName, OptionalInt.of(threads), NumericMode.EXACT::equals)
                 .backend();
-        ModelBench bench = new ModelBench(folder, backend, type, 2, 256, 192)) {
+        SteppedModel bench =
+            new SteppedModel(
+                folder, backend, type, new ModelRig.Sizes(2, 256, 192, SteppedModel.WINDOW))) {
       FlatMemory memory = bench.memory(0);
       List<float[]> logits = bench.chunk(memory, ids, 0, ids.length);
       for (int i = 0; i < expected.length; i++) {

@@ -4,6 +4,7 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -20,7 +21,6 @@ import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Operations of a backend that keep the residual stream after the embedding and after every block,
 /// and the last norm.
@@ -161,9 +161,8 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void argMax(
-      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
-    ops.argMax(dst, probabilities, logits, columns, rows);
+  public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
+    ops.chooseTokens(args, step, first, count);
   }
 
   @Override

@@ -45,6 +45,18 @@ final class Arguments {
     params.pointer(address(rows)).integer(rows.stride()).integer(rows.columns());
   }
 
+  /// The fields of `Rows` in step.cuh for rows that may be an operand, which has no stride.
+  ///
+  /// @return rows of the operand, 0 for fp32 rows
+  static int putMaybeOperand(KernelParams params, Rows rows, int tokens) {
+    if (rows.buffer() instanceof OperandBuffer operand) {
+      params.pointer(operand.address()).integer(0).integer(rows.columns());
+      return OperandBuffer.paddedTokens(tokens);
+    }
+    put(params, rows);
+    return 0;
+  }
+
   /// The same for rows that are not there.
   static void putNone(KernelParams params) {
     params.pointer(0).integer(0).integer(0);

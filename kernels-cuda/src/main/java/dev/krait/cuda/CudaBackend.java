@@ -19,7 +19,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /// One NVIDIA GPU. Weights, activations and caches lie in its memory; everything runs in order on
-/// one stream, and only reading a buffer waits for it.
+/// one stream, and only reading a buffer or awaiting a step waits for it.
 public final class CudaBackend implements Backend {
   private final CudaDevice device;
   private final NumericMode mode;
@@ -127,9 +127,15 @@ public final class CudaBackend implements Backend {
     ops.begin(own);
     try {
       own.graphs().run(own, body);
+      own.finish();
     } finally {
       ops.end();
     }
+  }
+
+  @Override
+  public boolean runsAhead() {
+    return true;
   }
 
   @Override

@@ -3,6 +3,7 @@ package dev.krait.cuda;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
@@ -21,7 +22,6 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
-import java.nio.IntBuffer;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -35,9 +35,13 @@ final class CudaOps implements Ops {
   private static final int NORM_THREADS = 1024;
   private static final int ROPE_THREADS = 64;
   private static final int CONV_THREADS = 64;
+  private static final int CONV_LANES = 16;
+
+  /// Tokens of a sequence, in the mean, from which on a thread for each source would be waited for.
+  private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
+
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int ARG_MAX_THREADS = 1024;
-  private static final int FIRST_RESULTS = 1024;
+  private static final int CHOOSE_THREADS = 512;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -59,9 +63,9 @@ final class CudaOps implements Ops {
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
   private final Kernel causalConv;
-  private final Kernel argMax;
+  private final Kernel causalConvLong;
+  private final Kernel chooseTokens;
   private final RopeFrequencies frequencies;
-  private DeviceInts largest;
   private @Nullable CudaStep uploaded;
 
   CudaOps(CudaDevice device, NumericMode mode) {
@@ -87,10 +91,11 @@ final class CudaOps implements Ops {
     KernelModule rope = KernelModule.load(device, "rope");
     attention = new CudaAttention(device, rope.kernel("rope_write_kv"));
     ropeAngles = rope.kernel("rope_angles");
-    causalConv = KernelModule.load(device, "causal_conv").kernel("causal_conv");
-    argMax = KernelModule.load(device, "arg_max").kernel("arg_max");
+    KernelModule convolutions = KernelModule.load(device, "causal_conv");
+    causalConv = convolutions.kernel("causal_conv");
+    causalConvLong = convolutions.kernel("causal_conv_long");
+    chooseTokens = KernelModule.load(device, "choose_tokens").kernel("choose_tokens");
     frequencies = new RopeFrequencies(device);
-    largest = new DeviceInts(device, FIRST_RESULTS);
   }
 
   /// Copies a step to the device; operations take it as it is until [#end].
@@ -99,7 +104,7 @@ final class CudaOps implements Ops {
     uploaded = step;
   }
 
-  /// From here on operations copy their step themselves.
+  /// From here on operations copy their step themselves, and wait for that.
   void end() {
     uploaded = null;
   }
@@ -108,6 +113,7 @@ final class CudaOps implements Ops {
     CudaStep own = (CudaStep) step;
     if (own != uploaded) {
       own.upload();
+      device.synchronize();
     }
     return own;
   }
@@ -125,8 +131,12 @@ final class CudaOps implements Ops {
     Kernel kernel = operand ? embedOperand : embedding(table.dtype());
     KernelParams params = kernel.params();
     Arguments.put(params, dst);
-    own(step).put(params);
-    params.pointer(table.address()).integer(operand ? table.paddedRows() : table.paddedColumns());
+    CudaStep own = own(step);
+    own.put(params);
+    params
+        .pointer(own.chosenAddress(0))
+        .pointer(table.address())
+        .integer(operand ? table.paddedRows() : table.paddedColumns());
     launchRows(kernel, step.tokens, table.columns());
   }
 
@@ -189,12 +199,8 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = rmsNorm.params();
-    OperandBuffer operand = args.dst().buffer() instanceof OperandBuffer own ? own : null;
-    if (operand == null) {
-      Arguments.put(params, args.dst().columns(0, args.norm().width()));
-    } else {
-      params.pointer(operand.address()).integer(0).integer(args.norm().width());
-    }
+    int operandRows =
+        Arguments.putMaybeOperand(params, args.dst().columns(0, args.norm().width()), rows);
     Arguments.put(params, args.x());
     if (delta == null) {
       Arguments.putNone(params);
@@ -204,7 +210,7 @@ final class CudaOps implements Ops {
     params
         .pointer(Arguments.address(args.weight()))
         .real(args.norm().epsilon())
-        .integer(operand == null ? 0 : OperandBuffer.paddedTokens(rows));
+        .integer(operandRows);
     rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
   }
 
@@ -214,13 +220,15 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = gatedRmsNorm.params();
-    Arguments.put(params, args.dst());
+    int operandRows = Arguments.putMaybeOperand(params, args.dst(), rows);
     Arguments.put(params, args.y());
     Arguments.put(params, args.z());
     params
         .pointer(Arguments.address(args.weight()))
         .integer(args.y().columns() / args.groups())
-        .real(args.epsilon());
+        .real(args.epsilon())
+        .integer(operandRows)
+        .align();
     gatedRmsNorm.launch(rows, args.groups(), 1, NORM_THREADS, 0);
   }
 
@@ -281,26 +289,19 @@ final class CudaOps implements Ops {
   }
 
   @Override
-  public void argMax(
-      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
-    int results = probabilities == null ? rows : 2 * rows;
-    if (results > largest.capacity()) {
-      largest = new DeviceInts(device, 2 * results);
+  public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
+    if (count == 0) {
+      return;
     }
-    long address = largest.address();
-    KernelParams params = argMax.params();
-    Arguments.put(params, logits);
+    CudaStep own = own(step);
+    KernelParams params = chooseTokens.params();
+    Arguments.put(params, args.logits());
     params
-        .pointer(address)
-        .pointer(probabilities == null ? 0 : address + (long) Float.BYTES * rows)
-        .integer(columns)
-        .align();
-    argMax.launch(rows, 1, 1, ARG_MAX_THREADS, 0);
-    IntBuffer result = largest.download(results);
-    result.get(0, dst, 0, rows);
-    for (int i = 0; probabilities != null && i < rows; i++) {
-      probabilities[i] = Float.intBitsToFloat(result.get(rows + i));
-    }
+        .pointer(own.samplingAddress(first))
+        .pointer(own.chosenAddress(first))
+        .integer(args.columns())
+        .integer(args.probabilities() ? 1 : 0);
+    chooseTokens.launch(count, 1, 1, CHOOSE_THREADS, 0);
   }
 
   @Override
@@ -343,11 +344,31 @@ final class CudaOps implements Ops {
 
   @Override
   public void causalConv(CausalConvArgs args, StepInputs step) {
+    causalConv(args, step, 0);
+  }
+
+  @Override
+  public void convMatmul(Rows dst, CausalConvArgs conv, WeightMatrix weight, StepInputs step) {
+    long operand = operands == null ? 0 : operands.operandFor(conv.dst().columns(), step.tokens);
+    if (operand == 0) {
+      Ops.super.convMatmul(dst, conv, weight, step);
+      return;
+    }
+    causalConv(conv, step, operand);
+    Objects.requireNonNull(operands).launchWritten(dst, (CudaMatrix) weight, step.tokens);
+  }
+
+  private void causalConv(CausalConvArgs args, StepInputs step, long operand) {
+    if (step.sequences == 0) {
+      return;
+    }
     if (args.width() > MOST_CONV_WIDTH) {
       throw new IllegalArgumentException(
           "convWidth: " + args.width() + " (expected: at most " + MOST_CONV_WIDTH + ")");
     }
-    KernelParams params = causalConv.params();
+    boolean isLong = step.tokens > LONG_RUN_TOKENS * step.sequences;
+    Kernel kernel = isLong ? causalConvLong : causalConv;
+    KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
     Arguments.put(params, args.x());
     own(step).put(params);
@@ -359,14 +380,27 @@ final class CudaOps implements Ops {
         .integer(args.groupWidth())
         .integer(args.repeat())
         .integer(args.width())
-        .integer(Arguments.code(args.activation()));
+        .integer(Arguments.code(args.activation()))
+        .pointer(operand)
+        .integer(OperandBuffer.paddedTokens(step.tokens))
+        .align();
     int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
-    causalConv.launch(blocks, step.sequences, 1, CONV_THREADS, 0);
+    int threads = isLong ? CONV_LANES * CONV_THREADS : CONV_THREADS;
+    kernel.launch(blocks, step.sequences, 1, threads, 0);
   }
 
   @Override
   public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
-    scans.selective(args, step, own(step));
+    scans.selective(null, args, step, own(step));
+  }
+
+  @Override
+  public void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
+    if (CudaScans.projects(lowRank, args.weights(), step)) {
+      scans.selective(lowRank, args, step, own(step));
+    } else {
+      Ops.super.timeStepScan(lowRank, args, step);
+    }
   }
 
   @Override

@@ -3,10 +3,15 @@ package dev.krait.cuda;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.KernelParams;
+import dev.krait.generation.SamplingParams;
 import java.nio.IntBuffer;
 
 /// A step with the device's copy of it at fixed addresses, which kernels see as `Step`, and the
 /// graphs that were recorded with these addresses.
+///
+/// Twins share the device's copy: steps run one after the other, and what a step needs is copied
+/// behind the step before. On the host each has its own, so that one is filled while the other's is
+/// on its way.
 final class CudaStep extends StepInputs {
   /// Of `Token` in step.cuh.
   private static final int TOKEN_INTS = 4;
@@ -14,36 +19,70 @@ final class CudaStep extends StepInputs {
   /// Of `Sequence` in step.cuh.
   private static final int SEQUENCE_INTS = 8;
 
+  /// Of `Sampling` in choose_tokens.cu.
+  private static final int SAMPLING_INTS = 8;
+
+  /// Of `Chosen` in step.cuh.
+  private static final int CHOSEN_INTS = 2;
+
+  private final CudaDevice device;
   private final DeviceInts tokenRows;
   private final DeviceInts sequenceRows;
   private final DeviceInts blocks;
   private final DeviceInts outputIndices;
+  private final DeviceInts samplings;
+  private final DeviceInts results;
   private final StepGraphs graphs;
+  private final CudaDevice.Event done;
+  private boolean pending;
 
   CudaStep(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks) {
     super(maxTokens, maxSequences, maxBlocks);
+    this.device = device;
     tokenRows = new DeviceInts(device, TOKEN_INTS * maxTokens);
     sequenceRows = new DeviceInts(device, SEQUENCE_INTS * maxSequences);
     blocks = new DeviceInts(device, blockTable.length);
     outputIndices = new DeviceInts(device, maxTokens);
+    samplings = new DeviceInts(device, SAMPLING_INTS * maxTokens);
+    results = new DeviceInts(device, CHOSEN_INTS * maxTokens);
     graphs = new StepGraphs(device);
+    done = device.newEvent();
   }
 
-  /// Recorded runs of this step.
+  private CudaStep(CudaStep other) {
+    super(other.tokenIds.length, other.firstToken.length, other.maxBlocks);
+    device = other.device;
+    tokenRows = other.tokenRows.twin();
+    sequenceRows = other.sequenceRows.twin();
+    blocks = other.blocks.twin();
+    outputIndices = other.outputIndices.twin();
+    samplings = other.samplings.twin();
+    results = other.results.twin();
+    graphs = other.graphs;
+    done = device.newEvent();
+  }
+
+  @Override
+  public StepInputs twin() {
+    return new CudaStep(this);
+  }
+
+  /// Recorded runs of this step and its twin.
   StepGraphs graphs() {
     return graphs;
   }
 
-  /// Copies what the step holds now.
+  /// Copies what the step holds now, behind everything that was launched before.
   void upload() {
-    IntBuffer to = tokenRows.begin();
+    await();
+    IntBuffer to = tokenRows.host();
     for (int t = 0; t < tokens; t++) {
       to.put(TOKEN_INTS * t, tokenIds[t]);
       to.put(TOKEN_INTS * t + 1, positions[t]);
       to.put(TOKEN_INTS * t + 2, sequenceOf[t]);
     }
     tokenRows.upload(TOKEN_INTS * tokens);
-    to = sequenceRows.begin();
+    to = sequenceRows.host();
     for (int s = 0; s < sequences; s++) {
       to.put(SEQUENCE_INTS * s, firstToken[s]);
       to.put(SEQUENCE_INTS * s + 1, tokenCount[s]);
@@ -55,17 +94,63 @@ final class CudaStep extends StepInputs {
     }
     sequenceRows.upload(SEQUENCE_INTS * sequences);
     int used = sequences * maxBlocks;
-    blocks.begin().put(0, blockTable, 0, used);
+    blocks.host().put(0, blockTable, 0, used);
     blocks.upload(used);
-    if (outputs > 0) {
-      outputIndices.begin().put(0, outputRows, 0, outputs);
-      outputIndices.upload(outputs);
+    outputIndices.host().put(0, outputRows, 0, outputs);
+    outputIndices.upload(outputs);
+    uploadSamplings();
+  }
+
+  private void uploadSamplings() {
+    IntBuffer to = samplings.host();
+    for (int o = 0; o < choices; o++) {
+      SamplingParams how = sampling[o];
+      int at = SAMPLING_INTS * o;
+      to.put(at, Float.floatToRawIntBits(how.isGreedy() ? 0 : how.temperature()));
+      to.put(at + 1, Float.floatToRawIntBits(how.topP()));
+      to.put(at + 2, Float.floatToRawIntBits(how.minP()));
+      to.put(at + 3, how.topK());
+      to.put(at + 4, (int) how.seed());
+      to.put(at + 5, (int) (how.seed() >>> 32));
+      to.put(at + 6, chosenPosition(o));
+    }
+    samplings.upload(SAMPLING_INTS * choices);
+  }
+
+  /// Has the chosen tokens copied behind everything that was launched before.
+  void finish() {
+    results.download(CHOSEN_INTS * choices);
+    done.record();
+    pending = true;
+  }
+
+  @Override
+  public void await() {
+    if (!pending) {
+      return;
+    }
+    pending = false;
+    done.await();
+    IntBuffer from = results.host();
+    for (int o = 0; o < choices; o++) {
+      chosenIds[o] = from.get(CHOSEN_INTS * o);
+      probabilities[o] = Float.intBitsToFloat(from.get(CHOSEN_INTS * o + 1));
     }
   }
 
   /// Where the rows of the outputs lie, from one on.
   long outputAddress(int first) {
     return outputIndices.address() + (long) Integer.BYTES * first;
+  }
+
+  /// Where it says how tokens are chosen, from an output on.
+  long samplingAddress(int first) {
+    return samplings.address() + (long) SAMPLING_INTS * Integer.BYTES * first;
+  }
+
+  /// Where chosen tokens lie, from an output on, until the next step chooses.
+  long chosenAddress(int first) {
+    return results.address() + (long) CHOSEN_INTS * Integer.BYTES * first;
   }
 
   /// Writes the fields of `Step`.

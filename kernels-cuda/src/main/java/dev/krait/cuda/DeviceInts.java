@@ -4,20 +4,28 @@ import dev.krait.cuda.driver.CudaDevice;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
 
-/// Integers at a fixed device address and their pinned copy on the host; one side writes them anew
-/// for every step.
+/// Integers at a fixed device address and a pinned copy on the host; one side writes them anew for
+/// every step. Whoever writes on one side sees to it that the last copy from there has ended.
 final class DeviceInts {
   private final CudaDevice device;
   private final ByteBuffer bytes;
   private final IntBuffer host;
   private final long address;
-  private long uploadedAfter = -1;
 
   DeviceInts(CudaDevice device, int capacity) {
+    this(device, capacity, device.allocate(Integer.BYTES * (long) Math.max(1, capacity)));
+  }
+
+  private DeviceInts(CudaDevice device, int capacity, long address) {
     this.device = device;
     bytes = device.allocatePinned(Integer.BYTES * Math.max(1, capacity));
     host = bytes.asIntBuffer();
-    address = device.allocate(bytes.capacity());
+    this.address = address;
+  }
+
+  /// The same device memory with a copy of its own on the host.
+  DeviceInts twin() {
+    return new DeviceInts(device, host.capacity(), address);
   }
 
   /// Where the device sees them.
@@ -25,27 +33,18 @@ final class DeviceInts {
     return address;
   }
 
-  int capacity() {
-    return host.capacity();
-  }
-
-  /// Host memory that may be written now: an earlier copy has ended.
-  IntBuffer begin() {
-    if (device.synchronizations() == uploadedAfter) {
-      device.synchronize();
-    }
+  /// The host's copy.
+  IntBuffer host() {
     return host;
   }
 
-  /// The first `count` as they are after everything that was launched before.
-  IntBuffer download(int count) {
-    device.readPinned(bytes, address, (long) Integer.BYTES * count);
-    return host;
-  }
-
-  /// Copies the first `count`, before everything that is launched later.
+  /// Copies the first `count` to the device, before everything that is launched later.
   void upload(int count) {
     device.writeLater(address, bytes, (long) Integer.BYTES * count);
-    uploadedAfter = device.synchronizations();
+  }
+
+  /// Copies the first `count` to the host, after everything that was launched before.
+  void download(int count) {
+    device.readLater(bytes, address, (long) Integer.BYTES * count);
   }
 }

@@ -5,8 +5,9 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/// Runs of one [CudaStep] with few tokens as graphs: recorded the second time that a shape is seen,
-/// replayed from then on. What a step launches follows from its tokens, sequences and outputs.
+/// Runs of a [CudaStep] and its twin with few tokens as graphs: recorded the second time that a
+/// shape is seen, replayed from then on. What a step launches follows from its tokens, sequences,
+/// outputs and choices.
 final class StepGraphs {
   /// Larger steps are bound by the device, not by launches, and come in many shapes.
   private static final int MOST_TOKENS = 64;
@@ -16,7 +17,7 @@ final class StepGraphs {
   private final CudaDevice device;
   private final Map<Shape, Recorded> graphs = new HashMap<>();
 
-  private record Shape(int tokens, int sequences, int outputs) {}
+  private record Shape(int tokens, int sequences, int outputs, int choices) {}
 
   /// A shape that was seen once has no graph yet.
   private record Recorded(Optional<CudaDevice.Graph> graph) {}
@@ -31,7 +32,7 @@ final class StepGraphs {
       body.run();
       return;
     }
-    Shape shape = new Shape(step.tokens, step.sequences, step.outputs);
+    Shape shape = new Shape(step.tokens, step.sequences, step.outputs, step.choices);
     Recorded seen = graphs.get(shape);
     if (seen == null) {
       body.run();

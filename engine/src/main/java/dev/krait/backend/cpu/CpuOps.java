@@ -1,8 +1,10 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.DrawnTokens;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -32,6 +34,7 @@ final class CpuOps implements Ops {
 
   private final String products;
   private final float[] stripes = new float[RowNorm.STRIPES];
+  private final DrawnTokens drawn = new DrawnTokens();
   private final NormTask norm;
   private final ElementTask elements;
   private final RopeTask rope;
@@ -71,7 +74,7 @@ final class CpuOps implements Ops {
   public void embed(Rows dst, WeightMatrix embedding, StepInputs step) {
     CpuMatrix matrix = (CpuMatrix) embedding;
     for (int t = 0; t < step.tokens; t++) {
-      matrix.readRow(step.tokenIds[t], HostRows.floats(dst), HostRows.at(dst, t));
+      matrix.readRow(step.tokenId(t), HostRows.floats(dst), HostRows.at(dst, t));
     }
   }
 
@@ -135,15 +138,21 @@ final class CpuOps implements Ops {
   }
 
   @Override
-  public void argMax(
-      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
-    float[] values = HostBuffer.floats(logits.buffer());
-    for (int t = 0; t < rows; t++) {
-      int from = logits.offset() + t * logits.stride();
-      dst[t] = Softmax.largest(values, from, columns);
-      if (probabilities != null && dst[t] >= 0) {
-        probabilities[t] = Softmax.ofLargest(values, from, columns, values[from + dst[t]], stripes);
+  public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
+    float[] values = HostBuffer.floats(args.logits().buffer());
+    int columns = args.columns();
+    for (int t = 0; t < count; t++) {
+      if (!step.sampling[first + t].isGreedy()) {
+        drawn.draw(args, t, step, first + t);
+        continue;
       }
+      int from = HostRows.at(args.logits(), t);
+      int largest = Softmax.largest(values, from, columns);
+      float probability =
+          args.probabilities() && largest >= 0
+              ? Softmax.ofLargest(values, from, columns, values[from + largest], stripes)
+              : 0;
+      step.choose(first + t, largest, probability);
     }
   }
 

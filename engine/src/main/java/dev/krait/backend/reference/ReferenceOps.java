@@ -1,12 +1,14 @@
 package dev.krait.backend.reference;
 
 import dev.krait.backend.ArgMax;
+import dev.krait.backend.DrawnTokens;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.ChooseArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -22,13 +24,13 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
-import org.jspecify.annotations.Nullable;
 
 /// Scalar meaning of every operation.
 public final class ReferenceOps implements Ops {
   private final NumericMode mode;
+  private final DrawnTokens drawn = new DrawnTokens();
 
-  /// Operations without state of their own.
+  /// Operations of a numeric mode.
   ReferenceOps(NumericMode mode) {
     this.mode = mode;
   }
@@ -58,7 +60,7 @@ public final class ReferenceOps implements Ops {
     ReferenceMatrix matrix = (ReferenceMatrix) embedding;
     float[] row = new float[matrix.columns()];
     for (int t = 0; t < step.tokens; t++) {
-      matrix.readRow(step.tokenIds[t], row);
+      matrix.readRow(step.tokenId(t), row);
       System.arraycopy(row, 0, floats(dst), at(dst, t), row.length);
     }
   }
@@ -183,19 +185,25 @@ public final class ReferenceOps implements Ops {
   }
 
   @Override
-  public void argMax(
-      int[] dst, float @Nullable [] probabilities, Rows logits, int columns, int rows) {
-    for (int t = 0; t < rows; t++) {
-      dst[t] = ArgMax.of(floats(logits), at(logits, t), columns);
-      if (probabilities != null && dst[t] >= 0) {
-        float most = floats(logits)[at(logits, t) + dst[t]];
-        double sum = 0;
-        for (int i = 0; i < columns; i++) {
-          sum += Math.exp(floats(logits)[at(logits, t) + i] - most);
-        }
-        probabilities[t] = (float) (1 / sum);
+  public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
+    for (int t = 0; t < count; t++) {
+      if (step.sampling[first + t].isGreedy()) {
+        int largest = ArgMax.of(floats(args.logits()), at(args.logits(), t), args.columns());
+        boolean asked = args.probabilities() && largest >= 0;
+        step.choose(first + t, largest, asked ? probability(args, t, largest) : 0);
+      } else {
+        drawn.draw(args, t, step, first + t);
       }
     }
+  }
+
+  private static float probability(ChooseArgs args, int row, int largest) {
+    float most = value(args.logits(), row, largest);
+    double sum = 0;
+    for (int i = 0; i < args.columns(); i++) {
+      sum += Math.exp(value(args.logits(), row, i) - most);
+    }
+    return (float) (1 / sum);
   }
 
   @Override

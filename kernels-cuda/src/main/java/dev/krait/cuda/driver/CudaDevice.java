@@ -16,6 +16,8 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
 import jcuda.driver.CUresult;
@@ -43,8 +45,8 @@ public final class CudaDevice implements AutoCloseable {
   private final int multiprocessors;
   private final List<CUdeviceptr> memory = new ArrayList<>();
   private final List<Pointer> pinned = new ArrayList<>();
+  private final List<CUevent> events = new ArrayList<>();
   private final Call setCurrent = this::setCurrent;
-  private long synchronizations;
 
   /// A stream that gives away its number, which JCuda keeps to itself.
   private static final class Stream extends CUstream {
@@ -218,7 +220,7 @@ public final class CudaDevice implements AutoCloseable {
   }
 
   /// Copies pinned memory to the device before everything that is launched later; it must stay as
-  /// it is until [#synchronizations] has grown.
+  /// it is until that has been done.
   ///
   /// @param source from its start on
   public void writeLater(long address, ByteBuffer source, long bytes) {
@@ -262,25 +264,53 @@ public final class CudaDevice implements AutoCloseable {
   }
 
   /// Copies from the device to the start of pinned memory, after everything that was launched
-  /// before.
-  public void readPinned(ByteBuffer target, long address, long bytes) {
+  /// before; does not wait.
+  public void readLater(ByteBuffer target, long address, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
     makeCurrent();
     CUdeviceptr source = DeviceAddress.pointer(address);
     Pointer to = Pointer.to(target);
     check("cuMemcpyDtoHAsync", () -> JCudaDriver.cuMemcpyDtoHAsync(to, source, bytes, stream));
-    synchronize();
   }
 
   /// Waits until everything that was launched has run.
   public void synchronize() {
     makeCurrent();
     check("cuStreamSynchronize", () -> JCudaDriver.cuStreamSynchronize(stream));
-    synchronizations++;
   }
 
-  /// How often the host has waited for everything.
-  public long synchronizations() {
-    return synchronizations;
+  /// A mark in the order of what is launched; it lives as long as the device.
+  public Event newEvent() {
+    makeCurrent();
+    CUevent event = new CUevent();
+    check(
+        "cuEventCreate",
+        () -> JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING));
+    events.add(event);
+    return new Event(event);
+  }
+
+  /// A mark that the host can wait for.
+  public final class Event {
+    private final CUevent event;
+
+    private Event(CUevent event) {
+      this.event = event;
+    }
+
+    /// Marks everything that was launched before.
+    public void record() {
+      makeCurrent();
+      check("cuEventRecord", () -> JCudaDriver.cuEventRecord(event, stream));
+    }
+
+    /// Waits until everything before the last [#record] has run.
+    public void await() {
+      makeCurrent();
+      check("cuEventSynchronize", () -> JCudaDriver.cuEventSynchronize(event));
+    }
   }
 
   /// Records what `body` launches instead of running it.
@@ -333,6 +363,9 @@ public final class CudaDevice implements AutoCloseable {
     makeCurrent();
     for (Pointer host : pinned) {
       check("cuMemFreeHost", () -> JCudaDriver.cuMemFreeHost(host));
+    }
+    for (CUevent event : events) {
+      check("cuEventDestroy", () -> JCudaDriver.cuEventDestroy(event));
     }
     for (CUdeviceptr pointer : memory) {
       check("cuMemFree", () -> JCudaDriver.cuMemFree(pointer));

@@ -1,10 +1,7 @@
-package dev.krait.server.bench;
+package dev.krait.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.backend.Backend;
-import dev.krait.backend.Backends;
-import dev.krait.backend.NumericMode;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
@@ -36,7 +33,7 @@ class StateTrafficTest {
             Backends.select(backendName, OptionalInt.of(2), NumericMode.EXACT::equals).backend();
         StateTraffic traffic = new StateTraffic(backend, mixer)) {
       StateTraffic.Report report = traffic.run();
-      assertThat(report.holds()).as(report.line("layer")).isTrue();
+      assertThat(report.holds()).as(report.toString()).isTrue();
     }
   }
 }

@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -181,6 +181,21 @@ class BenchCommandTest {
         bench("--model", FIXTURE, "--json", temporary.resolve("no/such/file")),
         "json: ",
         "a file that can be written");
+  }
+
+  @Test
+  void namesTheKeyOfABrokenModel() {
+    DamagedModel model =
+        DamagedModel.copy(FIXTURE, temporary).with("config.json", "num_key_value_heads", "3");
+
+    assertRefused(
+        bench("--model", model.folder()),
+        "config.json: num_key_value_heads: 3 (expected: a divisor of 4 heads)");
+  }
+
+  @Test
+  void printsTheVersionWhenAsked() {
+    assertThat(bench("--version")).isZero();
   }
 
   @Test

@@ -1,12 +1,9 @@
-package dev.krait.server.bench;
+package dev.krait.backend;
 
-import dev.krait.backend.Backend;
-import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
-import dev.krait.backend.StepInputs;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.model.Activation;
 import dev.krait.model.Mixer;
@@ -23,7 +20,6 @@ import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
 
@@ -80,24 +76,6 @@ final class StateTraffic implements AutoCloseable {
           && stateWritten == stateBytes
           && windowRead == expectedWindowRead()
           && windowWritten == expectedWindowWritten();
-    }
-
-    String line(String name) {
-      return String.format(
-          Locale.ROOT,
-          "%-22s state %8.1f KiB: read %.0f x, written %.0f x; inputs %7.2f KiB a token: read %.0f, written %.0f (formula %d, %d); total %9.1f KiB, formula %9.1f; ring read %.1f KiB",
-          name,
-          stateBytes / 1024.0,
-          (double) stateRead / stateBytes,
-          (double) stateWritten / stateBytes,
-          inputBytes / 1024.0,
-          (double) windowRead / inputBytes,
-          (double) windowWritten / inputBytes,
-          FOLDED,
-          TOKENS,
-          (stateRead + stateWritten + windowRead + windowWritten) / 1024.0,
-          (2 * stateBytes + (FOLDED + TOKENS) * inputBytes) / 1024.0,
-          ringRead / 1024.0);
     }
   }
 
@@ -292,20 +270,5 @@ final class StateTraffic implements AutoCloseable {
   @Override
   public void close() {
     arena.close();
-  }
-
-  /// The recurrent layers of four published models.
-  static List<String> lines(Backend backend) {
-    return List.of(
-        line(backend, "Mamba-1 hybrid 8B", new Mamba1(4096, 1024, 16, 4, 256, 64, 256, false)),
-        line(backend, "Mamba-2 hybrid 8B", new Mamba2(32, 128, 128, 8, 8, 32, 4, 32, 1e-5f)),
-        line(backend, "Mamba 2.8B", new Mamba1(5120, 5120, 16, 4, 160, 1, 1, true)),
-        line(backend, "Mamba-2 2.7B", new Mamba2(80, 64, 128, 80, 1, 1, 4, 1, 1e-5f)));
-  }
-
-  private static String line(Backend backend, String name, Mixer mixer) {
-    try (StateTraffic traffic = new StateTraffic(backend, mixer)) {
-      return traffic.run().line(name);
-    }
   }
 }

@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.GenerationRequest;

@@ -1,4 +1,4 @@
-package dev.krait.server.http;
+package dev.krait.server.service;
 
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -6,12 +6,12 @@ import java.util.concurrent.atomic.AtomicLong;
 ///
 /// A body may grow while what it holds is no more than what is left for others afterwards. So large
 /// bodies are refused first, and small ones still find room when many large ones are here.
-final class BodyMemory {
+public final class BodyMemory {
   private final long limit;
   private final AtomicLong used = new AtomicLong();
 
   /// Memory of so many bytes.
-  BodyMemory(long limit) {
+  public BodyMemory(long limit) {
     this.limit = limit;
   }
 
@@ -19,7 +19,7 @@ final class BodyMemory {
   ///
   /// @param held what the body has taken before
   /// @return false when there is too little left; nothing is taken then
-  boolean take(long held, int more) {
+  public boolean take(long held, int more) {
     while (true) {
       long now = used.get();
       if (held + more > limit - now - more) {
@@ -32,12 +32,12 @@ final class BodyMemory {
   }
 
   /// Gives back what was taken.
-  void giveBack(long bytes) {
+  public void giveBack(long bytes) {
     used.addAndGet(-bytes);
   }
 
   /// Bytes that are taken.
-  long used() {
+  public long used() {
     return used.get();
   }
 }

@@ -1,21 +1,19 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.pool.CacheDemand;
-import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.CachePlanner;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
-import dev.krait.loading.LoadedModel;
-import dev.krait.loading.ModelLoader;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.StoredType;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
+import dev.krait.runner.ModelRig;
 import dev.krait.scheduler.StepPlan;
 import dev.krait.speculation.ModelDrafter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// Times speculative decoding of a target and a draft model, without scheduler, sampling or
 /// network: steps of the target by their tokens, draft steps, and whole iterations.
@@ -25,15 +23,13 @@ import java.util.List;
 final class SpeculationBench implements AutoCloseable {
   private static final int[] BATCHES = {1, 4, 16};
   private static final int MAX_BATCH = 16;
-  private static final int MAX_TOKENS = 1024;
   private static final int MOST_VERIFIED = 8;
   private static final int PROMPT_TOKENS = 16;
   private static final int ROUNDS = 5;
   private static final long ROUND_NANOS = 500_000_000L;
   private static final long WARM_UP_NANOS = 2_000_000_000L;
 
-  private final ModelLoader targetLoader;
-  private final ModelLoader draftLoader;
+  private final ModelRig rig;
   private final ForwardPass target;
   private final ForwardPass draft;
   private final CachePools pools;
@@ -65,30 +61,24 @@ final class SpeculationBench implements AutoCloseable {
       double tokensPerIteration) {
     this.draftTokens = draftTokens;
     this.tokensPerIteration = tokensPerIteration;
-    targetLoader = ModelBench.open(targetFolder);
-    draftLoader = ModelBench.open(draftFolder);
-    LoadedModel model = targetLoader.load(backend, StoredType.STORED);
-    LoadedModel draftModel = draftLoader.load(backend, StoredType.STORED);
     maxTokens =
         Math.min(
-            MAX_TOKENS, Math.min(targetLoader.spec().maxTokens(), draftLoader.spec().maxTokens()));
-    vocabSize = Math.min(model.spec().vocabSize(), draftModel.spec().vocabSize());
+            ModelBench.measurableTokens(targetFolder), ModelBench.measurableTokens(draftFolder));
     int window = Math.max(MOST_VERIFIED, draftTokens + 1);
-    CacheDemand demand =
-        new CacheDemand(
-            model.spec().cacheSpecs(model.backend().keyValueType()),
-            draftModel.spec().cacheSpecs(backend.keyValueType()),
-            CacheDemand.BLOCK_TOKENS,
-            MAX_BATCH,
-            maxTokens,
-            window,
-            0);
-    CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
-    pools = new CachePools(layout);
     int mostRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);
-    target = new ForwardPass(model, layout, mostRows);
-    draft = new ForwardPass(draftModel, layout, mostRows);
-    drafts = new Drafts(MAX_BATCH, draftTokens, draftModel.spec().vocabSize());
+    rig =
+        new ModelRig(
+            targetFolder,
+            Optional.of(draftFolder),
+            backend,
+            StoredType.STORED,
+            new ModelRig.Sizes(MAX_BATCH, maxTokens, mostRows, window));
+    pools = new CachePools(rig.layout());
+    target = rig.target();
+    draft = rig.draft().orElseThrow();
+    int draftVocab = draft.model().spec().vocabSize();
+    vocabSize = Math.min(target.model().spec().vocabSize(), draftVocab);
+    drafts = new Drafts(MAX_BATCH, draftTokens, draftVocab);
   }
 
   /// Plain steps, verify steps of 2 to 8 tokens and draft steps of one sequence, then iterations of
@@ -223,12 +213,12 @@ final class SpeculationBench implements AutoCloseable {
       ModelBench.reserve(sequence.memory(), 1, 0);
       int row = draft.add(sequence.memory(), sequence.computedTokens(), 1, 1, 0, 0);
       draft.setToken(row, sequence.tokenAt(sequence.computedTokens()));
-      draft.want(row);
+      draft.choose(row, SamplingParams.greedy());
     }
     draft.execute();
     for (int i = 0; i < sequences.size(); i++) {
       sequences.get(i).memory().commit(1);
-      sequences.get(i).append(Math.max(0, draft.argMax(i)) % vocabSize);
+      sequences.get(i).append(Math.max(0, draft.chosen(i)) % vocabSize);
     }
   }
 
@@ -270,7 +260,7 @@ final class SpeculationBench implements AutoCloseable {
       target.setToken(row + j, sequence.tokenAt(first + j));
     }
     for (int j = direct > 1 ? count - 1 : 0; j < count; j++) {
-      target.want(row + j);
+      target.choose(row + j, SamplingParams.greedy());
     }
     return row;
   }
@@ -280,7 +270,7 @@ final class SpeculationBench implements AutoCloseable {
     for (int i = 0; i < sequences.size(); i++) {
       int next = 0;
       for (int j = 0; j < outputs; j++) {
-        int token = target.argMax(i * outputs + j);
+        int token = target.chosen(i * outputs + j);
         next = j == Math.min(committed, outputs) - 1 ? token : next;
       }
       sequences.get(i).memory().commit(committed);
@@ -290,7 +280,6 @@ final class SpeculationBench implements AutoCloseable {
 
   @Override
   public void close() {
-    draftLoader.close();
-    targetLoader.close();
+    rig.close();
   }
 }

@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
@@ -35,7 +35,7 @@ import tools.jackson.databind.json.JsonMapper;
     description = "Measures decode and prefill, beside the bandwidth and fma rate of the machine.",
     mixinStandardHelpOptions = true,
     sortOptions = false)
-public final class BenchCommand implements Callable<Integer> {
+final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--model",
       paramLabel = "DIR",
@@ -98,12 +98,6 @@ public final class BenchCommand implements Callable<Integer> {
       description = "Compute threads; default: every processor.")
   private Optional<Integer> threads = Optional.empty();
 
-  @Option(
-      names = "--state-traffic",
-      description =
-          "Instead, count what a verify of 4 drafts reads and writes of a recurrent layer's cache.")
-  private boolean stateTraffic;
-
   private static final int MOST_THREADS = 1024;
   private static final int MOST_DRAFTS = 16;
   private static final int MOST_BATCH = 512;
@@ -114,7 +108,7 @@ public final class BenchCommand implements Callable<Integer> {
   /// A command that prints to `out`.
   ///
   /// @param home folder of the checkout, with `models/`
-  public BenchCommand(PrintStream out, Path home) {
+  BenchCommand(PrintStream out, Path home) {
     this.out = out;
     this.home = home;
   }
@@ -124,11 +118,7 @@ public final class BenchCommand implements Callable<Integer> {
     OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
     requireAll();
     try (Backend backend = Backends.select(backendName, count, this::allows).backend()) {
-      if (stateTraffic) {
-        StateTraffic.lines(backend).forEach(out::println);
-      } else {
-        measureAll(backend, count.orElse(Runtime.getRuntime().availableProcessors()));
-      }
+      measureAll(backend, count.orElse(Runtime.getRuntime().availableProcessors()));
     }
     return 0;
   }
@@ -157,17 +147,13 @@ public final class BenchCommand implements Callable<Integer> {
         throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
       }
     }
-    if (!stateTraffic) {
-      ModelBench.requireModel(model.orElse(shipped()));
-      if (draftModel.isPresent()) {
-        requireSpeculation(draftModel.get());
-      }
-      json.ifPresent(BenchCommand::requireWritable);
-    }
+    ModelBench.measurableTokens(model.orElse(shipped()));
+    draftModel.ifPresent(this::requireSpeculation);
+    json.ifPresent(BenchCommand::requireWritable);
   }
 
   private void requireSpeculation(Path draft) {
-    ModelBench.requireModel(draft);
+    ModelBench.measurableTokens(draft);
     if (draftTokens < 1 || draftTokens > MOST_DRAFTS) {
       throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MOST_DRAFTS);
     }

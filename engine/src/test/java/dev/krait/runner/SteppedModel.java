@@ -2,55 +2,41 @@ package dev.krait.runner;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache;
-import dev.krait.cache.pool.CacheDemand;
 import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.CachePlanner;
 import dev.krait.loading.LoadedModel;
-import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.TestBackends;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// A model on a backend, driven by hand: chunks of tokens in, logits out.
-final class ModelBench implements AutoCloseable {
+final class SteppedModel implements AutoCloseable {
   static final int WINDOW = 9;
 
-  private final ModelLoader loader;
-  final LoadedModel model;
+  private final ModelRig rig;
   final ForwardPass pass;
-  private final CacheLayout layout;
+  final LoadedModel model;
 
-  ModelBench(Path folder, Backend backend, int maxSequences, int maxModelTokens, int maxTokens) {
-    this(folder, backend, TestBackends.weights(backend), maxSequences, maxModelTokens, maxTokens);
+  SteppedModel(Path folder, Backend backend, int maxSequences, int maxModelTokens, int maxTokens) {
+    this(
+        folder,
+        backend,
+        TestBackends.weights(backend),
+        new ModelRig.Sizes(maxSequences, maxModelTokens, maxTokens, WINDOW));
   }
 
-  ModelBench(
-      Path folder,
-      Backend backend,
-      StoredType type,
-      int maxSequences,
-      int maxModelTokens,
-      int maxTokens) {
-    loader = ModelLoader.open(folder);
-    model = loader.load(backend, type);
-    CacheDemand demand =
-        new CacheDemand(
-            model.spec().cacheSpecs(),
-            List.of(),
-            CacheDemand.BLOCK_TOKENS,
-            maxSequences,
-            maxModelTokens,
-            WINDOW,
-            0);
-    layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
-    pass = new ForwardPass(model, layout, maxTokens);
+  SteppedModel(Path folder, Backend backend, StoredType type, ModelRig.Sizes sizes) {
+    rig = new ModelRig(folder, Optional.empty(), backend, type, sizes);
+    pass = rig.target();
+    model = pass.model();
   }
 
   /// Memory of sequence `index`; different sequences do not overlap.
   FlatMemory memory(int index) {
+    CacheLayout layout = rig.layout();
     int blocks = layout.demand().blocksFor(layout.demand().maxModelTokens());
     int slots = Math.max(1, layout.stateSlots());
     return new FlatMemory(slots - 1 - index % slots, index * blocks, blocks);
@@ -105,6 +91,6 @@ final class ModelBench implements AutoCloseable {
 
   @Override
   public void close() {
-    loader.close();
+    rig.close();
   }
 }

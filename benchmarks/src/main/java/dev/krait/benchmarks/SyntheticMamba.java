@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import java.io.IOException;
 import java.io.OutputStream;

@@ -1,24 +1,24 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
 import dev.krait.backend.MachineRates;
-import dev.krait.cache.pool.CacheDemand;
-import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.CachePlanner;
 import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.generation.SamplingParams;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import dev.krait.model.MixerWeights;
 import dev.krait.runner.ForwardPass;
+import dev.krait.runner.ModelRig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// Times decode and prefill of one model on a backend, without scheduler or network.
 final class ModelBench implements AutoCloseable {
@@ -31,7 +31,7 @@ final class ModelBench implements AutoCloseable {
   private static final int ROUNDS = 5;
 
   private final String name;
-  private final ModelLoader loader;
+  private final ModelRig rig;
   private final LoadedModel model;
   private final ForwardPass pass;
   private final CachePools pools;
@@ -45,21 +45,18 @@ final class ModelBench implements AutoCloseable {
     this.name = name;
     this.rates = rates;
     this.batches = batches;
-    loader = open(folder);
-    maxTokens = Math.min(MAX_TOKENS, loader.spec().maxTokens());
-    model = loader.load(backend, StoredType.STORED);
-    CacheDemand demand =
-        new CacheDemand(
-            model.spec().cacheSpecs(model.backend().keyValueType()),
-            List.of(),
-            CacheDemand.BLOCK_TOKENS,
-            Arrays.stream(batches).max().orElse(1),
-            maxTokens,
-            0,
-            0);
-    CacheLayout layout = CachePlanner.plan(demand, CachePlanner.usableBytes(demand));
-    pools = new CachePools(layout);
-    pass = new ForwardPass(model, layout, maxTokens);
+    maxTokens = measurableTokens(folder);
+    int most = Arrays.stream(batches).max().orElse(1);
+    rig =
+        new ModelRig(
+            folder,
+            Optional.empty(),
+            backend,
+            StoredType.STORED,
+            new ModelRig.Sizes(most, maxTokens, maxTokens, 0));
+    pass = rig.target();
+    model = pass.model();
+    pools = new CachePools(rig.layout());
     matrixElements =
         model.weights().blocks().stream()
             .flatMap(block -> block.mixers().stream())
@@ -69,23 +66,20 @@ final class ModelBench implements AutoCloseable {
     headElements = (long) model.weights().head().rows() * model.weights().head().columns();
   }
 
-  /// Opens a folder whose model is long enough to be measured.
-  static ModelLoader open(Path folder) {
-    ModelLoader loader = ModelLoader.open(folder);
-    int longest = loader.spec().maxTokens();
-    if (longest < LEAST_TOKENS) {
-      loader.close();
-      throw new EngineException(
-          ErrorCode.UNSUPPORTED,
-          "%s: sequences of %d tokens (expected: at least %d to be measured)"
-              .formatted(folder, longest, LEAST_TOKENS));
+  /// Tokens of the longest sequence that is measured.
+  ///
+  /// @throws EngineException as [ModelLoader#open], or when the model's sequences are too short
+  static int measurableTokens(Path folder) {
+    try (ModelLoader loader = ModelLoader.open(folder)) {
+      int longest = loader.spec().maxTokens();
+      if (longest < LEAST_TOKENS) {
+        throw new EngineException(
+            ErrorCode.UNSUPPORTED,
+            "%s: sequences of %d tokens (expected: at least %d to be measured)"
+                .formatted(folder, longest, LEAST_TOKENS));
+      }
+      return Math.min(MAX_TOKENS, longest);
     }
-    return loader;
-  }
-
-  /// Refuses a folder that could not be measured, before time is spent on anything else.
-  static void requireModel(Path folder) {
-    open(folder).close();
   }
 
   /// Decode of some numbers of sequences, and prefill of 512 tokens or as many as the model allows.
@@ -160,12 +154,12 @@ final class ModelBench implements AutoCloseable {
       reserve(memory, 1, 0);
       int row = pass.add(memory, memory.committedTokens(), 1, 1, 0, 0);
       pass.setToken(row, last[i]);
-      pass.want(row);
+      pass.choose(row, SamplingParams.greedy());
     }
     pass.execute();
     for (int i = 0; i < memories.size(); i++) {
       memories.get(i).commit(1);
-      last[i] = pass.argMax(i);
+      last[i] = pass.chosen(i);
     }
   }
 
@@ -181,9 +175,9 @@ final class ModelBench implements AutoCloseable {
         for (int j = 0; j < tokens; j++) {
           pass.setToken(row + j, (7 * j + 3) % model.spec().vocabSize());
         }
-        pass.want(row + tokens - 1);
+        pass.choose(row + tokens - 1, SamplingParams.greedy());
         pass.execute();
-        pass.argMax(0);
+        pass.chosen(0);
         if (round >= 0) {
           seconds[round] = (System.nanoTime() - start) * 1e-9;
         }
@@ -242,6 +236,6 @@ final class ModelBench implements AutoCloseable {
 
   @Override
   public void close() {
-    loader.close();
+    rig.close();
   }
 }

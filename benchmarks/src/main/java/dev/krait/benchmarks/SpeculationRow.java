@@ -1,4 +1,4 @@
-package dev.krait.server.bench;
+package dev.krait.benchmarks;
 
 import java.util.Locale;
 import java.util.Map;
