@@ -88,7 +88,7 @@ public final class Engine implements AutoCloseable {
       resources.closeAfter(failure);
       throw failure;
     } catch (InternalError fault) {
-      EngineException failure = cutFile(resources, fault);
+      EngineException failure = cutFile(config, resources, fault);
       resources.closeAfter(failure);
       throw failure;
     } catch (OutOfMemoryError full) {
@@ -103,8 +103,9 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /// What the virtual machine throws when a mapped file has become shorter.
-  private static EngineException cutFile(Resources resources, InternalError fault) {
+  /// What the virtual machine throws when a mapped file has become shorter: the file where it is
+  /// known, the folders otherwise.
+  static EngineException cutFile(EngineConfig config, Resources resources, InternalError fault) {
     try {
       for (ModelLoader loader : resources.of(ModelLoader.class)) {
         loader.folder().checkpoint().requireUncut();
@@ -113,7 +114,13 @@ public final class Engine implements AutoCloseable {
       cut.addSuppressed(fault);
       return cut;
     }
-    return new EngineException(ErrorCode.INTERNAL, "loading failed: " + fault.getMessage(), fault);
+    return new EngineException(
+        ErrorCode.INTERNAL,
+        "%s: %s (expected: files that stay as they are while they are read; is one still being copied?)"
+            .formatted(
+                config.modelFolder() + config.draftFolder().map(draft -> " or " + draft).orElse(""),
+                fault.getMessage()),
+        fault);
   }
 
   private static Engine open(

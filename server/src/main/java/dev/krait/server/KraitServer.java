@@ -37,6 +37,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,7 +121,7 @@ public final class KraitServer implements AutoCloseable {
             HttpServer.open(config.http(), starting, start.admission(), failure::complete));
     Opening<GrpcServer> grpcOpening = resources.opened(new Opening<>(GrpcServer::close));
     CompletableFuture<Optional<GrpcServer>> grpcStart =
-        CompletableFuture.supplyAsync(() -> openGrpc(start), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openGrpc(start), Opening::background);
     grpcOpening.opens(grpcStart);
     Loaded loaded = load(start, tokenizer);
     Optional<GrpcServer> grpc = joined(grpcStart);
@@ -148,7 +149,11 @@ public final class KraitServer implements AutoCloseable {
     HttpServerConfig own = HttpServerConfig.of("127.0.0.1", 0);
     Routes.Parts quiet = parts.quiet(service);
     try (HttpServer server = HttpServer.open(own, Routes.serving(quiet), admission, _ -> {})) {
-      WarmUp.run(server.port(), loaded.model().template().isPresent());
+      Supplier<EngineStatus> status = parts.status();
+      WarmUp.run(
+          server.port(),
+          loaded.model().template().isPresent(),
+          () -> status.get().running() + status.get().waiting() == 0);
     }
   }
 
@@ -157,13 +162,13 @@ public final class KraitServer implements AutoCloseable {
     Path folder = config.engine().modelFolder();
     requireTokenizer(folder);
     CompletableFuture<Tokenizer> tokenizerOpening =
-        CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), Opening::background);
     tokenizer.opens(tokenizerOpening.thenApply(Optional::of));
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
-        CompletableFuture.supplyAsync(() -> openTemplate(folder), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openTemplate(folder), Opening::background);
     String name = config.names().getFirst();
     CompletableFuture<Metrics> metricsOpening =
-        CompletableFuture.supplyAsync(() -> new Metrics(name), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> new Metrics(name), Opening::background);
     CompletableFuture<EngineMeters> steps = new CompletableFuture<>();
     ServedEngine engine =
         start
@@ -379,7 +384,7 @@ public final class KraitServer implements AutoCloseable {
   /// Opens the template and compiles it behind the start; a first chat that comes sooner waits.
   private static Optional<ChatTemplate> openTemplate(Path folder) {
     Optional<ChatTemplate> template = ChatTemplate.open(folder);
-    template.ifPresent(opened -> background(() -> probe(opened)));
+    template.ifPresent(opened -> Opening.background(() -> probe(opened)));
     return template;
   }
 
@@ -389,9 +394,5 @@ public final class KraitServer implements AutoCloseable {
     } catch (EngineException e) {
       LOG.warn("chats will fail: {}", e.getMessage());
     }
-  }
-
-  private static void background(Runnable task) {
-    Thread.ofPlatform().daemon().name("krait-start").start(task);
   }
 }

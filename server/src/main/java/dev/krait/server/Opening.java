@@ -33,4 +33,9 @@ final class Opening<T> implements AutoCloseable {
     }
     opened.ifPresent(closer);
   }
+
+  /// Runs what opens beside others.
+  static void background(Runnable task) {
+    Thread.ofPlatform().daemon().name("krait-start").start(task);
+  }
 }

@@ -120,7 +120,9 @@ final class Arrival extends ServerStreamTracer {
   public void streamClosed(Status status) {
     lock.lock();
     try {
-      end(State.CLOSED);
+      if (state == State.ARRIVING) {
+        end(State.CLOSED);
+      }
       memory.giveBack(held);
       held = 0;
     } finally {

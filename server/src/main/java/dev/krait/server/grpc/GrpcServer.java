@@ -22,8 +22,8 @@ import io.netty.channel.ServerChannel;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -38,7 +38,6 @@ public final class GrpcServer implements AutoCloseable {
   private final Server server;
   private final HealthStatusManager health;
   private final AtomicReference<Optional<InferenceGrpcService.Ready>> service;
-  private final ExecutorService threads;
   private final Loops loops;
   private final AtomicBoolean terminal = new AtomicBoolean();
 
@@ -46,12 +45,10 @@ public final class GrpcServer implements AutoCloseable {
       Server server,
       HealthStatusManager health,
       AtomicReference<Optional<InferenceGrpcService.Ready>> service,
-      ExecutorService threads,
       Loops loops) {
     this.server = server;
     this.health = health;
     this.service = service;
-    this.threads = threads;
     this.loops = loops;
   }
 
@@ -64,8 +61,8 @@ public final class GrpcServer implements AutoCloseable {
   @SuppressWarnings("deprecation") // Many clients ask for the older reflection only.
   public static GrpcServer open(
       GrpcServerConfig config, ApiKeys keys, Admission admission, Consumer<Throwable> failed) {
-    ExecutorService threads =
-        Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("grpc-", 0).factory());
+    ThreadFactory virtual = Thread.ofVirtual().name("grpc-", 0).factory();
+    Executor threads = task -> virtual.newThread(task).start();
     Loops loops = Loops.open(failed);
     HealthStatusManager health = new HealthStatusManager();
     AtomicReference<Optional<InferenceGrpcService.Ready>> service =
@@ -89,7 +86,6 @@ public final class GrpcServer implements AutoCloseable {
     try {
       server.start();
     } catch (IOException e) {
-      threads.shutdown();
       loops.close();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
@@ -100,7 +96,7 @@ public final class GrpcServer implements AutoCloseable {
               + " cannot be bound (expected: a free port)",
           e);
     }
-    GrpcServer open = new GrpcServer(server, health, service, threads, loops);
+    GrpcServer open = new GrpcServer(server, health, service, loops);
     open.status(ServingStatus.NOT_SERVING);
     return open;
   }
@@ -166,7 +162,6 @@ public final class GrpcServer implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    threads.shutdown();
     loops.close();
   }
 }

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -89,6 +90,8 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
       try {
         run(new Call(request, timeout, caller.client()), out, answer);
         out.awaitRead();
+      } catch (RejectedExecutionException closed) {
+        LOG.debug("the server closed before a call was answered", closed);
       } finally {
         admission.end();
       }
@@ -107,6 +110,8 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
         LOG.error("call {} failed", id, e);
       }
       out.fail(StatusMapper.of(e));
+    } catch (RejectedExecutionException closed) {
+      throw closed;
     } catch (RuntimeException e) {
       LOG.error("call {} failed", id, e);
       out.fail(

@@ -30,9 +30,9 @@ class BudgetsTest {
             0,
             BODY,
             4096,
-            Duration.ofSeconds(20),
-            Duration.ofSeconds(20),
-            Duration.ofSeconds(20),
+            Duration.ofMinutes(30),
+            Duration.ofMinutes(30),
+            Duration.ofMinutes(30),
             4 * BODY,
             16,
             List.of());
