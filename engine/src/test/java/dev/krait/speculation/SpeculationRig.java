@@ -52,13 +52,25 @@ final class SpeculationRig implements AutoCloseable {
   /// @param maxTokensPerStep tokens of a step
   /// @param cacheShare share of the useful cache bytes that is granted
   /// @param snapshots state slots beside those of sequences; -1 keeps no prefixes
+  /// @param pendingSteps steps submitted before the first is awaited, without a drafter
   record Sizes(
       int draftTokens,
       int maxSequences,
       int maxModelTokens,
       int maxTokensPerStep,
       double cacheShare,
-      int snapshots) {
+      int snapshots,
+      int pendingSteps) {
+
+    Sizes(
+        int draftTokens,
+        int maxSequences,
+        int maxModelTokens,
+        int maxTokensPerStep,
+        double cacheShare,
+        int snapshots) {
+      this(draftTokens, maxSequences, maxModelTokens, maxTokensPerStep, cacheShare, snapshots, 1);
+    }
 
     Sizes(
         int draftTokens,
@@ -124,7 +136,8 @@ final class SpeculationRig implements AutoCloseable {
     int vocab = model.spec().vocabSize();
     ForwardPass pass = new ForwardPass(model, layout, sizes.maxTokensPerStep());
     BackendModelRunner plain =
-        new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens(), () -> 0);
+        new BackendModelRunner(
+            pass, sizes.maxSequences(), sizes.draftTokens(), sizes.pendingSteps(), () -> 0);
     ModelRunner runner = plain;
     DraftLengths lengths = DraftLengths.fixed(0);
     if (sizes.draftTokens() > 0) {

@@ -36,7 +36,7 @@ final class CudaOps implements Ops {
   private static final int ROPE_THREADS = 64;
   private static final int CONV_THREADS = 64;
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int CHOOSE_THREADS = 512;
+  private static final int CHOOSE_THREADS = 1024;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
