@@ -52,7 +52,8 @@ final class SpeculationRig implements AutoCloseable {
   /// @param maxTokensPerStep tokens of a step
   /// @param cacheShare share of the useful cache bytes that is granted
   /// @param snapshots state slots beside those of sequences; -1 keeps no prefixes
-  /// @param pendingSteps steps submitted before the first is awaited, without a drafter
+  /// @param pendingSteps steps of the target, or with a draft model passes of that, submitted
+  ///   before the first is awaited
   record Sizes(
       int draftTokens,
       int maxSequences,
@@ -150,7 +151,9 @@ final class SpeculationRig implements AutoCloseable {
                         layout,
                         sizes.maxTokensPerStep(),
                         true);
-                return (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens());
+                return (Drafter)
+                    new ModelDrafter(
+                        own, sizes.maxSequences(), sizes.draftTokens(), sizes.pendingSteps() > 1);
               })
               .orElseGet(() -> drafters.apply(vocab));
       DraftLengthPolicy policy = policies.apply(sizes.draftTokens());

@@ -11,6 +11,7 @@ import dev.krait.speculation.SpeculationRig.Answer;
 import dev.krait.speculation.SpeculationRig.Sizes;
 import dev.krait.testing.GoldenModel;
 import dev.krait.testing.TestBackends;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -99,6 +100,39 @@ class StepsAheadTest {
           }
         }
       }
+    }
+  }
+
+  /// Drafts of a pass of the draft model that was submitted before those of the one before were
+  /// known.
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void change_no_text_of_a_draft_model(String name, String backendName) {
+    GoldenModel golden = GoldenModel.open(name);
+    List<GenerationRequest> requests = requests(golden.promptIds("len130"), 7);
+    try (Backend backend = TestBackends.open(backendName)) {
+      List<Answer> plain = run(golden, backend, sizes(1, 1, -1), requests);
+      for (double share : new double[] {1, 0.3}) {
+        List<Answer> waiting =
+            drafting(golden, backend, new Sizes(4, 8, 96, 48, share, -1, 1), requests);
+        List<Answer> ahead =
+            drafting(golden, backend, new Sizes(4, 8, 96, 48, share, -1, 2), requests);
+        for (int i = 0; i < plain.size(); i++) {
+          boolean bySeed = requests.get(i).sampling().reproducible();
+          List<Answer> expected = bySeed ? plain : waiting;
+          String what = "request %d, cache %s".formatted(i, share);
+          assertThat(ahead.get(i).ids()).as(what).isEqualTo(expected.get(i).ids());
+          assertThat(ahead.get(i).logprobs()).as(what).isEqualTo(expected.get(i).logprobs());
+        }
+      }
+    }
+  }
+
+  private static List<Answer> drafting(
+      GoldenModel golden, Backend backend, Sizes sizes, List<GenerationRequest> requests) {
+    Path draft = GoldenModel.open("mamba1-hf").folder();
+    try (SpeculationRig rig = SpeculationRig.withModel(golden.folder(), draft, backend, sizes)) {
+      return rig.run(requests);
     }
   }
 
