@@ -4,9 +4,10 @@
 // a finite number there is no token. `probability` is that of the token where it is asked for: of a
 // greedy one its softmax, not defined beside NaN. Shapes: logits [outputs, at least columns].
 // A block computes one row. Its logits, read from L2 again and again, are cut into consecutive
-// segments of which each warp sums up one; what tokens are kept is found bit by bit of the smallest
-// kept logit. fp32 logits; any number of columns.
-// Precision: weights and their sums in fp64; that of a greedy token in fp32, columns / 512 + 9
+// segments of which each warp sums up one. What tokens are kept is found two bits of the smallest
+// kept logit at a time, among the few that are within reach of the largest one, or among all where
+// those do not suffice or are not few. fp32 logits; any number of columns.
+// Precision: weights and their sums in fp64; that of a greedy token in fp32, columns / 1024 + 10
 // roundings. Determinism: the order of every sum follows from the number of columns alone, and the
 // token from its own row.
 #include "math.cuh"
@@ -14,11 +15,16 @@
 
 namespace krait {
 
-constexpr int kChooseThreads = 512;
+constexpr int kChooseThreads = 1024;
 constexpr int kChooseWarps = kChooseThreads / 32;
 constexpr int kAhead = 8;
-constexpr int kPivots = 7;
-constexpr int kPivotBits = 3;
+constexpr int kPivots = 3;
+constexpr int kPivotBits = 2;
+static_assert(kChooseWarps == 32 && 32 % kPivotBits == 0);
+
+// Logits that a warp keeps at hand, and how far below the largest, after temperature.
+constexpr int kNear = 128;
+constexpr double kReach = 8.0;
 
 // How the token of an output is chosen, as dev.krait.cuda.CudaStep fills it.
 struct Sampling {
@@ -154,15 +160,21 @@ struct Shared {
   int counts[kChooseWarps][kPivots];
   float values[kChooseWarps];
   int indices[kChooseWarps];
+  int near_counts[kChooseWarps];
+  unsigned int near[kChooseWarps][kNear];
 };
 
-// Sums of kept weights over consecutive segments of [begin, begin + length), one for each warp, in
-// shared memory; a segment has a multiple of 32 logits.
-__device__ inline int sum_segments(const Row& row, const Cut& cut, int begin, int length,
+// Logits of a segment where so many are cut into one for each warp: a multiple of 32.
+__device__ inline int segment_of(int length) {
+  return (length + 32 * kChooseWarps - 1) / (32 * kChooseWarps) * 32;
+}
+
+// Sums of kept weights over consecutive segments of [begin, begin + length), in shared memory.
+__device__ inline void sum_segments(const Row& row, const Cut& cut, int begin, int length,
                                    Shared& shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int segment = (length + 32 * kChooseWarps - 1) / (32 * kChooseWarps) * 32;
+  const int segment = segment_of(length);
   const int first = begin + warp * segment;
   const int end = min(first + segment, begin + length);
   double sum = 0.0;
@@ -174,28 +186,72 @@ __device__ inline int sum_segments(const Row& row, const Cut& cut, int begin, in
     shared.weights[warp][0] = sum;
   }
   __syncthreads();
-  return segment;
 }
 
 // All kept weights.
 __device__ inline double total(const Row& row, const Cut& cut, Shared& shared) {
   sum_segments(row, cut, 0, row.columns, shared);
-  double sum = 0.0;
-  for (int warp = 0; warp < kChooseWarps; warp++) {
-    sum += shared.weights[warp][0];
-  }
-  return sum;
+  return warp_sum(shared.weights[threadIdx.x % 32][0]);
 }
 
-// The pivots of one digit of a key: floor + (j << shift), j from 1 to `digits`.
-struct Pivots {
-  unsigned int floor;
-  int shift;
-  int digits;
+// Has each warp keep the keys of its logits that are within reach of the largest.
+//
+// false when they are more than there is room for
+__device__ inline bool keep_near(const Row& row, Shared& shared) {
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const unsigned int least = ordered(static_cast<float>(row.largest - kReach / row.scale));
+  int count = 0;
+  for (int at = 32 * warp; at < row.columns; at += kAhead * kChooseThreads) {
+    unsigned int keys[kAhead];
+#pragma unroll
+    for (int j = 0; j < kAhead; j++) {
+      const int i = at + j * kChooseThreads + lane;
+      keys[j] = i < row.columns ? ordered(row.logits[i]) : 0u;
+    }
+#pragma unroll
+    for (int j = 0; j < kAhead; j++) {
+      const bool near = keys[j] >= least && keys[j] != 0;
+      const unsigned int all = __ballot_sync(0xffffffffu, near);
+      const int place = count + __popc(all & ((1u << lane) - 1));
+      if (near && place < kNear) {
+        shared.near[warp][place] = keys[j];
+      }
+      count += __popc(all);
+    }
+  }
+  if (lane == 0) {
+    shared.near_counts[warp] = count;
+  }
+  return __syncthreads_and(count <= kNear ? 1 : 0) != 0;
+}
+
+// Adds a logit to what lies at or above each pivot floor + (j << shift), j from 1 on, and below the
+// one behind the last.
+__device__ inline void add_to(Mass (&result)[kPivots], const Row& row, unsigned int key,
+                              unsigned int floor, int shift, bool weighs) {
+  const unsigned int digit = (key - floor) >> shift;
+  if (key < floor || key == 0 || digit == 0 || digit > kPivots) {
+    return;
+  }
+  const double w = weighs ? row.weight(logit_of(key)) : 0.0;
+#pragma unroll
+  for (int j = 0; j < kPivots; j++) {
+    if (static_cast<int>(digit) > j) {
+      result[j].weight += w;
+      result[j].count++;
+    }
+  }
+}
+
+// Where keys are looked for, and whether they are weighed.
+struct Search {
+  bool near;
+  bool weighs;
 };
 
 // Counts and weighs what lies at or above each pivot and below the one behind the last.
-__device__ inline void weigh(const Row& row, const Pivots& pivots, bool weighs,
+__device__ inline void weigh(const Row& row, unsigned int floor, int shift, const Search& search,
                              Mass (&result)[kPivots], Shared& shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -203,22 +259,16 @@ __device__ inline void weigh(const Row& row, const Pivots& pivots, bool weighs,
   for (int j = 0; j < kPivots; j++) {
     result[j] = {0.0, 0};
   }
-  for_logits(row.logits, static_cast<int>(threadIdx.x), row.columns, kChooseThreads,
-             [&](int, float logit) {
-               const unsigned int key = ordered(logit);
-               const unsigned int digit = (key - pivots.floor) >> pivots.shift;
-               if (key < pivots.floor || key == 0 || digit > static_cast<unsigned int>(pivots.digits)) {
-                 return;
-               }
-               const double w = weighs && digit > 0 ? row.weight(logit) : 0.0;
-#pragma unroll
-               for (int j = 0; j < kPivots; j++) {
-                 if (static_cast<int>(digit) > j) {
-                   result[j].weight += w;
-                   result[j].count++;
-                 }
-               }
-             });
+  if (search.near) {
+    for (int i = lane; i < shared.near_counts[warp]; i += 32) {
+      add_to(result, row, shared.near[warp][i], floor, shift, search.weighs);
+    }
+  } else {
+    for_logits(row.logits, static_cast<int>(threadIdx.x), row.columns, kChooseThreads,
+               [&](int, float logit) {
+                 add_to(result, row, ordered(logit), floor, shift, search.weighs);
+               });
+  }
   __syncthreads();
 #pragma unroll
   for (int j = 0; j < kPivots; j++) {
@@ -232,11 +282,7 @@ __device__ inline void weigh(const Row& row, const Pivots& pivots, bool weighs,
   __syncthreads();
 #pragma unroll
   for (int j = 0; j < kPivots; j++) {
-    result[j] = {0.0, 0};
-    for (int other = 0; other < kChooseWarps; other++) {
-      result[j].weight += shared.weights[other][j];
-      result[j].count += shared.counts[other][j];
-    }
+    result[j] = {warp_sum(shared.weights[lane][j]), warp_sum(shared.counts[lane][j])};
   }
 }
 
@@ -244,7 +290,7 @@ __device__ inline void weigh(const Row& row, const Pivots& pivots, bool weighs,
 __device__ inline int nth_equal(const Row& row, unsigned int key, int n, Shared& shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int segment = (row.columns + 32 * kChooseWarps - 1) / (32 * kChooseWarps) * 32;
+  const int segment = segment_of(row.columns);
   const int first = warp * segment;
   const int end = min(first + segment, row.columns);
   int count = 0;
@@ -279,31 +325,27 @@ __device__ inline int nth_equal(const Row& row, unsigned int key, int n, Shared&
 
 // The smallest set of largest logits, the smaller id first among equals, that are `count` or weigh
 // `needed`; all where they never do.
-__device__ inline Cut find(const Row& row, int count, double needed, Shared& shared) {
-  const bool weighs = needed < INFINITY;
+__device__ inline Cut find_among(const Row& row, int count, double needed, bool near,
+                                 Shared& shared) {
+  const Search search{near, needed < INFINITY};
   unsigned int floor = 0;
   Mass above{0.0, 0};
-  for (int shift = 32 - kPivotBits; shift > -kPivotBits; shift -= kPivotBits) {
-    // The last digit has the bits that are left.
-    const int down = max(shift, 0);
-    const int digits = shift < 0 ? (1 << (kPivotBits + shift)) - 1 : kPivots;
+  for (int shift = 32 - kPivotBits; shift >= 0; shift -= kPivotBits) {
     Mass masses[kPivots];
-    weigh(row, {floor, down, digits}, weighs, masses, shared);
+    weigh(row, floor, shift, search, masses, shared);
     int digit = 0;
     Mass beyond = above;
 #pragma unroll
     for (int j = kPivots; j > 0; j--) {
       const Mass here{above.weight + masses[j - 1].weight, above.count + masses[j - 1].count};
-      const bool enough = here.count >= count || here.weight >= needed;
-      if (digit == 0 && j <= digits) {
-        if (enough) {
-          digit = j;
-        } else {
-          beyond = here;
-        }
+      if (digit == 0 && (here.count >= count || here.weight >= needed)) {
+        digit = j;
+      }
+      if (digit == 0) {
+        beyond = here;
       }
     }
-    floor += static_cast<unsigned int>(digit) << down;
+    floor += static_cast<unsigned int>(digit) << shift;
     above = beyond;
   }
   if (floor == 0) {
@@ -311,29 +353,39 @@ __device__ inline Cut find(const Row& row, int count, double needed, Shared& sha
   }
   // `above` lies above the smallest kept logit; of those equal to it so many are needed.
   int equal = count - above.count;
-  if (weighs) {
-    const double w = row.weight(logit_of(floor));
-    const double times = ceil((needed - above.weight) / w);
+  if (search.weighs) {
+    const double times = ceil((needed - above.weight) / row.weight(logit_of(floor)));
     equal = times < equal ? static_cast<int>(times) : equal;
   }
   equal = max(equal, 1);
   Mass masses[kPivots];
-  weigh(row, {floor - 1, 0, kPivots}, false, masses, shared);
+  weigh(row, floor - 1, 0, {near, false}, masses, shared);
   const int there = masses[0].count - masses[1].count;
   return {floor, equal >= there ? row.columns : nth_equal(row, floor, equal, shared)};
 }
 
+__device__ inline Cut find(const Row& row, int count, double needed, bool near, Shared& shared) {
+  if (near) {
+    const Cut cut = find_among(row, count, needed, true, shared);
+    if (cut.key != 0) {
+      return cut;
+    }
+  }
+  return find_among(row, count, needed, false, shared);
+}
+
 // The token in which a number of [0, total) falls when kept weights are laid end to end in id
-// order.
+// order; the sums of all segments have just been made.
 __device__ inline int draw(const Row& row, const Cut& cut, double number, Shared& shared) {
   int begin = 0;
   int length = row.columns;
-  while (length > 32) {
-    const int segment = sum_segments(row, cut, begin, length, shared);
+  int segment = segment_of(length);
+  while (true) {
     // The last segment with a weight takes what rounding leaves beyond.
     int chosen = 0;
     double before = 0.0;
     double sum = 0.0;
+#pragma unroll 4
     for (int warp = 0; warp < kChooseWarps; warp++) {
       const double w = shared.weights[warp][0];
       if (w > 0.0 && sum <= number) {
@@ -345,6 +397,11 @@ __device__ inline int draw(const Row& row, const Cut& cut, double number, Shared
     number -= before;
     length = min(segment, length - chosen * segment);
     begin += chosen * segment;
+    if (length <= 32) {
+      break;
+    }
+    segment = segment_of(length);
+    sum_segments(row, cut, begin, length, shared);
   }
   int token = -1;
   double sum = 0.0;
@@ -360,13 +417,15 @@ __device__ inline int draw(const Row& row, const Cut& cut, double number, Shared
 
 __device__ inline Chosen sample(Row& row, const Sampling& how, Shared& shared) {
   const int count = how.top_k == 0 ? row.columns : min(how.top_k, row.columns);
+  const bool filters = count < row.columns || how.top_p < 1.0f;
+  const bool near = filters && keep_near(row, shared);
   Cut cut{0, row.columns};
   if (count < row.columns) {
-    cut = find(row, count, INFINITY, shared);
+    cut = find(row, count, INFINITY, near, shared);
   }
   if (how.top_p < 1.0f) {
     const double needed = static_cast<double>(how.top_p) * total(row, cut, shared);
-    cut = find(row, count, needed, shared);
+    cut = find(row, count, needed, near, shared);
   }
   row.least_weight = static_cast<double>(how.min_p);
   const double all = total(row, cut, shared);
@@ -409,7 +468,7 @@ __device__ inline Best largest(const float* logits, int columns, Shared& shared)
     shared.indices[tid / 32] = best.index;
   }
   __syncthreads();
-  const int other = tid % kChooseWarps;
+  const int other = tid % 32;
   best = {shared.values[other], shared.indices[other]};
   best.take_of_warp();
   return best;

@@ -60,7 +60,8 @@ class ArchitectureTest {
                   + " tensor error"),
           row(
               "speculation",
-              "runner loading model scheduler cache.sequence cache.pool sampling generation error"),
+              "runner loading backend model scheduler cache.sequence cache.pool sampling generation"
+                  + " error"),
           row(
               "engine",
               "speculation runner loading backend model.family model checkpoint scheduler"

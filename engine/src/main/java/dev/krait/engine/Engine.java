@@ -145,7 +145,9 @@ public final class Engine implements AutoCloseable {
     ForwardPass pass = new ForwardPass(model, layout, maxTokens);
     int maxDrafts = layout.demand().window() == 0 ? 0 : layout.demand().window() - 1;
     int capacity = config.maxSequences();
-    BackendModelRunner plain = new BackendModelRunner(pass, capacity, maxDrafts, System::nanoTime);
+    int pending = backend.runsAhead() ? 2 : 1;
+    BackendModelRunner plain =
+        new BackendModelRunner(pass, capacity, maxDrafts, pending, System::nanoTime);
     Optional<Drafter> drafter = drafter(config, draft, backend, layout, maxDrafts);
     Optional<DraftLengthPolicy> policy = drafter.map(any -> policy(config, maxDrafts));
     ModelRunner runner = plain;

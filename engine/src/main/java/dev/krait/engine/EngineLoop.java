@@ -34,6 +34,7 @@ public final class EngineLoop {
   private final ArrayDeque<Submitted> inFlight = new ArrayDeque<>();
   private final ArrayDeque<Submitted> free = new ArrayDeque<>();
   private long departuresSeen;
+  private long lastStepNanos = Long.MIN_VALUE;
   private boolean failed;
   private @Nullable Thread owner;
 
@@ -153,7 +154,8 @@ public final class EngineLoop {
     stats.advancedTokens = scheduler.update(plan, output);
     scheduler.takeReleased(forget);
     stats.scheduleNanos = first.scheduleNanos;
-    stats.runNanos = ran - first.submittedNanos;
+    stats.runNanos = ran - Math.max(first.submittedNanos, lastStepNanos);
+    lastStepNanos = ran;
     stats.updateNanos = nanoClock.getAsLong() - ran;
     free.add(first);
   }

@@ -2,6 +2,7 @@ package dev.krait.runner;
 
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.sequence.SequenceCache;
+import dev.krait.generation.SamplingParams;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
@@ -42,9 +43,12 @@ public final class WarmUp {
     for (int j = 0; j < tokens; j++) {
       pass.setToken(row + j, (position + j) % pass.model().spec().vocabSize());
     }
-    int output = pass.want(row + tokens - 1);
+    int output = pass.choose(row + (windowed ? 0 : tokens - 1), SamplingParams.greedy());
+    for (int j = 1; j < tokens && windowed; j++) {
+      pass.choose(row + j, SamplingParams.greedy());
+    }
     pass.execute();
-    pass.logits(output);
+    pass.chosen(output);
     return position + tokens;
   }
 

@@ -27,8 +27,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private int tokens;
   private int computed;
 
-  /// Computed tokens and those of the step in flight.
+  /// Computed tokens and those of steps in flight.
   private int scheduled;
+
+  /// Its entry in the plan that was submitted last.
+  private int submittedEntry;
 
   private @Nullable SequenceCache memory;
   private SequenceStatus status = SequenceStatus.WAITING;
@@ -127,9 +130,19 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     return scheduled;
   }
 
-  /// A submitted step has tokens of it; its next tokens are not known before that step's answer.
+  /// A submitted step has tokens of it.
   boolean isInFlight() {
     return scheduled > computed;
+  }
+
+  /// Tokens that steps in flight compute.
+  int tokensInFlight() {
+    return scheduled - computed;
+  }
+
+  /// Its entry in the plan that was submitted last.
+  int submittedEntry() {
+    return submittedEntry;
   }
 
   int leftTokens() {
@@ -157,6 +170,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   /// Exactly one generated token is left to compute: drafts may follow it.
   boolean isSingle() {
     return isPastPrompt() && leftTokens() == 1 && !isInFlight();
+  }
+
+  /// The step in flight chooses its next token, which the step behind can compute unseen.
+  boolean isNextChosen() {
+    return isPastPrompt() && tokensInFlight() == 1 && scheduled == tokens && leftOutput() > 1;
   }
 
   boolean isExpired(long nowNanos) {
@@ -196,8 +214,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   /// What was planned is being computed.
-  void submit() {
-    scheduled = computed + plannedTokens + plannedDrafts;
+  ///
+  /// @param entry its number in the plan
+  void submit(int entry) {
+    scheduled += plannedTokens + plannedDrafts;
+    submittedEntry = entry;
   }
 
   void planDrafts(int drafts) {
@@ -221,11 +242,15 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     plan(0);
   }
 
-  Optional<SlotCopy> commit(int count) {
+  /// Takes the answer to what was submitted first.
+  ///
+  /// @param submitted tokens and drafts of that entry
+  /// @param count how many of them are right
+  Optional<SlotCopy> commit(int submitted, int count) {
     SequenceCache held = memory();
     Optional<SlotCopy> copy = held.commit(count);
     computed = held.committedTokens();
-    scheduled = computed;
+    scheduled -= submitted - count;
     return copy;
   }
 

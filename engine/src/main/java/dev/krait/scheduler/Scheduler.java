@@ -23,10 +23,14 @@ import org.jspecify.annotations.Nullable;
 ///
 /// It knows counts, no phases: a sequence has known tokens and computed tokens, and a step computes
 /// some of the difference. Use: `add`, then again and again `schedule`, submit the plan and say so
-/// with `submitted`, `update` with its answer. The next plan may be submitted before the answer
-/// comes; it leaves out the sequences of the step in flight, whose next tokens are not known yet.
-/// `cancel` and `failAll` may come between these calls. Engine thread only; nothing is allocated
-/// per step while the set of sequences stays the same.
+/// with `submitted`, `update` with its answer. `cancel` and `failAll` may come between these calls.
+/// Engine thread only; nothing is allocated per step while the set of sequences stays the same.
+///
+/// The next plan may be scheduled and submitted before the answer comes, where every entry of the
+/// step in flight computes one generated token and chooses the next one on the device: it computes
+/// those next tokens unseen, and takes new sequences in. A sequence that the answer ends has one
+/// row in vain. What it gives back may be used again at once, since steps are computed in the order
+/// of their submission.
 ///
 /// Order of service is rank: lower priority number, then earlier arrival. Memory is reserved in
 /// that order and taken from the lowest rank, so the first sequence always gets on and nobody
@@ -47,15 +51,11 @@ public final class Scheduler {
   /// Copies that the next submitted step makes, in order.
   private final List<SlotCopy> slotCopies = new ArrayList<>();
 
-  /// One in flight and one that is being filled.
-  private final StepPlan[] plans;
-
+  private final PlansInFlight plans;
   private final StepTally tally;
   private final StepUpdate stepUpdate;
   private long nextId = 1;
   private long departures;
-  private int nextPlan;
-  private int inFlight;
   private boolean tallyTaken;
   private int waitingAgain;
 
@@ -72,7 +72,7 @@ public final class Scheduler {
     reserved = new ReservedBlocks(pools);
     int capacity = config.runnableSequences();
     running = new RunningList(capacity);
-    plans = new StepPlan[] {new StepPlan(capacity), new StepPlan(capacity)};
+    plans = new PlansInFlight(capacity);
     tally = new StepTally(config.maxDraftTokens());
     stepUpdate = new StepUpdate(draftLengths, tally, slotCopies);
   }
@@ -99,41 +99,48 @@ public final class Scheduler {
     }
   }
 
-  /// Fills and returns the plan of the next step; empty when nothing can be computed. At most one
-  /// step may be in flight. The plan is valid until its [#update], or until it is filled again if
-  /// it is not submitted.
+  /// Fills and returns the plan of the next step; empty when nothing can be computed, or not before
+  /// the step in flight has been answered. At most one step may be in flight. The plan is valid
+  /// until its [#update], or until it is filled again if it is not submitted.
   public StepPlan schedule() {
-    if (inFlight == plans.length) {
-      throw new EngineException(
-          ErrorCode.INTERNAL, "steps in flight: " + inFlight + " (expected: at most 1)");
-    }
+    StepPlan plan = plans.next();
     if (tallyTaken) {
       tally.clear();
       tallyTaken = false;
     }
-    StepPlan plan = plans[nextPlan];
-    plan.clear();
+    if (plans.needsAnswer()) {
+      return plan;
+    }
     long now = nanoClock.getAsLong();
     finishExpired(now);
-    planRunning();
-    admit(now);
+    if (!planRunning() || !admit(now)) {
+      releaseUnsubmitted();
+      return plan;
+    }
     if (config.maxDraftTokens() > 0) {
       planDrafts();
     }
-    fillPlan(plan);
+    PlansInFlight.fill(plan, slotCopies, running);
     return plan;
+  }
+
+  /// Gives back what was reserved for a plan that has to wait.
+  private void releaseUnsubmitted() {
+    for (int i = 0; i < running.size(); i++) {
+      ActiveSequence sequence = running.at(i);
+      sequence.plan(0);
+      if (sequence.isInFlight()) {
+        sequence.memory().reserve(sequence.tokensInFlight(), 0);
+      }
+    }
   }
 
   /// Says that the plan of the last [#schedule] is being computed.
   public void submitted(StepPlan plan) {
-    for (int i = 0; i < plan.size(); i++) {
-      ((ActiveSequence) plan.sequence(i)).submit();
-    }
+    plans.submitted(plan);
     if (plan.slotCopies() > 0) {
       slotCopies.subList(0, plan.slotCopies()).clear();
     }
-    inFlight++;
-    nextPlan = 1 - nextPlan;
   }
 
   private void finishExpired(long now) {
@@ -152,24 +159,29 @@ public final class Scheduler {
   /// Reserves in order of rank. Where memory is short the running sequence of the lowest rank gives
   /// way, which may be the needy one itself. A victim ranks after the sequence it is sacrificed
   /// for, so it has not been planned yet.
-  private void planRunning() {
+  ///
+  /// @return false when the step in flight has to end first
+  private boolean planRunning() {
     int singles = 0;
     for (int i = 0; i < running.size(); i++) {
-      singles += running.at(i).isSingle() ? 1 : 0;
+      singles += running.at(i).isSingle() || running.at(i).isNextChosen() ? 1 : 0;
     }
     budget.reset(config.maxTokensPerStep() - singles);
     int index = 0;
     while (index < running.size()) {
       ActiveSequence sequence = running.at(index);
-      boolean single = sequence.isSingle();
-      int tokens = sequence.isInFlight() ? 0 : single ? 1 : chunkTokens(sequence);
+      boolean single = sequence.isSingle() || sequence.isNextChosen();
+      int tokens = single ? 1 : sequence.isInFlight() ? 0 : chunkTokens(sequence);
       sequence.plan(0);
       if (tokens > 0 && reserveOrPreempt(sequence, tokens)) {
         sequence.plan(tokens);
         budget.take(single ? 0 : tokens);
+      } else if (tokens > 0 && !plans.isEmpty()) {
+        return false;
       }
       index += sequence.status() == SequenceStatus.RUNNING ? 1 : 0;
     }
+    return true;
   }
 
   /// Tokens that a sequence may compute within the budget. A chunk is all prompt or all generated
@@ -187,17 +199,17 @@ public final class Scheduler {
   }
 
   /// False when the sequence itself had to go, or has to wait for the step in flight: nobody gives
-  /// way whose tokens are being computed.
+  /// way while it is being computed.
   private boolean reserveOrPreempt(ActiveSequence sequence, int tokens) {
-    while (!sequence.memory().reserve(tokens, 0)) {
+    while (!sequence.memory().reserve(sequence.tokensInFlight() + tokens, 0)) {
+      if (!plans.isEmpty()) {
+        return false;
+      }
       if (running.size() == 1) {
         failForSize(sequence);
         return false;
       }
       ActiveSequence victim = running.last();
-      if (victim.isInFlight()) {
-        return false;
-      }
       preempt(victim);
       if (victim.equals(sequence)) {
         return false;
@@ -217,7 +229,9 @@ public final class Scheduler {
 
   /// Starts waiting sequences in order of rank while there is room. One whose prompt is being
   /// computed for another goes on waiting with room kept for it, and those behind it may pass.
-  private void admit(long now) {
+  ///
+  /// @return false when the step in flight has to end first
+  private boolean admit(long now) {
     reserved.count(running);
     ActiveSequence next = waiting.first();
     while (next != null
@@ -227,13 +241,16 @@ public final class Scheduler {
       if (running.isComputing(next)) {
         reserved.hold(next);
       } else if (!start(next, now)) {
-        return;
+        return true;
+      } else if (next.plannedTokens() == 0 && !plans.isEmpty()) {
+        return false;
       }
       next = waiting.after(next);
     }
+    return true;
   }
 
-  /// False when it has to wait.
+  /// False when it has to wait. No tokens are planned where the step in flight has to end first.
   private boolean start(ActiveSequence sequence, long now) {
     Optional<Opened> found =
         sequence.reportsPrompt() ? pools.open() : pools.open(sequence.request().promptIds());
@@ -281,25 +298,6 @@ public final class Scheduler {
     }
   }
 
-  /// Generated tokens before prompt tokens.
-  private void fillPlan(StepPlan plan) {
-    for (int i = 0; i < slotCopies.size(); i++) {
-      plan.add(slotCopies.get(i));
-    }
-    for (int i = 0; i < running.size(); i++) {
-      ActiveSequence sequence = running.at(i);
-      if (sequence.isPastPrompt() && sequence.plannedTokens() > 0) {
-        plan.add(sequence, sequence.plannedTokens(), sequence.plannedDrafts());
-      }
-    }
-    for (int i = 0; i < running.size(); i++) {
-      ActiveSequence sequence = running.at(i);
-      if (!sequence.isPastPrompt() && sequence.plannedTokens() > 0) {
-        plan.add(sequence, sequence.plannedTokens(), 0);
-      }
-    }
-  }
-
   /// Takes the answer to a plan: commits, hands new tokens to their readers, ends what is complete.
   ///
   /// @return tokens committed
@@ -307,7 +305,7 @@ public final class Scheduler {
   public int update(StepPlan answered, StepOutput output) {
     long now = nanoClock.getAsLong();
     int advanced = 0;
-    inFlight--;
+    plans.answered();
     tallyTaken = true;
     tally.sequences = answered.size();
     for (int i = 0; i < answered.size(); i++) {

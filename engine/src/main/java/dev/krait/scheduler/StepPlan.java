@@ -12,6 +12,8 @@ import java.util.List;
 /// reaches the last known token a new one is chosen; with `draftTokens > 0` (then `tokens` is 1) up
 /// to that many drafted tokens follow and are verified in the same step.
 ///
+/// An entry may also compute the one token that the plan before chooses, before that is known.
+///
 /// What an entry says was copied when it was added and does not change with its sequence. The
 /// [Scheduler] fills a plan and leaves it alone until the step's output has been taken; then it
 /// fills it again, so that nothing is allocated for a step.
@@ -60,7 +62,7 @@ public final class StepPlan {
     return sequences[index];
   }
 
-  /// Position of the first token to compute: what is committed before.
+  /// Position of the first token to compute: what is committed or in flight before.
   public int firstPosition(int index) {
     return firstPositions[index];
   }
@@ -75,7 +77,7 @@ public final class StepPlan {
     return firstPositions[index] + tokens[index];
   }
 
-  /// One of the tokens to compute.
+  /// One of the tokens to compute, where they are known.
   ///
   /// @param offset 0 for the one at the first position
   public int tokenId(int index, int offset) {
@@ -122,15 +124,32 @@ public final class StepPlan {
     totalTokens = 0;
   }
 
-  /// Adds the next known tokens of a sequence.
+  /// Adds the token that the plan before chooses for a sequence, all of whose known tokens are
+  /// committed or in flight.
+  ///
+  /// @param sourceEntry its entry in that plan
+  public void addChosen(Sequence sequence, int sourceEntry) {
+    addEntry(sequence, sequence.tokens(), 1);
+    choosesToken[size] = true;
+    sourceEntries[size++] = sourceEntry;
+  }
+
+  private void addEntry(Sequence sequence, int firstPosition, int count) {
+    sequences[size] = sequence;
+    firstPositions[size] = firstPosition;
+    tokens[size] = count;
+    draftTokens[size] = 0;
+    firstRows[size] = rows;
+    totalTokens += count;
+  }
+
+  /// Adds the next known tokens of a sequence, none of which is in flight.
   public void add(Sequence sequence, int knownTokens, int drafts) {
     int first = sequence.computedTokens();
-    sequences[size] = sequence;
-    firstPositions[size] = first;
-    tokens[size] = knownTokens;
+    addEntry(sequence, first, knownTokens);
     draftTokens[size] = drafts;
+    totalTokens += drafts;
     choosesToken[size] = first + knownTokens == sequence.tokens();
-    firstRows[size] = rows;
     sourceEntries[size] = -1;
     while (tokenIds.length < rows + knownTokens) {
       tokenIds = Arrays.copyOf(tokenIds, 2 * tokenIds.length);
@@ -139,6 +158,5 @@ public final class StepPlan {
       tokenIds[rows++] = sequence.tokenAt(first + j);
     }
     size++;
-    totalTokens += knownTokens + drafts;
   }
 }

@@ -44,7 +44,7 @@ final class StepUpdate {
     check(sequence, newTokens, chooses ? 1 : 0, chooses ? 1 + drafts : 0);
 
     tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
-    Optional<SlotCopy> copy = sequence.commit(drafts > 0 ? newTokens : known);
+    Optional<SlotCopy> copy = sequence.commit(known + drafts, drafts > 0 ? newTokens : known);
     if (copy.isPresent()) {
       slotCopies.add(copy.get());
     }

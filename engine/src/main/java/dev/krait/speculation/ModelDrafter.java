@@ -1,19 +1,21 @@
 package dev.krait.speculation;
 
+import dev.krait.backend.StepInputs;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.WarmUp;
 import dev.krait.sampling.Distribution;
-import dev.krait.sampling.LogitsProcessors;
 import dev.krait.sampling.PhiloxRandom;
 import dev.krait.sampling.PhiloxRandom.Purpose;
 import dev.krait.sampling.Sampler;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 import java.util.IdentityHashMap;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// A small model of the same vocabulary: a Transformer, a Mamba or a hybrid.
 ///
@@ -23,6 +25,10 @@ import java.util.function.BooleanSupplier;
 /// one, which stay in the window: each further draft replays the unverified ones before it. Blocks
 /// and slots are the sequence's own, which also knows how far the draft model has come; the tensors
 /// are separate.
+///
+/// A pass takes the drafts that the one before chose from where they lie. On a backend that runs
+/// ahead it is submitted before they are known: where they turn out unsure, it has made one draft
+/// in vain, which is dropped.
 public final class ModelDrafter implements Drafter {
   /// Known tokens that a round may have to feed: the last draft, accepted but never fed, and the
   /// token after it.
@@ -32,10 +38,41 @@ public final class ModelDrafter implements Drafter {
   private final Sampler sampler;
   private final int maxDraftTokens;
   private final IdentityHashMap<Sequence, Window> windows = new IdentityHashMap<>();
-  private final int[] awaiting;
-  private final int[] awaitedRow;
-  private final int[] awaitedOutput;
-  private int awaitingCount;
+  private final boolean ahead;
+
+  /// The pass that is being filled and the one before.
+  private Round round;
+
+  private Round before;
+
+  /// For each entry, the output of the last pass that is its latest draft; -1 when the host knows
+  /// that draft.
+  private final int[] source;
+
+  /// Whether an entry may have more drafts.
+  private final boolean[] open;
+
+  private double leastConfidence;
+
+  /// The entries that get a draft from a pass.
+  private static final class Round {
+    final int[] entries;
+    final int[] rows;
+    final int[] outputs;
+    int count;
+    @Nullable StepInputs inputs;
+
+    Round(int maxSequences) {
+      entries = new int[maxSequences];
+      rows = new int[maxSequences];
+      outputs = new int[maxSequences];
+    }
+
+    void add(int entry, int row) {
+      entries[count] = entry;
+      rows[count++] = row;
+    }
+  }
 
   /// Own drafts in a sequence's replay window, behind the tokens that the draft model has computed
   /// for good: not known to be right when they were fed.
@@ -52,32 +89,54 @@ public final class ModelDrafter implements Drafter {
   ///
   /// @param maxSequences most entries of a plan
   public ModelDrafter(ForwardPass pass, int maxSequences, int maxDraftTokens) {
+    this(pass, maxSequences, maxDraftTokens, pass.model().backend().runsAhead());
+  }
+
+  /// The same.
+  ///
+  /// @param ahead whether a pass is submitted before the drafts of the one before are known
+  ModelDrafter(ForwardPass pass, int maxSequences, int maxDraftTokens, boolean ahead) {
     this.pass = pass;
+    this.ahead = ahead;
     this.maxDraftTokens = maxDraftTokens;
     int vocabSize = pass.model().spec().vocabSize();
     sampler = new Sampler(vocabSize);
-    awaiting = new int[maxSequences];
-    awaitedRow = new int[maxSequences];
-    awaitedOutput = new int[maxSequences];
+    round = new Round(maxSequences);
+    before = new Round(maxSequences);
+    source = new int[maxSequences];
+    open = new boolean[maxSequences];
   }
 
   @Override
-  public int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, double least, boolean followsPrompts) {
     int caughtUp = 0;
+    boolean waits = !ahead;
+    leastConfidence = least;
     begin();
     for (int i = 0; i < plan.size(); i++) {
-      if (plan.draftTokens(i) > 0) {
-        int fed = feed(plan, i, plan.endPosition(i), true, drafts);
+      open[i] = plan.draftTokens(i) > 0;
+      if (open[i]) {
+        waits |= !isChosenByBackend(plan.sequence(i));
+        int fed = feed(plan, i, true, drafts);
         caughtUp += Math.max(0, fed - ROUND_TOKENS);
       } else if (followsPrompts && (plan.tokens(i) > 1 || !plan.choosesToken(i))) {
-        feed(plan, i, plan.endPosition(i), false, drafts);
+        feed(plan, i, false, drafts);
       }
     }
-    finish(plan, drafts);
+    run(plan);
     boolean more = true;
     for (int depth = 1; depth < maxDraftTokens && more; depth++) {
-      more = extend(plan, depth, drafts, leastConfidence);
+      if (waits) {
+        take(round, plan, drafts);
+      }
+      begin();
+      more = extend(plan, depth, drafts);
+      run(plan);
+      if (!waits) {
+        take(before, plan, drafts);
+      }
     }
+    take(round, plan, drafts);
     for (int i = 0; i < plan.size(); i++) {
       plan.sequence(i).logitsProcessors().rollback(drafts.count(i));
     }
@@ -91,27 +150,26 @@ public final class ModelDrafter implements Drafter {
   }
 
   private void begin() {
+    Round next = before;
+    before = round;
+    round = next;
+    round.count = 0;
     pass.begin();
-    awaitingCount = 0;
   }
 
-  /// Feeds known tokens up to `end`, in as many passes as it takes; with `drafting` the last one's
+  /// Feeds an entry's known tokens, in as many passes as it takes; with `drafting` the last one's
   /// logits give the first draft.
   ///
   /// @return how many
-  private int feed(StepPlan plan, int entry, int end, boolean drafting, Drafts drafts) {
+  private int feed(StepPlan plan, int entry, boolean drafting, Drafts drafts) {
     int fed = 0;
+    int end = plan.endPosition(entry);
     Sequence sequence = plan.sequence(entry);
     SequenceCache memory = sequence.memory();
-    Window window = windows.get(sequence);
-    if (window == null) {
-      window = new Window(Math.max(1, maxDraftTokens));
-      windows.put(sequence, window);
-    }
+    Window window = window(sequence);
     while (memory.draftModelTokens() + window.size < end || window.size > 0) {
       if (pass.room() == 0) {
-        finish(plan, drafts);
-        begin();
+        next(plan, drafts);
       }
       int fold = matching(sequence, window, end);
       int first = memory.draftModelTokens() + fold;
@@ -124,12 +182,10 @@ public final class ModelDrafter implements Drafter {
       window.size = 0;
       memory.setDraftModelTokens(first + tokens);
       if (first + tokens == end && drafting) {
-        awaiting[awaitingCount] = entry;
-        awaitedRow[awaitingCount++] = row + tokens - 1;
+        round.add(entry, row + tokens - 1);
       }
       if (first + tokens < end) {
-        finish(plan, drafts);
-        begin();
+        next(plan, drafts);
       }
     }
     return fed;
@@ -148,26 +204,69 @@ public final class ModelDrafter implements Drafter {
     return fold;
   }
 
-  /// Runs what was collected and draws a draft for each entry that waits for one.
-  private void finish(StepPlan plan, Drafts drafts) {
+  /// Ends a pass that is full, and begins another one.
+  private void next(StepPlan plan, Drafts drafts) {
+    run(plan);
+    take(round, plan, drafts);
+    for (int i = 0; i < round.count; i++) {
+      source[round.entries[i]] = -1;
+    }
+    begin();
+  }
+
+  /// Runs what was collected; an entry that waits for a draft has one afterwards.
+  private void run(StepPlan plan) {
     if (pass.isEmpty()) {
       return;
     }
-    for (int i = 0; i < awaitingCount; i++) {
-      Sequence sequence = plan.sequence(awaiting[i]);
+    for (int i = 0; i < round.count; i++) {
+      Sequence sequence = plan.sequence(round.entries[i]);
       if (isChosenByBackend(sequence)) {
-        awaitedOutput[i] = pass.choose(awaitedRow[i], sequence.request().sampling());
+        round.outputs[i] = pass.choose(round.rows[i], sequence.request().sampling());
+        source[round.entries[i]] = round.outputs[i];
       }
     }
-    for (int i = 0; i < awaitingCount; i++) {
-      if (!isChosenByBackend(plan.sequence(awaiting[i]))) {
-        awaitedOutput[i] = pass.want(awaitedRow[i]);
+    for (int i = 0; i < round.count; i++) {
+      if (!isChosenByBackend(plan.sequence(round.entries[i]))) {
+        round.outputs[i] = pass.want(round.rows[i]);
+        source[round.entries[i]] = -1;
       }
     }
-    pass.execute();
-    for (int i = 0; i < awaitingCount; i++) {
-      draw(plan, awaiting[i], awaitedOutput[i], drafts);
+    round.inputs = pass.execute();
+  }
+
+  /// Adds the drafts of a pass to those that their entries have.
+  private void take(Round from, StepPlan plan, Drafts drafts) {
+    if (from.count == 0) {
+      return;
     }
+    StepInputs inputs = Objects.requireNonNull(from.inputs);
+    inputs.await();
+    for (int i = 0; i < from.count; i++) {
+      int entry = from.entries[i];
+      if (!open[entry]) {
+        continue;
+      }
+      int output = from.outputs[i];
+      if (isChosenByBackend(plan.sequence(entry))) {
+        add(plan, entry, drafts, inputs.chosenIds[output], inputs.probabilities[output]);
+      } else {
+        draw(plan, entry, output, drafts);
+      }
+      open[entry] &= drafts.confidence(entry) >= leastConfidence;
+    }
+  }
+
+  /// Adds a draft; -1 for none, and then no other can follow.
+  private void add(StepPlan plan, int entry, Drafts drafts, int token, double probability) {
+    Sequence sequence = plan.sequence(entry);
+    window(sequence).tokens[drafts.count(entry)] = Math.max(0, token);
+    if (token < 0) {
+      open[entry] = false;
+      return;
+    }
+    sequence.logitsProcessors().accept(token);
+    drafts.add(entry, token, probability);
   }
 
   /// The host draws where logits processors change the logits, and where the target needs to know
@@ -181,27 +280,14 @@ public final class ModelDrafter implements Drafter {
   private void draw(StepPlan plan, int entry, int output, Drafts drafts) {
     Sequence sequence = plan.sequence(entry);
     SamplingParams sampling = sequence.request().sampling();
-    LogitsProcessors processors = sequence.logitsProcessors();
-    int token;
-    double probability;
-    if (isChosenByBackend(sequence)) {
-      token = pass.chosen(output);
-      probability = pass.probability(output);
-      if (token < 0) {
-        return;
-      }
-    } else {
-      Distribution proposal = drafts.next(entry);
-      float[] logits = pass.logits(output);
-      processors.apply(logits);
-      if (!sampler.distribution(logits, sampling, proposal)) {
-        return;
-      }
+    Distribution proposal = drafts.next(entry);
+    float[] logits = pass.logits(output);
+    sequence.logitsProcessors().apply(logits);
+    int token = -1;
+    if (sampler.distribution(logits, sampling, proposal)) {
       token = draw(proposal, sampling, plan.endPosition(entry) + drafts.count(entry));
-      probability = proposal.of(token);
     }
-    processors.accept(token);
-    drafts.add(entry, token, probability);
+    add(plan, entry, drafts, token, proposal.of(token));
   }
 
   /// Where the text may depend on the seed alone, the draft meets the number that the target will
@@ -215,31 +301,30 @@ public final class ModelDrafter implements Drafter {
   }
 
   /// Feeds the latest draft of every entry that may have more; false when there is none.
-  private boolean extend(StepPlan plan, int depth, Drafts drafts, double leastConfidence) {
-    begin();
+  private boolean extend(StepPlan plan, int depth, Drafts drafts) {
     for (int i = 0; i < plan.size(); i++) {
-      if (plan.draftTokens(i) <= depth
-          || drafts.count(i) < depth
-          || drafts.confidence(i) < leastConfidence) {
+      if (plan.draftTokens(i) <= depth || !open[i]) {
         continue;
       }
       Sequence sequence = plan.sequence(i);
-      Window window = windows.get(sequence);
-      if (window == null) {
-        throw new IllegalStateException("drafts of sequence " + sequence.id() + ": missing");
-      }
+      Window window = window(sequence);
       SequenceCache memory = sequence.memory();
       int position = memory.draftModelTokens() + window.size;
       int row = pass.add(memory, position, 1, 0, 0, window.size);
-      int draft = drafts.id(i, depth - 1);
-      pass.setToken(row, draft);
-      window.tokens[window.size++] = draft;
-      awaiting[awaitingCount] = i;
-      awaitedRow[awaitingCount++] = row;
+      pass.setToken(row, source[i] >= 0 ? -1 - source[i] : drafts.id(i, depth - 1));
+      window.size++;
+      round.add(i, row);
     }
-    boolean any = awaitingCount > 0;
-    finish(plan, drafts);
-    return any;
+    return round.count > 0;
+  }
+
+  private Window window(Sequence sequence) {
+    Window window = windows.get(sequence);
+    if (window == null) {
+      window = new Window(Math.max(1, maxDraftTokens));
+      windows.put(sequence, window);
+    }
+    return window;
   }
 
   @Override

@@ -114,7 +114,7 @@ class EnginePropertyTest {
 
   private static Optional<Throwable> failure(EngineScript script, Mistake mistake) {
     try {
-      new ScriptPlayer(script, mistake).play();
+      new ScriptPlayer(script, mistake, mistake == Mistake.FORGETS_CHOICES ? 2 : 1).play();
       return Optional.empty();
     } catch (RuntimeException | AssertionError failure) {
       return Optional.of(failure);

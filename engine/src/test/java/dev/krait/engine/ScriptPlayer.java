@@ -250,7 +250,7 @@ final class ScriptPlayer {
       boolean prompts = false;
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
-        int first = sequence.computedTokens();
+        int first = plan.firstPosition(i);
         int end = first + plan.tokens(i);
         boolean prompt = first < sequence.promptTokens();
         check(prompt || !prompts, "generated tokens come before prompts");
@@ -279,7 +279,8 @@ final class ScriptPlayer {
       for (int i = 0; i < plan.size(); i++) {
         text.append(plan.sequence(i).id()).append(' ').append(plan.firstPosition(i));
         text.append(' ').append(plan.draftTokens(i)).append(' ').append(plan.choosesToken(i));
-        for (int j = 0; j < plan.tokens(i); j++) {
+        text.append(' ').append(plan.sourceEntry(i));
+        for (int j = 0; j < plan.tokens(i) && plan.sourceEntry(i) < 0; j++) {
           text.append(' ').append(plan.tokenId(i, j));
         }
         text.append('\n');

@@ -135,25 +135,91 @@ class SchedulerTest {
   }
 
   @Test
-  void the_next_plan_leaves_out_who_is_in_flight() {
+  void the_next_plan_computes_what_the_step_in_flight_chooses() {
     rig.add(3, 9);
     rig.step(7);
-    rig.add(20, 9);
     StepPlan first = rig.scheduler().schedule();
     rig.scheduler().submitted(first);
     rig.add(5, 9);
     StepPlan second = rig.scheduler().schedule();
     assertThat(second).isNotSameAs(first);
-    rig.assertPlan("3:5");
+    rig.assertPlan("1:1", "2:5");
+    assertThat(second.firstPosition(0)).isEqualTo(4);
+    assertThat(second.sourceEntry(0)).isZero();
+    assertThat(second.choosesToken(0)).isTrue();
+    assertThat(second.sourceEntry(1)).isEqualTo(-1);
     rig.scheduler().submitted(second);
     assertThatThrownBy(() -> rig.scheduler().schedule())
         .isInstanceOf(EngineException.class)
         .hasMessageContaining("steps in flight: 2");
     rig.scheduler().update(first, rig.answerWhereDue(first, 7));
-    rig.assertPlan("1:1", "2:5");
-    assertThat(second.tokenId(0, 4)).isEqualTo(5);
+    assertThat(second.tokenId(1, 4)).isEqualTo(5);
+    rig.assertPlan();
     rig.scheduler().update(second, rig.answerWhereDue(second, 7));
-    rig.assertPlan("1:1", "3:1", "2:5");
+    rig.assertPlan("1:1", "2:1");
+  }
+
+  @Test
+  void a_step_is_answered_first_where_its_answer_is_needed() {
+    rig.add(20, 9);
+    submit();
+    rig.assertPlan();
+    rig.rebuild(100, 400);
+    rig.draft(2);
+    rig.add(3, 9);
+    rig.step(7);
+    submit();
+    rig.assertPlan();
+  }
+
+  @Test
+  void a_sequence_at_its_length_has_no_row_in_vain() {
+    rig.add(3, 2);
+    rig.add(3, 3);
+    rig.step(7);
+    StepPlan first = submit();
+    rig.assertPlan("2:1");
+    StepPlan second = submit();
+    rig.scheduler().update(first, rig.answerWhereDue(first, 7));
+    rig.scheduler().update(second, rig.answerWhereDue(second, 7));
+    assertThat(rig.scheduler().running()).isZero();
+    assertThat(rig.pools().blocksUsed()).isZero();
+  }
+
+  @Test
+  void the_row_of_a_sequence_that_had_stopped_is_dropped() {
+    TokenStream stream = rig.add(3, 9);
+    rig.step(7);
+    StepPlan first = submit();
+    StepPlan second = submit();
+    assertThat(second.size()).isEqualTo(1);
+    rig.scheduler().update(first, rig.answerWhereDue(first, SchedulerRig.STOP));
+    assertThat(rig.scheduler().running()).isZero();
+    rig.assertPlan();
+    assertThat(rig.scheduler().update(second, rig.answerWhereDue(second, 8))).isZero();
+    assertThat(tokens(stream)).containsExactly(7, SchedulerRig.STOP);
+    assertThat(rig.pools().blocksUsed()).isZero();
+  }
+
+  @Test
+  void nobody_gives_way_while_a_step_is_in_flight() {
+    rig.rebuild(4, 400);
+    rig.add(7, 9);
+    rig.add(7, 9);
+    rig.step(7);
+    StepPlan first = submit();
+    rig.pools().checkIntegrity();
+    rig.assertPlan();
+    assertThat(rig.scheduler().running()).isEqualTo(2);
+    rig.scheduler().update(first, rig.answerWhereDue(first, 7));
+    rig.assertPlan("1:1");
+    assertThat(rig.scheduler().waitingAgain()).isEqualTo(1);
+  }
+
+  private StepPlan submit() {
+    StepPlan plan = rig.scheduler().schedule();
+    rig.scheduler().submitted(plan);
+    return plan;
   }
 
   @Test

@@ -47,13 +47,26 @@ final class SpeculationRig implements AutoCloseable {
   /// @param maxTokensPerStep tokens of a step
   /// @param cacheShare share of the useful cache bytes that is granted
   /// @param snapshots state slots beside those of sequences; -1 keeps no prefixes
+  /// @param pendingSteps steps of the target, or with a draft model passes of that, submitted
+  ///   before the first is awaited
   record Sizes(
       int draftTokens,
       int maxSequences,
       int maxModelTokens,
       int maxTokensPerStep,
       double cacheShare,
-      int snapshots) {
+      int snapshots,
+      int pendingSteps) {
+
+    Sizes(
+        int draftTokens,
+        int maxSequences,
+        int maxModelTokens,
+        int maxTokensPerStep,
+        double cacheShare,
+        int snapshots) {
+      this(draftTokens, maxSequences, maxModelTokens, maxTokensPerStep, cacheShare, snapshots, 1);
+    }
 
     Sizes(
         int draftTokens,
@@ -117,15 +130,19 @@ final class SpeculationRig implements AutoCloseable {
     ForwardPass pass = models.target();
     int vocab = pass.model().spec().vocabSize();
     BackendModelRunner plain =
-        new BackendModelRunner(pass, sizes.maxSequences(), sizes.draftTokens(), () -> 0);
+        new BackendModelRunner(
+            pass, sizes.maxSequences(), sizes.draftTokens(), sizes.pendingSteps(), () -> 0);
     ModelRunner runner = plain;
     DraftLengths lengths = DraftLengths.fixed(0);
     if (sizes.draftTokens() > 0) {
       Drafter drafter =
           models
               .draft()
-              .map(
-                  own -> (Drafter) new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens()))
+              .map(own -> {
+                boolean chained = sizes.pendingSteps() > 1;
+                return (Drafter)
+                    new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens(), chained);
+              })
               .orElseGet(() -> drafters.apply(vocab));
       DraftLengthPolicy policy = policies.apply(sizes.draftTokens());
       lengths = policy;

@@ -77,6 +77,14 @@ class UnsureDraftsTest {
   }
 
   private static Recorder run(double leastConfidence, float temperature) {
+    Recorder waiting = run(leastConfidence, temperature, 1);
+    Recorder ahead = run(leastConfidence, temperature, 2);
+    assertThat(ahead.drafted).as("submitted ahead").isEqualTo(waiting.drafted);
+    assertThat(ahead.confidences).as("submitted ahead").isEqualTo(waiting.confidences);
+    return waiting;
+  }
+
+  private static Recorder run(double leastConfidence, float temperature, int pendingSteps) {
     Recorder recorder = new Recorder(leastConfidence);
     SamplingParams sampling =
         temperature == 0
@@ -90,7 +98,7 @@ class UnsureDraftsTest {
                 GoldenModel.folder(MODEL),
                 GoldenModel.folder(MODEL),
                 backend,
-                new Sizes(MAX_DRAFTS, 1, 256, 256, 1),
+                new Sizes(MAX_DRAFTS, 1, 256, 256, 1, -1, pendingSteps),
                 any -> recorder)) {
       rig.run(List.of(GenerationRequest.of("r", TokenIds.of(prompt), sampling, stop)));
     }

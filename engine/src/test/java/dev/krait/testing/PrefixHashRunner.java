@@ -45,7 +45,9 @@ public final class PrefixHashRunner implements ModelRunner {
     /// Every sequence reads its keys from its first block.
     CONFUSES_BLOCKS,
     /// States are not copied from slot to slot.
-    FORGETS_COPIES
+    FORGETS_COPIES,
+    /// What the step before chose is taken for token 0.
+    FORGETS_CHOICES
   }
 
   private final PrefixHash model;
@@ -60,6 +62,10 @@ public final class PrefixHashRunner implements ModelRunner {
   private final StepOutput[] outputs;
   private final int pendingSteps;
   private StepOutput output;
+
+  /// Of the step before.
+  private StepOutput before;
+
   private final Map<Long, Integer> committed = new HashMap<>();
   private int steps;
   private int failAtStep = -1;
@@ -98,6 +104,7 @@ public final class PrefixHashRunner implements ModelRunner {
       outputs[i] = new StepOutput(layout.demand().maxSequences(), Math.max(0, window - 1));
     }
     output = outputs[0];
+    before = output;
   }
 
   /// Makes the step with this number throw, 0 being the next first one.
@@ -126,6 +133,7 @@ public final class PrefixHashRunner implements ModelRunner {
       throw new IllegalStateException("the device is gone");
     }
     StepOutput own = outputs[steps % pendingSteps];
+    before = output;
     output = own;
     output.clear();
     for (int i = 0; i < plan.slotCopies() && mistake != Mistake.FORGETS_COPIES; i++) {
@@ -155,17 +163,18 @@ public final class PrefixHashRunner implements ModelRunner {
   private void run(StepPlan plan, int entry) {
     Sequence sequence = plan.sequence(entry);
     SequenceCache memory = sequence.memory();
-    int first = memory.committedTokens();
-    int end = first + plan.tokens(entry);
-    checkPosition(sequence, first);
+    int first = plan.firstPosition(entry);
+    int end = plan.endPosition(entry);
+    int source = plan.sourceEntry(entry);
+    checkPosition(sequence, first, source >= 0);
 
     List<Integer> rows = new ArrayList<>();
     for (int position = first; position < end; position++) {
-      rows.add(sequence.tokenAt(position));
+      rows.add(source < 0 ? plan.tokenId(entry, position - first) : chosenBefore(source));
     }
     writeKeys(memory, first, rows);
     boolean windowed = plan.draftTokens(entry) > 0;
-    long recurred = foldPending(memory, first);
+    long recurred = foldPending(memory, first, source >= 0 ? 0 : memory.pendingTokens());
     if (windowed) {
       writeWindow(memory, first, rows);
     }
@@ -178,11 +187,15 @@ public final class PrefixHashRunner implements ModelRunner {
     committed.put(sequence.id(), windowed ? first + newTokens : end);
   }
 
+  private int chosenBefore(int source) {
+    return mistake == Mistake.FORGETS_CHOICES ? 0 : before.newToken(source, 0);
+  }
+
   /// The engine's idea of what is committed must be the runner's own; a sequence may start behind a
   /// kept prefix.
-  private void checkPosition(Sequence sequence, int first) {
+  private void checkPosition(Sequence sequence, int first, boolean follows) {
     int expected = committed.getOrDefault(sequence.id(), sequence.computedTokens());
-    if (first != expected || first != sequence.computedTokens()) {
+    if (first != expected || first != sequence.computedTokens() + (follows ? 1 : 0)) {
       throw new IllegalStateException(
           "sequence %d is at %d (expected: %d)".formatted(sequence.id(), first, expected));
     }
@@ -190,12 +203,12 @@ public final class PrefixHashRunner implements ModelRunner {
 
   /// The state before the step's first token: the slot's, advanced over the accepted tokens in the
   /// window.
-  private long foldPending(SequenceCache memory, int first) {
+  private long foldPending(SequenceCache memory, int first, int pendingTokens) {
     int slot = memory.stateSlot();
     if (slot < 0) {
       return PrefixHash.EMPTY;
     }
-    int pending = mistake == Mistake.FORGETS_PENDING ? 0 : memory.pendingTokens();
+    int pending = mistake == Mistake.FORGETS_PENDING ? 0 : pendingTokens;
     boolean fresh = first - pending == 0 && mistake != Mistake.KEEPS_OLD_STATE;
     long state = fresh ? PrefixHash.EMPTY : states[slot];
     for (int position = first - pending; position < first; position++) {
@@ -249,8 +262,8 @@ public final class PrefixHashRunner implements ModelRunner {
   private int choose(StepPlan plan, int entry, long recurred) {
     Sequence sequence = plan.sequence(entry);
     SequenceCache memory = sequence.memory();
-    int position = sequence.tokens();
-    List<Integer> drafts = draft(sequence, plan.draftTokens(entry), recurred);
+    int position = plan.endPosition(entry);
+    List<Integer> drafts = draft(plan, entry, recurred);
     writeKeys(memory, position, drafts);
     writeWindow(memory, position, drafts);
     if (mistake == Mistake.COMMITS_DRAFTS && !drafts.isEmpty()) {
@@ -259,7 +272,7 @@ public final class PrefixHashRunner implements ModelRunner {
     output.setDrafted(entry, drafts.size());
     long state = recurred;
     for (int i = 0; ; i++) {
-      int token = next(sequence, attend(memory, position + i), state, i);
+      int token = next(sequence, attend(memory, position + i), state, position + i);
       output.addToken(entry, token, logprobs(token, sequence.request().sampling().logprobs()));
       if (i == drafts.size() || drafts.get(i) != token) {
         return i + 1;
@@ -268,25 +281,28 @@ public final class PrefixHashRunner implements ModelRunner {
     }
   }
 
-  private int next(Sequence sequence, long attended, long recurred, int drafted) {
-    int generated = sequence.tokens() - sequence.promptTokens() + drafted;
+  private int next(Sequence sequence, long attended, long recurred, int position) {
+    int generated = position - sequence.promptTokens();
     return model.next(attended, recurred, generated, sequence.request().stop());
   }
 
-  private List<Integer> draft(Sequence sequence, int allowed, long recurred) {
+  private List<Integer> draft(StepPlan plan, int entry, long recurred) {
+    Sequence sequence = plan.sequence(entry);
+    int allowed = plan.draftTokens(entry);
+    int position = plan.endPosition(entry);
     int count = drafting == Drafting.MIXED ? random.nextInt(allowed + 1) : allowed;
     List<Integer> drafts = new ArrayList<>();
-    long attended = attend(sequence.memory(), sequence.tokens());
+    long attended = attend(sequence.memory(), position);
     long state = recurred;
     for (int i = 0; i < count; i++) {
-      int right = next(sequence, attended, state, i);
+      int right = next(sequence, attended, state, position + i);
       int token =
           isRight()
               ? right
               : (right + 1 + random.nextInt(model.vocabSize() - 1)) % model.vocabSize();
       drafts.add(token);
-      attended = PrefixHash.fold(attended, token, sequence.tokens() + i);
-      state = PrefixHash.fold(state, token, sequence.tokens() + i);
+      attended = PrefixHash.fold(attended, token, position + i);
+      state = PrefixHash.fold(state, token, position + i);
     }
     return drafts;
   }

@@ -41,7 +41,7 @@ final class CudaOps implements Ops {
   private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
 
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int CHOOSE_THREADS = 512;
+  private static final int CHOOSE_THREADS = 1024;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// ```
 ///   reserve   [ committed | reserved )   blocks up to the end
-///   commit    [ committed )              surplus blocks go back
+///   commit    [ committed | left )       surplus blocks go back; direct tokens that were not
+///                                        committed are left reserved
 /// ```
 ///
 /// The first blocks may be the prefix cache's, which has them from other sequences or takes them
@@ -88,19 +89,18 @@ final class PooledSequenceCache implements SequenceCache {
   @Override
   public Optional<SlotCopy> commit(int tokens) {
     checkOpen();
-    boolean whole = reservedDirect > 0 && tokens == reservedDirect;
-    boolean part = reservedWindowed > 0 && tokens >= 1 && tokens <= reservedWindowed;
-    if (!whole && !part) {
+    int reserved = Math.max(reservedDirect, reservedWindowed);
+    if (tokens < 1 || tokens > reserved) {
       throw new EngineException(
           ErrorCode.INTERNAL,
-          "committed tokens: %d (expected: all of %d direct or 1 to %d windowed)"
-              .formatted(tokens, reservedDirect, reservedWindowed));
+          "committed tokens: %d (expected: 1 to %d, which are reserved)"
+              .formatted(tokens, reserved));
     }
     committed += tokens;
-    pending = part ? tokens : 0;
-    reservedDirect = 0;
+    pending = reservedWindowed > 0 ? tokens : 0;
+    reservedDirect = Math.max(0, reservedDirect - tokens);
     reservedWindowed = 0;
-    resize(pools.blocksFor(committed));
+    resize(pools.blocksFor(committed + reservedDirect));
     return path == null ? Optional.empty() : keepPrompt(path);
   }
 

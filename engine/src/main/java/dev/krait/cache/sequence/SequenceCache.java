@@ -11,17 +11,19 @@ import java.util.Optional;
 /// them. The next step folds them into the states.
 public interface SequenceCache extends AutoCloseable {
 
-  /// Makes room for the tokens of the next step, or changes nothing and returns false. A later call
-  /// before [#commit] replaces what was reserved.
+  /// Makes room for the tokens of the next step, and of those that are submitted but not committed,
+  /// or changes nothing and returns false. A later call before [#commit] replaces what was
+  /// reserved.
   ///
   /// @param directTokens tokens that cannot be rejected; they advance the states directly
   /// @param windowedTokens tokens that may be rejected; their inputs go through the replay window.
   ///   Only one of the two may be positive
   boolean reserve(int directTokens, int windowedTokens);
 
-  /// Makes the first so many of the reserved tokens permanent and forgets the others.
+  /// Makes the first so many of the reserved tokens permanent. Other direct ones stay reserved,
+  /// other windowed ones are forgotten.
   ///
-  /// @param tokens all direct tokens, or 1 to all windowed ones
+  /// @param tokens 1 to all of them
   /// @return the copy of its state slot that a kept prefix needs
   Optional<SlotCopy> commit(int tokens);
 

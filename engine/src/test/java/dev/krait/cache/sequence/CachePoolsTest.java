@@ -121,16 +121,33 @@ class CachePoolsTest {
   }
 
   @Test
+  void direct_tokens_of_a_further_step_stay_reserved() {
+    SequenceCache memory = open(pools);
+    assertThat(memory.reserve(4 + 5, 0)).isTrue();
+    memory.commit(4);
+    assertThat(memory.committedTokens()).isEqualTo(4);
+    assertThat(memory.blocks()).isEqualTo(pools.blocksFor(9));
+    memory.commit(5);
+    assertThat(memory.blocks()).isEqualTo(pools.blocksFor(9));
+    assertBroken(() -> memory.commit(1), "committed tokens: 1");
+    assertThat(memory.reserve(0, 3)).isTrue();
+    memory.commit(1);
+    assertThat(memory.pendingTokens()).isEqualTo(1);
+    assertThat(memory.blocks()).isEqualTo(pools.blocksFor(10));
+  }
+
+  @Test
   void brokenPromisesAreErrors() {
     SequenceCache memory = open(pools);
     assertBroken(() -> memory.reserve(1, 1), "1 direct, 1 windowed");
     assertBroken(() -> memory.reserve(0, 6), "windowed up to 5");
     assertBroken(() -> memory.commit(1), "committed tokens: 1");
     assertThat(memory.reserve(3, 0)).isTrue();
-    assertBroken(() -> memory.commit(2), "all of 3 direct");
+    assertBroken(() -> memory.commit(0), "committed tokens: 0 (expected: 1 to 3");
+    assertBroken(() -> memory.commit(4), "committed tokens: 4 (expected: 1 to 3");
     assertThat(memory.reserve(0, 3)).isTrue();
-    assertBroken(() -> memory.commit(0), "1 to 3 windowed");
-    assertBroken(() -> memory.commit(4), "1 to 3 windowed");
+    assertBroken(() -> memory.commit(0), "committed tokens: 0 (expected: 1 to 3");
+    assertBroken(() -> memory.commit(4), "committed tokens: 4 (expected: 1 to 3");
     memory.close();
     assertBroken(memory::close, "closed (expected: open)");
   }
