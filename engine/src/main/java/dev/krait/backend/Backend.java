@@ -53,8 +53,8 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
-  /// Rows that norms, scans, attention and gated products write and products alone read, in the type
-  /// that the numeric mode's products take.
+  /// Rows that norms, scans, attention and gated products write and products alone read, in the
+  /// type that the numeric mode's products take.
   ///
   /// @param rows most rows of a step
   /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
