@@ -100,7 +100,8 @@ class ProcessTest {
   void aSecondSignalHurriesAndClientsAreToldWhy() throws Exception {
     try (Running server = Running.start();
         HttpCalls.Raw raw = server.http().raw()) {
-      raw.post("/v1/completions", "{'prompt': 'Once', 'n': 64, 'ignore_eos': true}");
+      raw.post(
+          "/v1/completions", "{'prompt': 'Once', 'n': 64, 'max_tokens': 1900, 'ignore_eos': true}");
       Waiting.until(() -> server.http().get("/load").text().equals("{\"server_load\":1}"));
       server.process().destroy();
       Waiting.until(() -> server.http().get("/health").status() == 503);

@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.krait.engine.SentCommands;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
@@ -84,6 +85,7 @@ class AccessLogTest {
         server.runner().permit(1);
         raw.readUntil("}\n\n\r\n");
       }
+      Waiting.until(() -> SentCommands.any(server.server().engine().handle()));
       Waiting.until(() -> {
         server.runner().permit(1);
         return !lines.list.isEmpty();

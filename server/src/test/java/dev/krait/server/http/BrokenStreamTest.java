@@ -2,6 +2,7 @@ package dev.krait.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.engine.SentCommands;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
@@ -32,10 +33,7 @@ class BrokenStreamTest {
   void aClientThatLeavesBeforeAWholeAnswerFreesItsSequences() {
     try (HttpCalls.Raw raw = http.raw()) {
       raw.post("/v1/completions", "{'prompt': 'a', 'max_tokens': 50, 'ignore_eos': true, 'n': 3}");
-      Waiting.until(() -> {
-        server.runner().permit(1);
-        return server.server().status().running() == 3;
-      });
+      stepUntilThreeRun();
     }
     stepUntilNothingRuns();
     assertThat(server.runner().steps()).isLessThan(40);
@@ -48,10 +46,7 @@ class BrokenStreamTest {
     String rest = "'max_tokens': 60, 'ignore_eos': true, 'n': 3, 'stream': " + stream + "}";
     try (HttpCalls.Raw raw = http.raw()) {
       raw.post("/v1/completions", "{'prompt': [50], " + rest);
-      Waiting.until(() -> {
-        server.runner().permit(1);
-        return server.server().status().running() == 3;
-      });
+      stepUntilThreeRun();
     }
     stepUntilNothingRuns();
     Waiting.until(() -> server.server().requests() == 0);
@@ -187,8 +182,19 @@ class BrokenStreamTest {
         .sum();
   }
 
-  /// Lets step after step pass, each only after the last was taken.
+  /// Lets no step pass before all sequences of the request are here.
+  private void stepUntilThreeRun() {
+    Waiting.until(() -> server.server().status().waiting() == 3);
+    while (server.server().status().running() < 3) {
+      int before = server.runner().steps();
+      server.runner().permit(1);
+      Waiting.until(() -> server.runner().steps() == before + 1 && server.runner().isHolding());
+    }
+  }
+
+  /// Lets steps pass once the engine has been told that the client has left.
   private void stepUntilNothingRuns() {
+    Waiting.until(() -> SentCommands.any(server.server().engine().handle()));
     Waiting.until(() -> {
       server.runner().permit(1);
       return server.server().status().running() == 0;
