@@ -5,8 +5,8 @@
 // greedy one its softmax, not defined beside NaN. Shapes: logits [outputs, at least columns].
 // A block computes one row. Its logits, read from L2 again and again, are cut into consecutive
 // segments of which each warp sums up one. What tokens are kept is found two bits of the smallest
-// kept logit at a time, among the few that are within reach of the largest one, or among all where
-// those do not suffice or are not few. fp32 logits; any number of columns.
+// kept logit at a time, among the few that are within reach of the largest one; where those do not
+// suffice or are not few, among all until few are left. fp32 logits; any number of columns.
 // Precision: weights and their sums in fp64; that of a greedy token in fp32, columns / 1024 + 10
 // roundings. Determinism: the order of every sum follows from the number of columns alone, and the
 // token from its own row.
@@ -25,6 +25,9 @@ static_assert(kChooseWarps == 32 && 32 % kPivotBits == 0);
 // Logits that a warp keeps at hand, and how far below the largest, after temperature.
 constexpr int kNear = 128;
 constexpr double kReach = 8.0;
+
+// Below this digit of a key, which ends within the mantissa, those that are left may be few.
+constexpr int kNarrowShift = 22;
 
 // How the token of an output is chosen, as dev.krait.cuda.CudaStep fills it.
 struct Sampling {
@@ -194,13 +197,13 @@ __device__ inline double total(const Row& row, const Cut& cut, Shared& shared) {
   return warp_sum(shared.weights[threadIdx.x % 32][0]);
 }
 
-// Has each warp keep the keys of its logits that are within reach of the largest.
+// Has each warp keep those keys of its logits that are in [least, most].
 //
 // false when they are more than there is room for
-__device__ inline bool keep_near(const Row& row, Shared& shared) {
+__device__ inline bool keep_near(const Row& row, unsigned int least, unsigned int most,
+                                 Shared& shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const unsigned int least = ordered(static_cast<float>(row.largest - kReach / row.scale));
   int count = 0;
   for (int at = 32 * warp; at < row.columns; at += kAhead * kChooseThreads) {
     unsigned int keys[kAhead];
@@ -211,7 +214,7 @@ __device__ inline bool keep_near(const Row& row, Shared& shared) {
     }
 #pragma unroll
     for (int j = 0; j < kAhead; j++) {
-      const bool near = keys[j] >= least && keys[j] != 0;
+      const bool near = keys[j] >= least && keys[j] <= most && keys[j] != 0;
       const unsigned int all = __ballot_sync(0xffffffffu, near);
       const int place = count + __popc(all & ((1u << lane) - 1));
       if (near && place < kNear) {
@@ -327,10 +330,14 @@ __device__ inline int nth_equal(const Row& row, unsigned int key, int n, Shared&
 // `needed`; all where they never do.
 __device__ inline Cut find_among(const Row& row, int count, double needed, bool near,
                                  Shared& shared) {
-  const Search search{near, needed < INFINITY};
+  Search search{near, needed < INFINITY};
   unsigned int floor = 0;
   Mass above{0.0, 0};
   for (int shift = 32 - kPivotBits; shift >= 0; shift -= kPivotBits) {
+    if (!search.near && shift < kNarrowShift && shift >= kNarrowShift - 4 * kPivotBits) {
+      const unsigned int most = floor + ((kPivots + 1u) << shift) - 1;
+      search.near = keep_near(row, floor, most, shared);
+    }
     Mass masses[kPivots];
     weigh(row, floor, shift, search, masses, shared);
     int digit = 0;
@@ -359,13 +366,14 @@ __device__ inline Cut find_among(const Row& row, int count, double needed, bool 
   }
   equal = max(equal, 1);
   Mass masses[kPivots];
-  weigh(row, floor - 1, 0, {near, false}, masses, shared);
+  weigh(row, floor - 1, 0, {search.near, false}, masses, shared);
   const int there = masses[0].count - masses[1].count;
   return {floor, equal >= there ? row.columns : nth_equal(row, floor, equal, shared)};
 }
 
-__device__ inline Cut find(const Row& row, int count, double needed, bool near, Shared& shared) {
-  if (near) {
+__device__ inline Cut find(const Row& row, int count, double needed, Shared& shared) {
+  const auto least = ordered(static_cast<float>(row.largest - kReach / row.scale));
+  if (keep_near(row, least, 0xffffffffu, shared)) {
     const Cut cut = find_among(row, count, needed, true, shared);
     if (cut.key != 0) {
       return cut;
@@ -417,15 +425,13 @@ __device__ inline int draw(const Row& row, const Cut& cut, double number, Shared
 
 __device__ inline Chosen sample(Row& row, const Sampling& how, Shared& shared) {
   const int count = how.top_k == 0 ? row.columns : min(how.top_k, row.columns);
-  const bool filters = count < row.columns || how.top_p < 1.0f;
-  const bool near = filters && keep_near(row, shared);
   Cut cut{0, row.columns};
   if (count < row.columns) {
-    cut = find(row, count, INFINITY, near, shared);
+    cut = find(row, count, INFINITY, shared);
   }
   if (how.top_p < 1.0f) {
     const double needed = static_cast<double>(how.top_p) * total(row, cut, shared);
-    cut = find(row, count, needed, near, shared);
+    cut = find(row, count, needed, shared);
   }
   row.least_weight = static_cast<double>(how.min_p);
   const double all = total(row, cut, shared);

@@ -41,6 +41,9 @@ public class StepInputs {
   /// How many of the outputs, the first ones, have a token chosen for them.
   public int choices;
 
+  /// Most key/value blocks that a sequence of this step has.
+  public int usedBlocks;
+
   /// Token id of each row; `-1 - i` is the token that the step before chose for its output `i`.
   public final int[] tokenIds;
 
@@ -100,6 +103,7 @@ public class StepInputs {
 
   private StepInputs(int maxTokens, int maxSequences, int maxBlocks, int[] lastChosenIds) {
     this.lastChosenIds = lastChosenIds;
+    usedBlocks = maxBlocks;
     tokenIds = new int[maxTokens];
     positions = new int[maxTokens];
     sequenceOf = new int[maxTokens];
@@ -130,6 +134,7 @@ public class StepInputs {
     sequences = 0;
     outputs = 0;
     choices = 0;
+    usedBlocks = 0;
   }
 
   /// Waits until the step has been computed.

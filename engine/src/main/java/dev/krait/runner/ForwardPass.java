@@ -118,6 +118,7 @@ public final class ForwardPass {
     inputs.foldTokens[sequence] = fold;
     inputs.heldTokens[sequence] = held;
     inputs.stateSlot[sequence] = memory.stateSlot();
+    inputs.usedBlocks = Math.max(inputs.usedBlocks, memory.blocks());
     for (int i = 0; i < memory.blocks(); i++) {
       inputs.blockTable[sequence * inputs.maxBlocks + i] = memory.block(i);
     }

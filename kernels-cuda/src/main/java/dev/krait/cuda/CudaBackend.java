@@ -94,11 +94,13 @@ public final class CudaBackend implements Backend {
 
   @Override
   public long scratchBytes(List<Mixer> mixers, int maxModelTokens) {
-    return mixers.stream()
-        .filter(Mixer.Attention.class::isInstance)
-        .mapToLong(mixer -> CudaAttention.scratchBytes((Mixer.Attention) mixer, maxModelTokens))
-        .max()
-        .orElse(0);
+    long attention =
+        mixers.stream()
+            .filter(Mixer.Attention.class::isInstance)
+            .mapToLong(mixer -> CudaAttention.scratchBytes((Mixer.Attention) mixer, maxModelTokens))
+            .max()
+            .orElse(0);
+    return attention + StepGraphs.MOST_BYTES;
   }
 
   @Override

@@ -93,9 +93,10 @@ final class CudaStep extends StepInputs {
       to.put(SEQUENCE_INTS * s + 6, stateSlot[s]);
     }
     sequenceRows.upload(SEQUENCE_INTS * sequences);
-    int used = sequences * maxBlocks;
-    blocks.host().put(0, blockTable, 0, used);
-    blocks.upload(used);
+    for (int s = 0; s < sequences; s++) {
+      blocks.host().put(s * maxBlocks, blockTable, s * maxBlocks, usedBlocks);
+    }
+    blocks.uploadRows(usedBlocks, maxBlocks, sequences);
     outputIndices.host().put(0, outputRows, 0, outputs);
     outputIndices.upload(outputs);
     uploadSamplings();

@@ -43,6 +43,13 @@ final class DeviceInts {
     device.writeLater(address, bytes, (long) Integer.BYTES * count);
   }
 
+  /// Copies the first `count` of each of so many rows, `stride` apart, to the device, before
+  /// everything that is launched later.
+  void uploadRows(int count, int stride, int rows) {
+    device.writeRowsLater(
+        address, bytes, Integer.BYTES * count, (long) Integer.BYTES * stride, rows);
+  }
+
   /// Copies the first `count` to the host, after everything that was launched before.
   void download(int count) {
     device.readLater(bytes, address, (long) Integer.BYTES * count);

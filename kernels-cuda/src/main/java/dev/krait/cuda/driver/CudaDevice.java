@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import jcuda.CudaException;
 import jcuda.Pointer;
+import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -20,6 +21,7 @@ import jcuda.driver.CUevent;
 import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUmemorytype;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
@@ -231,6 +233,25 @@ public final class CudaDevice implements AutoCloseable {
     CUdeviceptr target = DeviceAddress.pointer(address);
     Pointer from = Pointer.to(source);
     check("cuMemcpyHtoDAsync", () -> JCudaDriver.cuMemcpyHtoDAsync(target, from, bytes, stream));
+  }
+
+  /// Copies the first `width` bytes of each of so many rows of pinned memory, `stride` bytes apart
+  /// on both sides, as [#writeLater] does.
+  public void writeRowsLater(long address, ByteBuffer source, int width, long stride, int rows) {
+    if (width == 0 || rows == 0) {
+      return;
+    }
+    makeCurrent();
+    CUDA_MEMCPY2D copy = new CUDA_MEMCPY2D();
+    copy.srcMemoryType = CUmemorytype.CU_MEMORYTYPE_HOST;
+    copy.srcHost = Pointer.to(source);
+    copy.srcPitch = stride;
+    copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
+    copy.dstDevice = DeviceAddress.pointer(address);
+    copy.dstPitch = stride;
+    copy.WidthInBytes = width;
+    copy.Height = rows;
+    check("cuMemcpy2DAsync", () -> JCudaDriver.cuMemcpy2DAsync(copy, stream));
   }
 
   /// Copies an array to the device and waits for it.
