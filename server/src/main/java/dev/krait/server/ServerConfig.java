@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /// Everything that a server process can be told.
 ///
@@ -82,148 +83,91 @@ public record ServerConfig(
         false);
   }
 
-  /// The same with another engine.
-  public ServerConfig withEngine(EngineConfig other) {
+  /// The parts of a configuration, to be changed before another is made of them.
+  private static final class Copy {
+    private EngineConfig engine;
+    private HttpServerConfig http;
+    private Keys keys;
+    private boolean trustRequestTemplates;
+    private boolean accessLog;
+    private Duration drainTimeout;
+    private int clientShare;
+    private boolean warmUp;
+    private boolean priorities;
+
+    Copy(ServerConfig from) {
+      engine = from.engine;
+      http = from.http;
+      keys = from.keys;
+      trustRequestTemplates = from.trustRequestTemplates;
+      accessLog = from.accessLog;
+      drainTimeout = from.drainTimeout;
+      clientShare = from.clientShare;
+      warmUp = from.warmUp;
+      priorities = from.priorities;
+    }
+  }
+
+  private ServerConfig with(Consumer<Copy> change) {
+    Copy copy = new Copy(this);
+    change.accept(copy);
     return new ServerConfig(
-        other,
-        http,
+        copy.engine,
+        copy.http,
         grpc,
         names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        priorities);
+        copy.keys,
+        copy.trustRequestTemplates,
+        copy.accessLog,
+        copy.drainTimeout,
+        copy.clientShare,
+        copy.warmUp,
+        copy.priorities);
+  }
+
+  /// The same with another engine.
+  public ServerConfig withEngine(EngineConfig other) {
+    return with(copy -> copy.engine = other);
   }
 
   /// The same with another HTTP server.
   public ServerConfig withHttp(HttpServerConfig other) {
-    return new ServerConfig(
-        engine,
-        other,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        priorities);
+    return with(copy -> copy.http = other);
   }
 
   /// The same with keys.
   public ServerConfig withKeys(Keys required) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        required,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        priorities);
+    return with(copy -> copy.keys = required);
   }
 
   /// The same, trusting chat templates of requests or not.
   public ServerConfig withTrustRequestTemplates(boolean trusted) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trusted,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        priorities);
+    return with(copy -> copy.trustRequestTemplates = trusted);
   }
 
   /// The same with or without a line in the log for each request.
   public ServerConfig withAccessLog(boolean logged) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        logged,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        priorities);
+    return with(copy -> copy.accessLog = logged);
   }
 
   /// The same with another time to drain.
   public ServerConfig withDrainTimeout(Duration time) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        time,
-        clientShare,
-        warmUp,
-        priorities);
+    return with(copy -> copy.drainTimeout = time);
   }
 
   /// The same with another share of a client, in percent.
   public ServerConfig withClientShare(int percent) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        percent,
-        warmUp,
-        priorities);
+    return with(copy -> copy.clientShare = percent);
   }
 
   /// The same with or without a warm-up.
   public ServerConfig withWarmUp(boolean warm) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warm,
-        priorities);
+    return with(copy -> copy.warmUp = warm);
   }
 
   /// The same with or without priorities of requests.
   public ServerConfig withPriorities(boolean allowed) {
-    return new ServerConfig(
-        engine,
-        http,
-        grpc,
-        names,
-        keys,
-        trustRequestTemplates,
-        accessLog,
-        drainTimeout,
-        clientShare,
-        warmUp,
-        allowed);
+    return with(copy -> copy.priorities = allowed);
   }
 
   /// Places at the door: sequences that may run or wait.
