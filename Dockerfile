@@ -19,10 +19,10 @@ COPY . .
 # Error Prone and the tests have their place in .ci/run.
 RUN --mount=type=cache,target=/root/.m2 \
     NVCC=$(find /nvcc/lib -path '*/bin/nvcc') && export NVCC \
- && mvn -B -ntp -Dfast -DskipTests -pl server -am package \
-      org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeAggregateBom \
+ && mvn -B -ntp -Dfast -DskipTests -pl benchmarks -am package \
+      org.cyclonedx:cyclonedx-maven-plugin:2.9.1:makeAggregateBom -DincludeProvidedScope=false \
  && mkdir /dist /about \
- && cp server/target/lib/*.jar server/target/krait-server-*.jar /dist/ \
+ && cp server/target/lib/*.jar server/target/krait-*.jar benchmarks/target/krait-*.jar /dist/ \
  && cp LICENSE target/bom.json /about/ \
  && python3 deploy/notices.py target/bom.json > /about/THIRD-PARTY.txt
 RUN jlink --add-modules java.se,jdk.incubator.vector,jdk.management,jdk.unsupported,jdk.zipfs \

@@ -3,7 +3,9 @@
 
 usage: benchmarks/attacks/attacks.py [--soak MINUTES] [--only NAME,...] [--health SECONDS]
 Starts ./krait serve with 1 GiB of heap, small caches and 600 file descriptors on free ports of the
-loopback interface. With --soak it first sends streams and whole answers for that long, with drafts of four tokens, and hangs up on one in five.
+loopback interface. With --soak it first sends streams and whole answers of up to 1,900 tokens for that long, with drafts of four tokens and caches
+for about two of the longest, and hangs up on one in five; it fails when nothing was drafted or preempted. A client that gives up by itself after 300 s
+counts as "late" when the server produced tokens meanwhile, as "wrong" otherwise.
 Meanwhile /health is asked every 0.1 s and must answer within --health seconds (default 1; a machine that does other work needs more).
 After each attack an ordinary request must get the text of a quiet server; at the end places, blocks and slots must be free, heap, threads
 and descriptors back, and SIGTERM must end the server with 0. Prints a line for each and exits with 1 if one failed. Standard library alone."""
@@ -13,6 +15,8 @@ HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BODY = 4 << 20
 QUIET = {"prompt": "Once upon a time", "max_tokens": 20, "temperature": 0}
 LONG = {"prompt": "Once", "max_tokens": 400, "ignore_eos": True, "stream": True}
+LONGEST = {"prompt": "Once upon a time", "max_tokens": 1500, "ignore_eos": True, "temperature": 0}
+PATIENCE = 300
 
 
 def free_port():
@@ -166,17 +170,66 @@ def literal(text):
     return bytes([len(text)]) + text.encode()
 
 
+HEAD = b"".join(b"\0" + literal(k) + literal(v) for k, v in {
+    ":method": "POST", ":scheme": "http", ":path": "/krait.inference.v1.InferenceService/Generate", ":authority": "localhost",
+    "te": "trailers", "content-type": "application/grpc"}.items())
+
+
 def calls(server, message, count, window):
     """A gRPC connection that makes calls of Generate and grants no more than a window for what comes back; headers as HPACK literals."""
-    fields = {":method": "POST", ":scheme": "http", ":path": "/krait.inference.v1.InferenceService/Generate", ":authority": "localhost",
-              "te": "trailers", "content-type": "application/grpc"}
-    head = b"".join(b"\0" + literal(k) + literal(v) for k, v in fields.items())
     s = server.connect(grpc=True)
     s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, struct.pack(">HI", 4, window)))
     data = b"\0" + struct.pack(">I", len(message)) + message
     for i in range(count):
-        quietly(s.sendall, frame(1, 4, 2 * i + 1, head) + frame(0, 1, 2 * i + 1, data))
+        quietly(s.sendall, frame(1, 4, 2 * i + 1, HEAD) + frame(0, 1, 2 * i + 1, data))
     return s
+
+
+def unfinished(server, count, length):
+    """A gRPC connection whose calls each send a message but for its last byte, as fast as the server takes them; ends when nothing moves for 5 s."""
+    s = calls(server, b"", 0, 65_535)
+    for i in range(count):
+        s.sendall(frame(1, 4, 2 * i + 1, HEAD))
+    initial, windows, left, got, moved = 65_535, dict.fromkeys(range(1, 2 * count, 2), 65_535) | {0: 65_535}, dict.fromkeys(range(1, 2 * count, 2), length + 4), b"", time.time()
+    s.settimeout(0.01)
+    while any(left.values()) and time.time() - moved < 5:
+        with contextlib.suppress(socket.timeout):
+            data = s.recv(65_536)
+            got += data
+            if not data:
+                return s
+        while len(got) >= 9 and len(got) >= 9 + int.from_bytes(got[:3], "big"):
+            size, kind, flags, stream = int.from_bytes(got[:3], "big"), got[3], got[4], int.from_bytes(got[5:9], "big")
+            payload, got = got[9:9 + size], got[9 + size:]
+            if kind == 8:
+                windows[stream] = windows.get(stream, 0) + int.from_bytes(payload, "big")
+            elif kind == 4 and not flags & 1:
+                for at in range(0, size, 6):
+                    if payload[at:at + 2] == b"\0\4":
+                        value = int.from_bytes(payload[at + 2:at + 6], "big")
+                        windows = {k: w + (value - initial if k else 0) for k, w in windows.items()}
+                        initial = value
+            elif kind == 3 or kind == 1 and flags & 1:
+                left[stream] = 0
+        for stream, rest in left.items():
+            more = min(rest, 16_000, windows[0], windows[stream])
+            if more > 0:
+                start = struct.pack(">BI", 0, length) if rest == length + 4 else b""
+                s.settimeout(10)
+                s.sendall(frame(0, 0, stream, start + bytes(more - len(start))))
+                s.settimeout(0.01)
+                left[stream], windows[0], windows[stream], moved = rest - more, windows[0] - more, windows[stream] - more, time.time()
+    return s
+
+
+def grpc_bodies(server):
+    "F1 over gRPC: three connections of 100 calls hold a message of 4 MiB less its last byte, for 10 s"
+    held = []
+    together(3, lambda _: held.append(quietly(unfinished, server, 100, BODY)))
+    time.sleep(10)
+    for s in held:
+        if s:
+            s.close()
 
 
 def grpc_unread(server):
@@ -238,10 +291,10 @@ def damaged(server):
 
 
 def connections(server):
-    "M10: 800 idle connections against 600 descriptors"
+    "M10: 800 idle connections of gRPC and 800 of HTTP against 600 descriptors"
     held = []
-    for _ in range(800):
-        s = quietly(server.connect)
+    for i in range(1600):
+        s = quietly(server.connect, i < 800)
         if s:
             held.append(s)
     time.sleep(3)
@@ -250,43 +303,82 @@ def connections(server):
         s.close()
 
 
-ATTACKS = {a.__name__: a for a in (bodies, stop_strings, texts, grpc_unread, patterns, priorities, unread, identifiers, damaged, connections)}
+ATTACKS = {a.__name__: a for a in (bodies, stop_strings, texts, grpc_unread, grpc_bodies, patterns, priorities, unread, identifiers, damaged, connections)}
 
 
-def soak(server, minutes, expected):
+class Progress(threading.Thread):
+    """Keeps how many tokens the server has produced, every 2 s."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.on, self.seen = server, True, []
+
+    def run(self):
+        while self.on:
+            tokens = quietly(self.server.metric, "vllm:generation_tokens_total")
+            if tokens is not None:
+                self.seen.append((time.time(), tokens))
+            time.sleep(2)
+
+    def since(self, start):
+        tokens = [t for when, t in self.seen if when >= start]
+        return int(tokens[-1] - tokens[0]) if tokens else 0
+
+
+def soak(server, minutes, expected, longest):
     """Twelve clients; returns counts. Greedy whole answers must have the text of the quiet server."""
-    end, counts, lock = time.time() + 60 * minutes, {"whole": 0, "streams": 0, "hung up": 0, "refused": 0, "wrong": 0}, threading.Lock()
+    end, lock = time.time() + 60 * minutes, threading.Lock()
+    counts = dict.fromkeys(("whole", "long", "streams", "hung up", "refused", "late", "wrong"), 0)
+    progress = Progress(server)
 
     def count(name, what=""):
         with lock:
             counts[name] += 1
-            if name == "wrong" and counts[name] <= 5:
-                print(f"  wrong: {what}"[:400], flush=True)
+            if name in ("late", "wrong") and counts[name] <= 5:
+                print(f"  {name}: {what}"[:400], flush=True)
+
+    def hang_up(dice):
+        s = server.send({**LONG, "n": dice.randrange(1, 4)})
+        with contextlib.suppress(TimeoutError):
+            s.recv(dice.choice((1, 5_000)))
+        time.sleep(dice.random() / 4)
+        if dice.random() < 0.5:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+        count("hung up")
+
+    def stream(dice):
+        status, data = server.ask("POST", "/v1/completions", {**LONG, "max_tokens": dice.randrange(20, 1900)}, PATIENCE)
+        whole = status == 200 and data.endswith(b"[DONE]\n\n") and b'"error"' not in data
+        count("refused" if status in (429, 503) else "streams" if whole else "wrong", f"stream {status} ...{data[-200:]}")
+
+    def whole(name, body, text):
+        got = server.complete(body, PATIENCE)
+        refused = got in ("status 429", "status 503")
+        at = next((i for i, (x, y) in enumerate(zip(got, text)) if x != y), min(len(got), len(text)))
+        count(name if got == text else "refused" if refused else "wrong", f"{name}: {got[at:at + 60]!r} at character {at}, expected {text[at:at + 60]!r}")
 
     def client(i):
         dice = random.Random(i)
         while time.time() < end and server.process.poll() is None:
-            kind = dice.random()
+            kind, start = dice.random(), time.time()
             try:
                 if kind < 0.2:
-                    s = server.send({**LONG, "n": dice.randrange(1, 4)})
-                    s.recv(dice.choice((1, 5_000)))
-                    time.sleep(dice.random() / 4)
-                    if dice.random() < 0.5:
-                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    s.close()
-                    count("hung up")
-                elif kind < 0.6:
-                    status, data = server.ask("POST", "/v1/completions", {**LONG, "max_tokens": dice.randrange(20, 400)}, 300)
-                    whole = status == 200 and data.endswith(b"[DONE]\n\n")
-                    count("refused" if status in (429, 503) else "streams" if whole else "wrong", f"stream {status} ...{data[-200:]}")
+                    hang_up(dice)
+                elif kind < 0.45:
+                    stream(dice)
+                elif kind < 0.65:
+                    whole("long", LONGEST, longest)
                 else:
-                    text = server.complete(timeout=300)
-                    refused = text in ("status 429", "status 503")
-                    count("whole" if text == expected else "refused" if refused else "wrong", f"{text!r}, expected {expected!r}")
+                    whole("whole", QUIET, expected)
+            except TimeoutError:
+                made = progress.since(start)
+                count("late" if made else "wrong", f"the client gave up after {time.time() - start:.0f} s; the server produced {made} tokens meanwhile")
             except (OSError, http.client.HTTPException) as failure:
-                count("wrong", f"{type(failure).__name__} {failure}")
+                count("wrong", f"{type(failure).__name__} {failure} after {time.time() - start:.0f} s: the server ended the connection")
+    progress.start()
     together(12, client)
+    progress.on = False
     return counts
 
 
@@ -336,6 +428,7 @@ def main():
 
 def run(server, names, asked):
     expected = server.complete()
+    longest = server.complete(LONGEST, PATIENCE) if asked.soak else ""
     for _ in range(3):
         server.complete({**LONG, "stream": False, "n": 4})
     before = server.footprint()
@@ -344,9 +437,9 @@ def run(server, names, asked):
     report = Report(server, health, asked.health, expected)
     if asked.soak:
         def load():
-            counts = soak(server, asked.soak, expected)
+            counts = soak(server, asked.soak, expected, longest)
             drafted, preempted = (int(server.metric(m)) for m in ("vllm:spec_decode_num_draft_tokens_total", "vllm:num_preemptions_total"))
-            assert counts["wrong"] == 0 and drafted, f"{counts}, drafted {drafted}, preempted {preempted}"
+            assert counts["wrong"] == 0 and drafted and preempted, f"{counts}, drafted {drafted}, preempted {preempted}"
             return f"{counts}, {drafted} drafted, {preempted} preempted"
         report.step(f"soak of {asked.soak:g} min", load)
     for name in names:

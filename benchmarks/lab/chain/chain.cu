@@ -41,28 +41,47 @@ struct Form {
   const char* name;
   Kernel kernel;
   int rows;
-  int groups;  // 0: few
+  int groups;  // 0: few; -1: few, a cluster for a tile
   bool gated;
+  bool chains = false;  // four for an output
 };
 
 static const std::vector<Form> kForms = {
-    {"f8", matmul_few_r8, 8, 0, false},           {"n8", matmul_narrow, 8, -1, false},
-    {"f16", matmul_few_r16, 16, 0, false},        {"f24", matmul_few_r24, 24, 0, false},
-    {"f32", matmul_few_r32, 32, 0, false},        {"f48", matmul_few_r48, 48, 0, false},
-    {"f64", matmul_few_r64, 64, 0, false},        {"f80", matmul_few_r80, 80, 0, false},
-    {"f112", matmul_few_r112, 112, 0, false},     {"f128", matmul_few_r128, 128, 0, false},
-    {"gf16", gated_few_r16, 16, 0, true},         {"gf32", gated_few_r32, 32, 0, true},
-    {"gf64", gated_few_r64, 64, 0, true},         {"gf112", gated_few_r112, 112, 0, true},
-    {"gf128", gated_few_r128, 128, 0, true},      {"w32", matmul_wide_r32_g1, 32, 1, false},
-    {"w48", matmul_wide_r48_g1, 48, 1, false},    {"w64", matmul_wide_r64_g1, 64, 1, false},
-    {"w80", matmul_wide_r80_g1, 80, 1, false},    {"w96", matmul_wide_r96_g1, 96, 1, false},
-    {"w112", matmul_wide_r112_g1, 112, 1, false}, {"w128", matmul_wide_r128_g1, 128, 1, false},
-    {"v64", matmul_wide_r64_g2, 64, 2, false},    {"v96", matmul_wide_r96_g2, 96, 2, false},
-    {"v128", matmul_wide_r128_g2, 128, 2, false}, {"v160", matmul_wide_r160_g2, 160, 2, false},
-    {"v192", matmul_wide_r192_g2, 192, 2, false}, {"v256", matmul_wide_r256_g2, 256, 2, false},
-    {"gw32", gated_wide_r32_g1, 32, 1, true},     {"gw64", gated_wide_r64_g1, 64, 1, true},
-    {"gw112", gated_wide_r112_g1, 112, 1, true},  {"gw128", gated_wide_r128_g1, 128, 1, true},
-    {"gv160", gated_wide_r160_g2, 160, 2, true},  {"gv224", gated_wide_r224_g2, 224, 2, true},
+    {"f8", matmul_few_r8, 8, 0, false},
+    {"n8", matmul_narrow, 8, -1, false, true},
+    {"nw32", matmul_wide_chains, 32, 1, false, true},
+    {"f16", matmul_few_r16, 16, 0, false},
+    {"f24", matmul_few_r24, 24, 0, false},
+    {"f32", matmul_few_r32, 32, 0, false},
+    {"f48", matmul_few_r48, 48, 0, false},
+    {"f64", matmul_few_r64, 64, 0, false},
+    {"f80", matmul_few_r80, 80, 0, false},
+    {"f112", matmul_few_r112, 112, 0, false},
+    {"f128", matmul_few_r128, 128, 0, false},
+    {"gf16", gated_few_r16, 16, 0, true},
+    {"gf32", gated_few_r32, 32, 0, true},
+    {"gf64", gated_few_r64, 64, 0, true},
+    {"gf112", gated_few_r112, 112, 0, true},
+    {"gf128", gated_few_r128, 128, 0, true},
+    {"w32", matmul_wide_r32_g1, 32, 1, false},
+    {"w48", matmul_wide_r48_g1, 48, 1, false},
+    {"w64", matmul_wide_r64_g1, 64, 1, false},
+    {"w80", matmul_wide_r80_g1, 80, 1, false},
+    {"w96", matmul_wide_r96_g1, 96, 1, false},
+    {"w112", matmul_wide_r112_g1, 112, 1, false},
+    {"w128", matmul_wide_r128_g1, 128, 1, false},
+    {"v64", matmul_wide_r64_g2, 64, 2, false},
+    {"v96", matmul_wide_r96_g2, 96, 2, false},
+    {"v128", matmul_wide_r128_g2, 128, 2, false},
+    {"v160", matmul_wide_r160_g2, 160, 2, false},
+    {"v192", matmul_wide_r192_g2, 192, 2, false},
+    {"v256", matmul_wide_r256_g2, 256, 2, false},
+    {"gw32", gated_wide_r32_g1, 32, 1, true},
+    {"gw64", gated_wide_r64_g1, 64, 1, true},
+    {"gw112", gated_wide_r112_g1, 112, 1, true},
+    {"gw128", gated_wide_r128_g1, 128, 1, true},
+    {"gv160", gated_wide_r160_g2, 160, 2, true},
+    {"gv224", gated_wide_r224_g2, 224, 2, true},
     {"gv256", gated_wide_r256_g2, 256, 2, true},
 };
 
@@ -84,8 +103,8 @@ static const std::vector<Shape> kHybrid = {
 
 // Whether a form may compute a shape: the bits of a matrix with few rows are those of its own form.
 static bool fits(const Form& f, const Shape& s, int tokens) {
-  if (narrow(s.rows, s.columns) || f.groups < 0) {
-    return f.groups < 0 && !s.gated && narrow(s.rows, s.columns);
+  if (narrow(s.rows, s.columns) || f.chains) {
+    return f.chains && !s.gated && narrow(s.rows, s.columns);
   }
   return f.gated == s.gated && (f.groups > 0 || tokens <= 16);
 }
@@ -244,9 +263,6 @@ static ChainParams params(const Launch& l, const Shape& s, const unsigned char* 
   const int tile = l.form->groups <= 0 ? 16 : 64 * l.form->groups;
   const int slot = l.step * 128 * (l.form->rows + std::min(tile, p.x_rows));
   p.slots = std::max(2, std::min(64, (l.ring_kilobytes * 1024 - 2048) / (slot + 16)));
-  if (l.form->groups < 0) {
-    p.slots = std::max(1, p.slots / 4) * 4;
-  }
   return p;
 }
 
@@ -262,7 +278,7 @@ static void launch(const Launch& l, const ChainParams& p, bool dependent) {
   const int outputs = f.gated ? f.rows / 2 : f.rows;
   const int tiles = (p.rows + outputs - 1) / outputs * ((p.tokens + tile - 1) / tile);
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(std::min(tiles, processors * l.blocks_each));
+  config.gridDim = dim3(f.groups < 0 ? 4 * tiles : std::min(tiles, processors * l.blocks_each));
   config.blockDim = dim3(f.groups <= 0 ? 256 : 128 * f.groups + 128);
   config.dynamicSmemBytes = bytes;
   config.stream = stream;

@@ -49,6 +49,24 @@ __device__ inline void bulk_copy(unsigned int to, const void* from, int bytes,
       : "memory");
 }
 
+// All threads of a cluster meet.
+__device__ inline void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.aligned;\nbarrier.cluster.wait.aligned;" ::: "memory");
+}
+
+// Sends four floats to an address in shared memory of the cluster's first block, whose barrier
+// expects their bytes; both addresses are given as they are in the own block.
+__device__ inline void send(unsigned int to, unsigned int barrier, const float (&v)[4]) {
+  asm volatile(
+      "{\n.reg .b32 to, bar;\n"
+      "mapa.shared::cluster.u32 to, %0, 0;\n"
+      "mapa.shared::cluster.u32 bar, %1, 0;\n"
+      "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [to], {%2, %3, %4, %5}, "
+      "[bar];\n}" ::"r"(to),
+      "r"(barrier), "f"(v[0]), "f"(v[1]), "f"(v[2]), "f"(v[3])
+      : "memory");
+}
+
 // True in one lane of a warp.
 __device__ inline bool elected() {
   unsigned int chosen;

@@ -75,8 +75,9 @@ struct Cursor {
 };
 
 // Output tiles of a block of threads: of kRows weight rows (gated: half of them gates, half of them
-// their partners) and so many tokens, tokens fastest.
-template <int kRows, int kStep, bool kGated>
+// their partners) and so many tokens, tokens fastest. kChains blocks share a tile: block i of them
+// has the steps i, i + kChains, ...
+template <int kRows, int kStep, bool kGated, int kChains = 1>
 struct Tiles {
   static constexpr int kOutputs = kGated ? kRows / 2 : kRows;
   int token_tiles;
@@ -86,29 +87,32 @@ struct Tiles {
   __device__ Tiles(const ChainParams& p, int tile_tokens)
       : token_tiles((p.tokens + tile_tokens - 1) / tile_tokens),
         count((p.rows + kOutputs - 1) / kOutputs * token_tiles),
-        steps(p.chunks / kStep) {}
+        steps((p.chunks / kStep - chain() + kChains - 1) / kChains) {}
 
+  __device__ static int chain() { return static_cast<int>(blockIdx.x) % kChains; }
+  __device__ static int block() { return static_cast<int>(blockIdx.x) / kChains; }
+  __device__ static int blocks() { return static_cast<int>(gridDim.x) / kChains; }
+  // Of the i-th step that this block computes.
+  __device__ int tile(int i) const { return block() + i / steps * blocks(); }
+  __device__ int chunk(int i) const { return (chain() + i % steps * kChains) * kStep; }
   __device__ int first_row(int tile) const { return tile / token_tiles * kOutputs; }
   __device__ int token_tile(int tile) const { return tile % token_tiles; }
-  __device__ int mine() const {
-    const int first = static_cast<int>(blockIdx.x);
-    return first < count ? (count - first - 1) / static_cast<int>(gridDim.x) + 1 : 0;
-  }
+  __device__ int mine() const { return block() < count ? (count - block() - 1) / blocks() + 1 : 0; }
 };
 
 // One of the copying warps: the weights of the ring's first slots are asked for before the previous
 // kernel has ended, activations after it.
-template <int kRows, int kStep, bool kGated>
+template <int kRows, int kStep, bool kGated, int kChains>
 __device__ inline void copy_tiles(const ChainParams& p, const Ring<kRows, kStep>& ring,
-                                  const Tiles<kRows, kStep, kGated>& tiles, int tile_tokens,
-                                  int me) {
+                                  const Tiles<kRows, kStep, kGated, kChains>& tiles,
+                                  int tile_tokens, int me) {
   constexpr int kOutputs = Tiles<kRows, kStep, kGated>::kOutputs;
   const int warps = min(kCopyWarps, p.slots);  // more would overtake a phase
   const int total = tiles.mine() * tiles.steps;
   const int x_rows = min(tile_tokens, p.x_rows);
   const auto copy_weight = [&](int i, int slot) {
-    const int tile = static_cast<int>(blockIdx.x + i / tiles.steps * gridDim.x);
-    const int chunk = i % tiles.steps * kStep;
+    const int tile = tiles.tile(i);
+    const int chunk = tiles.chunk(i);
     const int row = tiles.first_row(tile);
     const int rows = min(kOutputs, (kGated ? p.rows : p.weight_rows) - row);
     barrier_expect(ring.full(slot), kStep * kChunkBytes * ((kGated ? 2 : 1) * rows + x_rows));
@@ -127,9 +131,8 @@ __device__ inline void copy_tiles(const ChainParams& p, const Ring<kRows, kStep>
     }
   };
   const auto copy_x = [&](int i, int slot) {
-    const int tile = static_cast<int>(blockIdx.x + i / tiles.steps * gridDim.x);
-    const int chunk = i % tiles.steps * kStep;
-    const int token = tiles.token_tile(tile) * tile_tokens;
+    const int chunk = tiles.chunk(i);
+    const int token = tiles.token_tile(tiles.tile(i)) * tile_tokens;
     const unsigned char* from =
         p.x + (static_cast<long long>(chunk) * p.x_rows + token) * kChunkBytes;
     if (x_rows == p.x_rows) {

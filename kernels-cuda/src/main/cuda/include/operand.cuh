@@ -6,6 +6,8 @@
 
 #include <cuda_bf16.h>
 
+#include "step.cuh"
+
 namespace krait {
 
 constexpr int kChunkColumns = 64;
@@ -22,6 +24,22 @@ __host__ __device__ inline long long operand_offset(int row, int column, int row
   const int piece = (column / 8 % 8) ^ (row % 8);
   return (static_cast<long long>(column / kChunkColumns) * rows + row) * kChunkBytes + piece * 16 +
          column % 8 * 2;
+}
+
+// Stores an element of `dst`, which is an operand of `operand_rows` rows unless that is 0.
+__device__ inline void store(const Rows& dst, int operand_rows, int token, int column, float v) {
+  if (operand_rows == 0) {
+    dst.row(token)[column] = v;
+    return;
+  }
+  unsigned char* operand = reinterpret_cast<unsigned char*>(dst.data);
+  *reinterpret_cast<__nv_bfloat16*>(operand + operand_offset(token, column, operand_rows)) =
+      __float2bfloat16_rn(v);
+}
+
+// Columns that kernels write: with the zeros behind the last one of an operand.
+__device__ inline int written_columns(const Rows& dst, int operand_rows) {
+  return operand_rows == 0 ? dst.columns : padded_columns(dst.columns);
 }
 
 // Two neighbouring elements as they lie.

@@ -64,7 +64,7 @@ struct Step {
 
 // Kernels run one after the other, but the blocks of the next one are resident before the present
 // one has ended (programmatic dependent launch, from sm_90 on). Until wait_for_previous() a kernel
-// may read weights and nothing else, and write nothing.
+// may read weights and the step's arrays and nothing else, and write nothing.
 __device__ inline void launch_next() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");

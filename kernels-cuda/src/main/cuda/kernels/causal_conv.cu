@@ -5,15 +5,19 @@
 // go to the ring.
 // Shapes: dst [tokens, channels], x [tokens, sources], taps [channels, width], ring [slots,
 //   ring_tokens, sources] at row position % ring_tokens.
-// A thread takes one source of one sequence through all its tokens, for all channels that it feeds.
-// fp32; width 1 to 8.
+// causal_conv       a thread takes one source of one sequence through all its tokens, for all
+//   channels that it feeds;
+// causal_conv_long  sixteen threads share the tokens of a sequence, each a run of them.
+// fp32; width 1 to 8. What products read of dst may also go to a bf16 operand, see operand.cuh.
 // Precision: fp32 fused multiply-adds. Determinism: one chain.
 #include "math.cuh"
+#include "operand.cuh"
 #include "step.cuh"
 
 namespace krait {
 
 constexpr int kConvThreads = 64;
+constexpr int kConvLanes = 16;
 constexpr int kMaxWidth = 8;
 
 struct CausalConvParams {
@@ -28,6 +32,8 @@ struct CausalConvParams {
   int repeat;
   int width;
   int activation;
+  unsigned char* operand;  // [channels / 64, operand_rows, 64]; null where no product reads dst
+  int operand_rows;
 };
 
 // Taps of a channel, zeros before the first; four of them are one load.
@@ -49,22 +55,35 @@ __device__ inline void load_taps(float (&taps)[kWidth], const CausalConvParams& 
 }
 
 // kWidth is the width or, as the last resort, the largest: earlier taps then count as zeros.
-template <int kWidth>
-__device__ inline void convolve(const CausalConvParams& p, const Sequence& sequence, int source) {
+// kLanes threads share the tokens; `lane` is this one's number.
+template <int kWidth, int kLanes>
+__device__ inline void convolve(const CausalConvParams& p, const Sequence& sequence, int source,
+                                int lane) {
   const int sources = p.x.columns;
   float* ring = p.ring + static_cast<long long>(sequence.slot) * p.ring_tokens * sources + source;
+  const int run = (sequence.tokens + kLanes - 1) / kLanes;
+  const int from = lane * run;
+  const int end = min(from + run, sequence.tokens);
+  // Ring writes come after all lanes' reads.
   float history[kWidth];
 #pragma unroll
   for (int k = 0; k + 1 < kWidth; k++) {
     const int back = kWidth - 1 - k;
-    const int position = sequence.first_position - back;
-    const bool known = position >= 0 && back < p.width;
-    history[k + 1] =
-        known ? ring[static_cast<long long>(position % p.ring_tokens) * sources] : 0.0f;
+    const int position = sequence.first_position + from - back;
+    float v = 0.0f;
+    if (from < end && position >= 0 && back < p.width) {
+      v = from >= back ? p.x.row(sequence.first_row + from - back)[source]
+                       : ring[static_cast<long long>(position % p.ring_tokens) * sources];
+    }
+    history[k + 1] = v;
+  }
+  if constexpr (kLanes > 1) {
+    __syncthreads();
   }
   const int group = source / p.group_width;
   const int first = group * p.repeat * p.group_width + source % p.group_width;
-  for (int j = 0; j < sequence.tokens; j++) {
+  const Rows operand{reinterpret_cast<float*>(p.operand), 0, p.dst.columns};
+  for (int j = from; j < end; j++) {
     const int row = sequence.first_row + j;
 #pragma unroll
     for (int k = 0; k + 1 < kWidth; k++) {
@@ -81,14 +100,66 @@ __device__ inline void convolve(const CausalConvParams& p, const Sequence& seque
       for (int k = 0; k < kWidth; k++) {
         sum = fmaf(taps[k], history[k], sum);
       }
-      p.dst.row(row)[channel] = activate(p.activation, sum);
+      const float v = activate(p.activation, sum);
+      p.dst.row(row)[channel] = v;
+      if (p.operand != nullptr) {
+        store(operand, p.operand_rows, row, channel, v);
+      }
     }
   }
   const int kept = min(sequence.tokens, p.ring_tokens);
-  for (int j = sequence.tokens - kept; j < sequence.tokens; j++) {
+  for (int j = sequence.tokens - kept + lane; j < sequence.tokens; j += kLanes) {
     const int position = sequence.first_position + j;
     ring[static_cast<long long>(position % p.ring_tokens) * sources] =
         p.x.row(sequence.first_row + j)[source];
+  }
+}
+
+// Zeros behind the last column of the operand, by one block of each sequence.
+__device__ inline void fill_up(const CausalConvParams& p, const Sequence& sequence, int lane,
+                               int lanes) {
+  if (p.operand == nullptr || blockIdx.x != 0) {
+    return;
+  }
+  const Rows operand{reinterpret_cast<float*>(p.operand), 0, p.dst.columns};
+  const int columns = padded_columns(p.dst.columns);
+  for (int j = lane; j < sequence.tokens; j += lanes) {
+    for (int i = p.dst.columns + static_cast<int>(threadIdx.x) % kConvThreads; i < columns;
+         i += kConvThreads) {
+      store(operand, p.operand_rows, sequence.first_row + j, i, 0.0f);
+    }
+  }
+}
+
+template <int kLanes>
+__device__ inline void causal_conv(const CausalConvParams& p) {
+  launch_next();
+  const int lane = static_cast<int>(threadIdx.x) / kConvThreads;
+  const Sequence sequence = p.step.sequences[blockIdx.y];
+  wait_for_previous();
+  fill_up(p, sequence, lane, kLanes);
+  int source = static_cast<int>(blockIdx.x * kConvThreads + threadIdx.x % kConvThreads);
+  if (source >= p.x.columns) {
+    if constexpr (kLanes == 1) {
+      return;
+    }
+    source = p.x.columns - 1;  // all have to meet; the same is written twice
+  }
+  switch (p.width) {
+    case 1:
+      convolve<1, kLanes>(p, sequence, source, lane);
+      break;
+    case 2:
+      convolve<2, kLanes>(p, sequence, source, lane);
+      break;
+    case 3:
+      convolve<3, kLanes>(p, sequence, source, lane);
+      break;
+    case 4:
+      convolve<4, kLanes>(p, sequence, source, lane);
+      break;
+    default:
+      convolve<kMaxWidth, kLanes>(p, sequence, source, lane);
   }
 }
 
@@ -96,27 +167,12 @@ __device__ inline void convolve(const CausalConvParams& p, const Sequence& seque
 
 extern "C" __global__ void __launch_bounds__(krait::kConvThreads)
     causal_conv(const __grid_constant__ krait::CausalConvParams p) {
-  krait::begin();
-  const int source = static_cast<int>(blockIdx.x * krait::kConvThreads + threadIdx.x);
-  const krait::Sequence sequence = p.step.sequences[blockIdx.y];
-  if (source >= p.x.columns) {
-    return;
-  }
-  switch (p.width) {
-    case 1:
-      krait::convolve<1>(p, sequence, source);
-      break;
-    case 2:
-      krait::convolve<2>(p, sequence, source);
-      break;
-    case 3:
-      krait::convolve<3>(p, sequence, source);
-      break;
-    case 4:
-      krait::convolve<4>(p, sequence, source);
-      break;
-    default:
-      krait::convolve<krait::kMaxWidth>(p, sequence, source);
-  }
+  krait::causal_conv<1>(p);
 }
 KRAIT_PARAMS(causal_conv, krait::CausalConvParams);
+
+extern "C" __global__ void __launch_bounds__(krait::kConvThreads* krait::kConvLanes)
+    causal_conv_long(const __grid_constant__ krait::CausalConvParams p) {
+  krait::causal_conv<krait::kConvLanes>(p);
+}
+KRAIT_PARAMS(causal_conv_long, krait::CausalConvParams);

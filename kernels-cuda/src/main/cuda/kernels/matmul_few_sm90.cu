@@ -2,7 +2,8 @@
 // gated_few    dst[t, r] = silu(sum_k weight[r, k] x[t, k]) sum_k weight[rows + r, k] x[t, k]
 // for up to 16 tokens, as chains of mma.m16n8k16.
 // matmul_narrow  the first for matrices with few rows and any number of tokens: the steps of an
-//   output are dealt out to four chains in turn, which are added in order.
+//   output are dealt out to four chains in turn, which are added in order. A cluster of four blocks
+//   has 8 rows for 16 tokens, each block a chain.
 // Shapes: operands as operand.cuh says; dst fp32 [tokens, rows] or a bf16 operand.
 // A block computes a number of rows for all tokens, tile after tile; a warp has every fourth 8 of
 // them.
@@ -10,26 +11,12 @@
 // Precision: fp32 sums of exact products, cut towards zero by the tensor core at each step.
 // Determinism: one chain (matmul_narrow: four) over the columns for every output, see chain.cuh.
 #include "chain.cuh"
+#include "mma.cuh"
 
 namespace krait {
 
 constexpr int kFewTokens = 16;
 constexpr int kFewThreads = 32 * (4 + kCopyWarps);
-
-__device__ inline void load_fragments(unsigned int (&r)[4], unsigned int address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address)
-               : "memory");
-}
-
-__device__ inline void multiply_add(float (&c)[4], const unsigned int (&a)[4], unsigned int b0,
-                                    unsigned int b1) {
-  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-      "{%8, %9}, {%0, %1, %2, %3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 
 // A multiplying warp's tiles of 8 weight rows: every fourth, or pairs of gate and partner.
 template <int kRows, bool kGated>
@@ -142,79 +129,90 @@ __device__ inline void multiply_tiles(const ChainParams& p,
 
 constexpr int kNarrowRows = 8;
 constexpr int kNarrowStep = kSteps<kNarrowRows, 0>;
+constexpr int kNarrowChains = 4;
+using NarrowTiles = Tiles<kNarrowRows, kNarrowStep, false, kNarrowChains>;
 
-// Each warp has the steps of a chain of its own: every fourth. Slots are a multiple of four, so
-// that a slot is always of one chain and one copying warp; else a copy could overtake a slow chain.
+// What the blocks of a cluster send to the first of them: their sums, by lane.
+struct NarrowSums {
+  float4 chains[kNarrowChains - 1][32];
+  unsigned long long arrived;
+};
+
+// The steps of this block's chain, by one warp.
 __device__ inline void multiply_narrow(const ChainParams& p,
-                                       const Ring<kNarrowRows, kNarrowStep>& ring,
-                                       const Tiles<kNarrowRows, kNarrowStep, false>& tiles) {
-  __shared__ float chains[4][4][32];
-  const int warp = static_cast<int>(threadIdx.x) / 32;
+                                       const Ring<kNarrowRows, kNarrowStep>& ring, int steps,
+                                       float (&sums)[4]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int x_bytes = min(kFewTokens, p.x_rows) * kChunkBytes;
-  int before = 0;  // steps of the tiles before
-  for (int tile = static_cast<int>(blockIdx.x); tile < tiles.count;
-       tile += static_cast<int>(gridDim.x)) {
-    float sums[4] = {};
-    for (int step = warp; step < tiles.steps; step += 4) {
-      const int slot = (before + step) % p.slots;
-      barrier_wait(ring.full(slot), (before + step) / p.slots & 1);
+  Cursor at;
+#pragma unroll 1
+  for (int step = 0; step < steps; step++) {
+    barrier_wait(ring.full(at.slot), at.parity);
 #pragma unroll
-      for (int half = 0; half < 2 * kNarrowStep; half++) {
-        const int piece = half % 2 * 4;
-        unsigned int weight[4];
-        load_fragments(weight, ring.weight(slot) + half / 2 * kNarrowRows * kChunkBytes +
-                                   lane % 8 * kChunkBytes + ((piece + lane / 8) ^ lane % 8) * 16);
+    for (int half = 0; half < 2 * kNarrowStep; half++) {
+      const int piece = half % 2 * 4;
+      unsigned int weight[4];
+      load_fragments(weight, ring.weight(at.slot) + half / 2 * kNarrowRows * kChunkBytes +
+                                 lane % 8 * kChunkBytes + ((piece + lane / 8) ^ lane % 8) * 16);
 #pragma unroll
-        for (int k = 0; k < 2; k++) {
-          unsigned int x[4];
-          load_fragments(x, ring.x(slot) + half / 2 * x_bytes + lane % 16 * kChunkBytes +
-                                ((piece + k * 2 + lane / 16) ^ lane % 8) * 16);
-          multiply_add(sums, x, weight[k * 2], weight[k * 2 + 1]);
-        }
-      }
-      __syncwarp();
-      if (lane == 0) {
-        barrier_arrive(ring.empty(slot));
+      for (int k = 0; k < 2; k++) {
+        unsigned int x[4];
+        load_fragments(x, ring.x(at.slot) + half / 2 * x_bytes + lane % 16 * kChunkBytes +
+                              ((piece + k * 2 + lane / 16) ^ lane % 8) * 16);
+        multiply_add(sums, x, weight[k * 2], weight[k * 2 + 1]);
       }
     }
-    before += tiles.steps;
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      chains[warp][i][lane] = sums[i];
+    __syncwarp();
+    if (lane == 0) {
+      barrier_arrive(ring.empty(at.slot));
     }
-    asm volatile("bar.sync 1, 128;" ::: "memory");
-    if (warp == 0) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        for (int other = 1; other < 4; other++) {
-          sums[i] += chains[other][i][lane];
-        }
-      }
-      const int token = tiles.token_tile(tile) * kFewTokens + lane / 4;
-      const int row = tiles.first_row(tile) + lane % 4 * 2;
-      store_pair(p, token, row, sums[0], sums[1]);
-      store_pair(p, token + 8, row, sums[2], sums[3]);
-    }
-    asm volatile("bar.sync 1, 128;" ::: "memory");
+    at.advance(p.slots);
   }
 }
 
+// A cluster computes a tile, each of its blocks a chain; the first adds them in order.
 __device__ inline void matmul_narrow(const ChainParams& p) {
   extern __shared__ unsigned char memory[];
+  __shared__ __align__(16) NarrowSums received;
   const Ring<kNarrowRows, kNarrowStep> ring(shared_address(memory), p, min(kFewTokens, p.x_rows));
-  const Tiles<kNarrowRows, kNarrowStep, false> tiles(p, kFewTokens);
+  const NarrowTiles tiles(p, kFewTokens);
+  const unsigned int arrived = shared_address(&received.arrived);
   if (threadIdx.x == 0) {
     ring.init(1);
+    barrier_init(arrived, 1);
+    barrier_init_done();
+    barrier_expect(arrived, sizeof(received.chains));
   }
-  __syncthreads();
+  cluster_sync();
   const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
   if (warp >= 4) {
     copy_tiles(p, ring, tiles, kFewTokens, warp - 4);
-  } else {
-    wait_for_previous();
-    multiply_narrow(p, ring, tiles);
+    return;
   }
+  if (warp > 0) {
+    return;
+  }
+  wait_for_previous();
+  float sums[4] = {};
+  multiply_narrow(p, ring, tiles.steps, sums);
+  if (NarrowTiles::chain() > 0) {
+    send(shared_address(&received.chains[NarrowTiles::chain() - 1][lane]), arrived, sums);
+    return;
+  }
+  barrier_wait(arrived, 0);
+#pragma unroll
+  for (int chain = 0; chain < kNarrowChains - 1; chain++) {
+    const float4 other = received.chains[chain][lane];
+    sums[0] += other.x;
+    sums[1] += other.y;
+    sums[2] += other.z;
+    sums[3] += other.w;
+  }
+  const int token = tiles.token_tile(tiles.tile(0)) * kFewTokens + lane / 4;
+  const int row = tiles.first_row(tiles.tile(0)) + lane % 4 * 2;
+  store_pair(p, token, row, sums[0], sums[1]);
+  store_pair(p, token + 8, row, sums[2], sums[3]);
 }
 
 template <int kRows, bool kGated>
@@ -260,8 +258,9 @@ KRAIT_FEW(gated_few_r64, 64, true);
 KRAIT_FEW(gated_few_r112, 112, true);
 KRAIT_FEW(gated_few_r128, 128, true);
 
-extern "C" __global__ void __launch_bounds__(krait::kFewThreads, 1)
-    matmul_narrow(const __grid_constant__ krait::ChainParams p) {
+extern "C" __global__ void __cluster_dims__(krait::kNarrowChains, 1, 1)
+    __launch_bounds__(krait::kFewThreads, 1)
+        matmul_narrow(const __grid_constant__ krait::ChainParams p) {
   krait::matmul_narrow(p);
 }
 KRAIT_PARAMS(matmul_narrow, krait::ChainParams);

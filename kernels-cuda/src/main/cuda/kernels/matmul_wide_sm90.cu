@@ -1,6 +1,7 @@
 // matmul_wide   dst[t, r] = sum_k weight[r, k] x[t, k]
 // gated_wide    dst[t, r] = silu(sum_k weight[r, k] x[t, k]) sum_k weight[rows + r, k] x[t, k]
 // for more than 16 tokens, as chains of wgmma.m64nNk16.
+// matmul_wide_chains  the first with four chains for an output, as matmul_narrow has them.
 // Shapes: operands as operand.cuh says; dst fp32 [tokens, rows] or a bf16 operand.
 // A block computes a number of rows for one or two times 64 tokens, tile after tile; a warpgroup
 // has 64 tokens. bf16 operands; any shape; sm_90a. Precision: fp32 sums of exact products, cut
@@ -79,7 +80,8 @@ __device__ inline void store_tile(const ChainParams& p, const float (&d)[kRows /
   }
 }
 
-template <int kRows, int kGroups, bool kGated>
+// kChains: chains of an output, of which step i belongs to chain i % kChains.
+template <int kRows, int kGroups, bool kGated, int kChains>
 __device__ inline void multiply_tiles(const ChainParams& p,
                                       const Ring<kRows, kSteps<kRows, kGroups>>& ring,
                                       const Tiles<kRows, kSteps<kRows, kGroups>, kGated>& tiles,
@@ -93,14 +95,9 @@ __device__ inline void multiply_tiles(const ChainParams& p,
   Cursor at;
   for (int tile = static_cast<int>(blockIdx.x); tile < tiles.count;
        tile += static_cast<int>(gridDim.x)) {
-    float d[kRows / 2];
-#pragma unroll
-    for (int i = 0; i < kRows / 2; i++) {
-      d[i] = 0.0f;
-    }
+    float d[kChains][kRows / 2] = {};
     int previous = -1;
-#pragma unroll 1
-    for (int step = 0; step < tiles.steps; step++) {
+    const auto step = [&](float (&sums)[kRows / 2]) {
       barrier_wait(ring.full(at.slot), at.parity);
       wgmma_fence();
       const unsigned long long x =
@@ -110,7 +107,7 @@ __device__ inline void multiply_tiles(const ChainParams& p,
       for (int c = 0; c < kSteps<kRows, kGroups>; c++) {
 #pragma unroll
         for (int k = 0; k < 4; k++) {
-          wgmma<kRows>(d, x + c * x_chunk + k * 2, weight + c * kWeightChunk + k * 2);
+          wgmma<kRows>(sums, x + c * x_chunk + k * 2, weight + c * kWeightChunk + k * 2);
         }
       }
       wgmma_commit();
@@ -120,18 +117,34 @@ __device__ inline void multiply_tiles(const ChainParams& p,
       }
       previous = at.slot;
       at.advance(p.slots);
+    };
+#pragma unroll 1
+    for (int first = 0; first < tiles.steps; first += kChains) {
+#pragma unroll
+      for (int chain = 0; chain < kChains; chain++) {
+        if (kChains == 1 || first + chain < tiles.steps) {
+          step(d[chain]);
+        }
+      }
     }
     wgmma_wait<0>();
+#pragma unroll
+    for (int chain = 1; chain < kChains; chain++) {
+#pragma unroll
+      for (int i = 0; i < kRows / 2; i++) {
+        d[0][i] += d[chain][i];
+      }
+    }
     if (speaks) {
       barrier_arrive(ring.empty(previous));
     }
     const int token =
         (tiles.token_tile(tile) * kGroups + group) * kGroupTokens + warp % 4 * 16 + lane / 4;
-    store_tile<kRows, kGated>(p, d, tiles.first_row(tile), token, lane);
+    store_tile<kRows, kGated>(p, d[0], tiles.first_row(tile), token, lane);
   }
 }
 
-template <int kRows, int kGroups, bool kGated>
+template <int kRows, int kGroups, bool kGated, int kChains = 1>
 __device__ inline void matmul_wide(const ChainParams& p) {
   extern __shared__ unsigned char memory[];
   constexpr int kTokens = kGroups * kGroupTokens;
@@ -147,7 +160,7 @@ __device__ inline void matmul_wide(const ChainParams& p) {
     copy_tiles(p, ring, tiles, kTokens, warp - 4 * kGroups);
   } else {
     wait_for_previous();
-    multiply_tiles<kRows, kGroups, kGated>(p, ring, tiles, x_rows);
+    multiply_tiles<kRows, kGroups, kGated, kChains>(p, ring, tiles, x_rows);
   }
 }
 
@@ -182,3 +195,10 @@ KRAIT_WIDE(gated_wide_r128_g1, 128, 1, true);
 KRAIT_WIDE(gated_wide_r160_g2, 160, 2, true);
 KRAIT_WIDE(gated_wide_r224_g2, 224, 2, true);
 KRAIT_WIDE(gated_wide_r256_g2, 256, 2, true);
+
+// 32 rows: steps of four chunks, as matmul_narrow has.
+extern "C" __global__ void __launch_bounds__(256, 1)
+    matmul_wide_chains(const __grid_constant__ krait::ChainParams p) {
+  krait::matmul_wide<32, 1, false, 4>(p);
+}
+KRAIT_PARAMS(matmul_wide_chains, krait::ChainParams);

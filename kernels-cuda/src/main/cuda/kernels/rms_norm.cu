@@ -41,6 +41,7 @@ struct GatedRmsNormParams {
   const float* weight;  // [groups * width]
   int width;
   float epsilon;
+  int operand_rows;  // 0 when dst is fp32 rows; else dst.data is an operand of so many rows
 };
 
 // Calls write(i, value(i) scale weight[i]) for all i below width, where scale makes the values'
@@ -84,6 +85,14 @@ __device__ inline void normalise(const float* weight, int width, float epsilon, 
   }
 }
 
+// Zeros behind the last column of a row.
+__device__ inline void fill_up(const Rows& dst, int operand_rows, int token) {
+  const int columns = written_columns(dst, operand_rows);
+  for (int i = dst.columns + static_cast<int>(threadIdx.x); i < columns; i += kNormThreads) {
+    store(dst, operand_rows, token, i, 0.0f);
+  }
+}
+
 template <typename Write>
 __device__ inline void rms_norm(const RmsNormParams& p, Write write) {
   float* residual = p.residual.row(static_cast<int>(blockIdx.x));
@@ -105,22 +114,8 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
     rms_norm(const __grid_constant__ krait::RmsNormParams p) {
   krait::begin();
   const int token = static_cast<int>(blockIdx.x);
-  if (p.operand_rows == 0) {
-    float* dst = p.dst.row(token);
-    krait::rms_norm(p, [=](int i, float v) { dst[i] = v; });
-    return;
-  }
-  unsigned char* operand = reinterpret_cast<unsigned char*>(p.dst.data);
-  const auto write = [=](int i, float v) {
-    *reinterpret_cast<__nv_bfloat16*>(operand + krait::operand_offset(token, i, p.operand_rows)) =
-        __float2bfloat16_rn(v);
-  };
-  krait::rms_norm(p, write);
-  const int columns = krait::padded_columns(p.dst.columns);
-  for (int i = p.dst.columns + static_cast<int>(threadIdx.x); i < columns;
-       i += krait::kNormThreads) {
-    write(i, 0.0f);
-  }
+  krait::rms_norm(p, [&](int i, float v) { krait::store(p.dst, p.operand_rows, token, i, v); });
+  krait::fill_up(p.dst, p.operand_rows, token);
 }
 KRAIT_PARAMS(rms_norm, krait::RmsNormParams);
 
@@ -141,9 +136,14 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
   const int from = static_cast<int>(blockIdx.y) * p.width;
   const float* y = p.y.row(blockIdx.x) + from;
   const float* z = p.z.row(blockIdx.x) + from;
-  float* dst = p.dst.row(blockIdx.x) + from;
   krait::normalise(
       p.weight + from, p.width, p.epsilon, [=](int i) { return y[i] * krait::silu(z[i]); },
-      [](int, float) {}, [=](int i, float v) { dst[i] = v; });
+      [](int, float) {},
+      [&](int i, float v) {
+        krait::store(p.dst, p.operand_rows, static_cast<int>(blockIdx.x), from + i, v);
+      });
+  if (blockIdx.y == 0) {
+    krait::fill_up(p.dst, p.operand_rows, static_cast<int>(blockIdx.x));
+  }
 }
 KRAIT_PARAMS(gated_rms_norm, krait::GatedRmsNormParams);

@@ -8,6 +8,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -55,7 +56,7 @@ final class OpInputs {
       values[i] = (short) (Float.floatToRawIntBits((float) random.nextDouble(-1, 1)) >> 16);
     }
     Tensor tensor = new Tensor(DType.BF16, Shape.of(rows, columns), MemorySegment.ofArray(values));
-    return backend.upload(List.of(tensor));
+    return backend.upload(StoredMatrix.Dense.of(List.of(tensor)));
   }
 
   /// One token of each of `sequences` sequences, all at `position`, each with its own slot and

@@ -1,10 +1,12 @@
 package dev.krait.backend;
 
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.util.List;
 import java.util.Optional;
@@ -25,33 +27,37 @@ public interface Backend extends AutoCloseable {
   /// How exact its numbers are.
   NumericMode numericMode();
 
+  /// Zeroed numbers of a type: fp32, or that of keys and values.
+  ///
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
+  Buffer allocate(DType type, long elements);
+
   /// Zeroed floats.
   ///
-  /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
-  Buffer allocate(long elements);
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
+  default Buffer allocate(long elements) {
+    return allocate(DType.F32, elements);
+  }
+
+  /// A copy of floats.
+  ///
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
+  default Buffer bufferOf(float[] values) {
+    Buffer buffer = allocate(values.length);
+    buffer.write(0, values);
+    return buffer;
+  }
 
   /// In which type keys and values are kept.
   default DType keyValueType() {
     return DType.F32;
   }
 
-  /// Bytes of an element of keys and values.
-  default int keyValueBytes() {
-    return keyValueType().bytes();
-  }
-
-  /// Zeroed keys or values of the type [#keyValueType].
-  ///
-  /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
-  default Buffer allocateKeysOrValues(long elements) {
-    return allocate(elements);
-  }
-
-  /// Rows that norms and gated products write and products alone read, in the type that the numeric
-  /// mode's products take.
+  /// Rows that norms, scans, attention and gated products write and products alone read, in the
+  /// type that the numeric mode's products take.
   ///
   /// @param rows most rows of a step
-  /// @throws dev.krait.error.EngineException RESOURCE_EXHAUSTED when there is no room
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room
   default Rows allocateOperand(int rows, int columns) {
     return Rows.of(allocate((long) rows * columns), columns);
   }
@@ -71,9 +77,26 @@ public interface Backend extends AutoCloseable {
     return 0;
   }
 
-  /// A weight matrix from blocks of rows `[n, columns]` of one float type, stacked in order; kept
-  /// in that type. A copy: the blocks are not read any more when it returns.
-  WeightMatrix upload(List<Tensor> rowBlocks);
+  /// Whether it computes with matrices of this format.
+  boolean supports(StoredMatrix matrix);
+
+  /// The matrix in the layout that it computes with. A copy: what was stored is not read any more
+  /// when it returns.
+  ///
+  /// @throws EngineException UNSUPPORTED naming a format that it does not support
+  WeightMatrix upload(StoredMatrix matrix);
+
+  /// Refuses a format that it does not support.
+  ///
+  /// @throws EngineException UNSUPPORTED naming it
+  default void requireSupported(StoredMatrix matrix) {
+    if (!supports(matrix)) {
+      throw new EngineException(
+          ErrorCode.UNSUPPORTED,
+          "weights: %s (expected in the numeric mode %s of the backend %s: %s)"
+              .formatted(matrix.format(), numericMode().text(), name(), numericMode().formats()));
+    }
+  }
 
   /// Arrays for steps within the given limits.
   ///

@@ -2,13 +2,13 @@ package dev.krait.backend;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.ServiceLoader;
-import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Finds the backend that a configuration asks for.
 public final class Backends {
@@ -25,47 +25,52 @@ public final class Backends {
   /// @throws EngineException INVALID_ARGUMENT for an unknown name; UNSUPPORTED, with the reason,
   ///   when the machine cannot run it
   ///
-  /// @param modes the numeric modes that fit the weights, of which the backend takes its fastest
-  public static Selection select(String name, OptionalInt threads, Set<NumericMode> modes) {
+  /// @param fits whether a numeric mode may be taken; asked about the backend's, the fastest first
+  public static Selection select(String name, OptionalInt threads, Predicate<NumericMode> fits) {
     List<BackendProvider> providers =
         ServiceLoader.load(BackendProvider.class).stream()
             .map(ServiceLoader.Provider::get)
             .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
             .toList();
-    return select(name, threads, modes, providers);
+    return select(name, threads, fits, providers);
   }
 
   /// The same, from providers in the order in which `auto` asks them.
   static Selection select(
-      String name, OptionalInt threads, Set<NumericMode> modes, List<BackendProvider> providers) {
+      String name,
+      OptionalInt threads,
+      Predicate<NumericMode> fits,
+      List<BackendProvider> providers) {
     return name.equals("auto")
-        ? best(providers, threads, modes)
-        : named(providers, name, threads, modes);
+        ? best(providers, threads, fits)
+        : named(providers, name, threads, fits);
   }
 
   private static Backend open(
-      BackendProvider provider, OptionalInt threads, Set<NumericMode> modes) {
+      BackendProvider provider, OptionalInt threads, Predicate<NumericMode> fits) {
     for (NumericMode mode : provider.modes()) {
-      if (modes.contains(mode)) {
+      if (fits.test(mode)) {
         return provider.open(threads, mode);
       }
     }
     throw EngineException.invalidArgument(
-        "numerics", names(modes), names(provider.modes()) + " on the backend " + provider.name());
+        "numerics",
+        names(Stream.of(NumericMode.values()).filter(fits)),
+        names(provider.modes().stream()) + " on the backend " + provider.name());
   }
 
-  private static String names(Collection<NumericMode> modes) {
-    return modes.stream().map(NumericMode::text).collect(Collectors.joining(" or "));
+  private static String names(Stream<NumericMode> modes) {
+    return modes.map(NumericMode::text).collect(Collectors.joining(" or "));
   }
 
   private static Selection best(
-      List<BackendProvider> providers, OptionalInt threads, Set<NumericMode> modes) {
+      List<BackendProvider> providers, OptionalInt threads, Predicate<NumericMode> fits) {
     StringBuilder passed = new StringBuilder();
     for (BackendProvider provider : providers) {
       var unavailable = provider.unavailable();
       if (unavailable.isEmpty() && provider.preference() >= 0) {
         String reason = passed.isEmpty() ? "the best in this build" : "auto" + passed;
-        return new Selection(open(provider, threads, modes), reason);
+        return new Selection(open(provider, threads, fits), reason);
       }
       unavailable.ifPresent(
           why -> passed.append("; ").append(provider.name()).append(": ").append(why));
@@ -78,7 +83,10 @@ public final class Backends {
   }
 
   private static Selection named(
-      List<BackendProvider> providers, String name, OptionalInt threads, Set<NumericMode> modes) {
+      List<BackendProvider> providers,
+      String name,
+      OptionalInt threads,
+      Predicate<NumericMode> fits) {
     for (BackendProvider provider : providers) {
       if (provider.name().equals(name)) {
         if (provider.unavailable().isPresent()) {
@@ -86,7 +94,7 @@ public final class Backends {
               ErrorCode.UNSUPPORTED,
               "backend: " + name + " cannot run here: " + provider.unavailable().get());
         }
-        return new Selection(open(provider, threads, modes), "asked for");
+        return new Selection(open(provider, threads, fits), "asked for");
       }
     }
     String known = providers.stream().map(BackendProvider::name).collect(Collectors.joining(", "));

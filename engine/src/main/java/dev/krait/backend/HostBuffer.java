@@ -34,6 +34,14 @@ public final class HostBuffer implements Buffer {
     }
   }
 
+  /// Zeroed floats, the only type that a host buffer has.
+  public static HostBuffer allocate(DType type, long elements) {
+    if (type != DType.F32) {
+      throw new IllegalArgumentException("buffer of " + type + " (expected: F32)");
+    }
+    return allocate(elements);
+  }
+
   /// A buffer over the given array, without a copy.
   public static HostBuffer over(float[] values) {
     return new HostBuffer(values);

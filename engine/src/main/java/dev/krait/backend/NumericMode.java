@@ -1,8 +1,7 @@
 package dev.krait.backend;
 
-import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.tensor.DType;
+import dev.krait.tensor.StoredMatrix;
 
 /// How exact the numbers of a backend are; chosen when it is opened.
 ///
@@ -15,16 +14,19 @@ public enum NumericMode {
   /// states fp32.
   BF16;
 
-  /// Refuses weights whose precision the mode does not keep.
-  ///
-  /// @throws EngineException UNSUPPORTED for a matrix of another type than bf16 in [#BF16]
-  public void requireFits(DType weights) {
-    if (this == BF16 && weights != DType.BF16) {
-      throw new EngineException(
-          ErrorCode.UNSUPPORTED,
-          "weights: %s (expected: BF16 in the numeric mode bf16; --numerics exact or --weights bf16)"
-              .formatted(weights));
-    }
+  /// Whether it keeps the precision of a matrix.
+  public boolean fits(StoredMatrix matrix) {
+    return switch (matrix) {
+      case StoredMatrix.Dense dense -> this == EXACT || dense.dtype() == DType.BF16;
+    };
+  }
+
+  /// The formats that fit, for people.
+  String formats() {
+    return switch (this) {
+      case EXACT -> "F32, F16 or BF16";
+      case BF16 -> "BF16; others with --numerics exact, or rounded with --weights bf16";
+    };
   }
 
   /// `exact` or `bf16`.

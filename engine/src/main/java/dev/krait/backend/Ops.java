@@ -105,9 +105,22 @@ public interface Ops {
   /// + c % groupWidth`.
   void causalConv(CausalConvArgs args, StepInputs step);
 
+  /// [#causalConv], then `dst = conv.dst weight^T`.
+  default void convMatmul(Rows dst, CausalConvArgs conv, WeightMatrix weight, StepInputs step) {
+    causalConv(conv, step);
+    matmul(dst, conv.dst(), weight, step.tokens);
+  }
+
   /// Mamba-1 scan with replay and gate, see [dev.krait.model.Mixer.Mamba1] for the formula and
   /// [StepInputs] for what is replayed and written.
   void selectiveScan(SelectiveScanArgs args, StepInputs step);
+
+  /// `timeStep = lowRank weights.timeStep^T`, then [#selectiveScan]; what a fusion leaves in
+  /// `timeStep` is not defined.
+  default void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
+    matmul(args.timeStep(), lowRank, args.weights().timeStep(), step.tokens);
+    selectiveScan(args, step);
+  }
 
   /// Mamba-2 scan with replay, see [dev.krait.model.Mixer.Mamba2] for the formula and [StepInputs]
   /// for what is replayed and written.

@@ -27,7 +27,6 @@ import dev.krait.speculation.NgramDrafter;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.speculation.SpeculativeRunner;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -89,7 +88,7 @@ public final class Engine implements AutoCloseable {
       resources.closeAfter(failure);
       throw failure;
     } catch (InternalError fault) {
-      EngineException failure = cutFile(resources, fault);
+      EngineException failure = cutFile(config, resources, fault);
       resources.closeAfter(failure);
       throw failure;
     } catch (OutOfMemoryError full) {
@@ -104,8 +103,9 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /// What the virtual machine throws when a mapped file has become shorter.
-  private static EngineException cutFile(Resources resources, InternalError fault) {
+  /// What the virtual machine throws when a mapped file has become shorter: the file where it is
+  /// known, the folders otherwise.
+  static EngineException cutFile(EngineConfig config, Resources resources, InternalError fault) {
     try {
       for (ModelLoader loader : resources.of(ModelLoader.class)) {
         loader.folder().checkpoint().requireUncut();
@@ -114,21 +114,27 @@ public final class Engine implements AutoCloseable {
       cut.addSuppressed(fault);
       return cut;
     }
-    return new EngineException(ErrorCode.INTERNAL, "loading failed: " + fault.getMessage(), fault);
+    return new EngineException(
+        ErrorCode.INTERNAL,
+        "%s: %s (expected: files that stay as they are while they are read; is one still being copied?)"
+            .formatted(
+                config.modelFolder() + config.draftFolder().map(draft -> " or " + draft).orElse(""),
+                fault.getMessage()),
+        fault);
   }
 
   private static Engine open(
       EngineConfig config, StepListener listener, Consumer<String> plan, Resources resources) {
     ModelLoader target = resources.opened(ModelLoader.open(config.modelFolder()));
-    Optional<ModelLoader> draft = Optional.empty();
-    if (config.speculation() == SpeculationMode.DRAFT) {
-      ModelLoader loader = resources.opened(ModelLoader.open(config.draftFolder().orElseThrow()));
-      SameVocabulary.require(target, loader).ifPresent(plan);
-      draft = Optional.of(loader);
-    }
+    Optional<ModelLoader> draft =
+        config.speculation() == SpeculationMode.DRAFT
+            ? config.draftFolder().map(folder -> resources.opened(ModelLoader.open(folder)))
+            : Optional.empty();
+    draft.flatMap(loader -> SameVocabulary.require(target, loader)).ifPresent(plan);
     ModelFacts facts = ModelFacts.read(target);
     Backends.Selection selected =
-        Backends.select(config.backend(), config.threads(), numerics(config, target, draft));
+        Backends.select(
+            config.backend(), config.threads(), mode -> allows(config, target, draft, mode));
     Backend backend = resources.opened(selected.backend());
     MemoryPlan.Memory room = MemoryPlan.Memory.of(backend, target, draft);
     MemoryPlan memory = MemoryPlan.of(config, target, draft, room);
@@ -162,16 +168,16 @@ public final class Engine implements AutoCloseable {
     return new Engine(resources, loop.handle(), info, description, layout, policy);
   }
 
-  /// The modes that the configuration and the weights of both models allow.
-  private static Set<NumericMode> numerics(
-      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft) {
-    Optional<NumericMode> asked = config.numerics().mode();
-    if (asked.isPresent()) {
-      return Set.of(asked.get());
-    }
-    Set<NumericMode> modes = target.numericModes(config.weights());
-    draft.ifPresent(loader -> modes.retainAll(loader.numericModes(config.weights())));
-    return modes;
+  /// Whether the configuration and the weights of both models allow a mode.
+  private static boolean allows(
+      EngineConfig config, ModelLoader target, Optional<ModelLoader> draft, NumericMode mode) {
+    return config
+        .numerics()
+        .mode()
+        .map(mode::equals)
+        .orElseGet(() ->
+            target.fits(mode, config.weights())
+                && draft.map(own -> own.fits(mode, config.weights())).orElse(true));
   }
 
   /// Compiles what decoding needs, until the first request comes or the time is up.

@@ -10,7 +10,7 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
 import dev.krait.model.Mixer;
-import dev.krait.model.ResidualBlock;
+import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -49,22 +49,19 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   ///   loaded; empty when caches are taken from the heap and weights from the host's memory
   /// @param scratchBytes what operations take of the device for sequences of so many tokens
   /// @param host memory that the heap is part of
-  /// @param keyValueBytes bytes of an element of keys and values
+  /// @param keyValueType type of keys and values
   record Memory(
       long heapBytes,
       OptionalLong deviceBytes,
       IntToLongFunction scratchBytes,
       HostMemory host,
-      int keyValueBytes) {
+      DType keyValueType) {
 
     /// What a backend has and takes for the given models.
     static Memory of(Backend backend, ModelLoader target, Optional<ModelLoader> draft) {
       List<Mixer> mixers =
           Stream.concat(Stream.of(target), draft.stream())
-              .flatMap(loader -> loader.spec().layers().stream())
-              .flatMap(List::stream)
-              .flatMap(block -> block.mixers().stream())
-              .map(ResidualBlock.ScaledMixer::mixer)
+              .flatMap(loader -> loader.spec().mixers())
               .distinct()
               .toList();
       return new Memory(
@@ -72,7 +69,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
           backend.freeBytes(),
           tokens -> backend.scratchBytes(mixers, tokens),
           HostMemory.read(),
-          backend.keyValueBytes());
+          backend.keyValueType());
     }
   }
 
@@ -102,7 +99,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     IntToLongFunction budget =
         tokens -> config.cacheBytes().orElse(most - memory.scratchBytes().applyAsLong(tokens));
     IntFunction<CacheDemand> demands =
-        tokens -> demand(config, target, draft, memory.keyValueBytes(), tokens);
+        tokens -> demand(config, target, draft, memory.keyValueType(), tokens);
     CacheDemand demand = demands.apply(longest(config, target));
     if (config.maxModelTokens().isEmpty()) {
       demand = shortened(demand, demands, budget);
@@ -241,7 +238,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// length.
   private static CacheDemand shortened(
       CacheDemand demand, IntFunction<CacheDemand> demands, IntToLongFunction budget) {
-    if (demand.bytesPerBlock() == 0) {
+    if (!demand.attends()) {
       return demand;
     }
     int fitting = 0;
@@ -263,13 +260,13 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
       EngineConfig config,
       ModelLoader target,
       Optional<ModelLoader> draft,
-      int keyValueBytes,
+      DType keyValueType,
       int longest) {
     List<CacheSpec> draftSpecs =
-        draft.map(loader -> loader.spec().cacheSpecs(keyValueBytes)).orElse(List.of());
+        draft.map(loader -> loader.spec().cacheSpecs(keyValueType)).orElse(List.of());
     int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts(config) + 1;
     return new CacheDemand(
-        target.spec().cacheSpecs(keyValueBytes),
+        target.spec().cacheSpecs(keyValueType),
         draftSpecs,
         CacheDemand.BLOCK_TOKENS,
         config.maxSequences(),

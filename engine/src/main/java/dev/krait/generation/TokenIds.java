@@ -42,6 +42,12 @@ public final class TokenIds {
     return ids[index];
   }
 
+  /// How many ids both start with alike.
+  public int commonTokens(TokenIds other) {
+    int mismatch = Arrays.mismatch(ids, other.ids);
+    return mismatch < 0 ? ids.length : mismatch;
+  }
+
   /// True when the id is in the list.
   public boolean contains(int id) {
     for (int candidate : ids) {

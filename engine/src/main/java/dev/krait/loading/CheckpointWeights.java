@@ -1,35 +1,39 @@
 package dev.krait.loading;
 
-import dev.krait.backend.Backend;
 import dev.krait.checkpoint.Checkpoint;
 import dev.krait.error.EngineException;
 import dev.krait.model.WeightSource;
 import dev.krait.tensor.Buffer;
-import dev.krait.tensor.DType;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /// Weights from a checkpoint, strictly: each tensor has the expected shape, and none is left over.
 final class CheckpointWeights implements WeightSource {
   private final Checkpoint checkpoint;
-  private final Backend backend;
   private final StoredType type;
+  private final Function<StoredMatrix, WeightMatrix> upload;
+  private final Function<float[], Buffer> write;
   private final Set<String> unused;
   private long bytes;
 
-  CheckpointWeights(Checkpoint checkpoint, Backend backend, StoredType type) {
+  /// @param upload what is done with a matrix
+  /// @param write what is done with a vector
+  CheckpointWeights(
+      Checkpoint checkpoint,
+      StoredType type,
+      Function<StoredMatrix, WeightMatrix> upload,
+      Function<float[], Buffer> write) {
     this.checkpoint = checkpoint;
-    this.backend = backend;
     this.type = type;
+    this.upload = upload;
+    this.write = write;
     unused = new TreeSet<>(checkpoint.names());
     // Old exports store the rotary frequencies, which follow from the configuration.
     unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq"));
@@ -64,54 +68,17 @@ final class CheckpointWeights implements WeightSource {
           tensor(block.name(), Shape.of(block.storedRows(), columns))
               .rows(block.first(), block.rows()));
     }
-    return upload(rows);
+    return kept(rows);
   }
 
-  private WeightMatrix upload(List<Tensor> rows) {
-    Optional<DType> target = type.target().or(() -> commonType(rows));
-    if (target.isEmpty()) {
-      return counted(backend.upload(rows));
-    }
-    // Shared, for a backend may read on threads of its own.
-    try (Arena arena = Arena.ofShared()) {
-      List<Tensor> converted =
-          rows.stream().map(block -> convert(block, target.get(), arena)).toList();
-      return counted(backend.upload(converted));
-    }
-  }
-
-  /// The type that stacked blocks of rows are kept in.
-  static DType kept(List<Tensor> rows, StoredType type) {
-    return type.target().or(() -> commonType(rows)).orElse(rows.getFirst().dtype());
-  }
-
-  private WeightMatrix counted(WeightMatrix matrix) {
+  private WeightMatrix kept(List<Tensor> rows) {
+    StoredMatrix.Dense stored =
+        type.target()
+            .map(dtype -> new StoredMatrix.Dense(rows, dtype))
+            .orElseGet(() -> StoredMatrix.Dense.of(rows));
+    WeightMatrix matrix = upload.apply(stored);
     bytes += matrix.bytes();
     return matrix;
-  }
-
-  /// fp32 for blocks of different or of 64-bit types; empty when they already agree.
-  private static Optional<DType> commonType(List<Tensor> rows) {
-    DType first = rows.getFirst().dtype();
-    boolean agree = first != DType.F64 && rows.stream().allMatch(block -> block.dtype() == first);
-    return agree ? Optional.empty() : Optional.of(DType.F32);
-  }
-
-  private static Tensor convert(Tensor from, DType target, Arena arena) {
-    if (from.dtype() == target) {
-      return from;
-    }
-    long elements = from.shape().elements();
-    MemorySegment data = arena.allocate(elements * target.bytes(), 64);
-    for (long i = 0; i < elements; i++) {
-      float value = from.floatAt(i);
-      if (target == DType.F32) {
-        data.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
-      } else {
-        data.setAtIndex(ValueLayout.JAVA_SHORT, i, DType.toBf16(value));
-      }
-    }
-    return new Tensor(target, from.shape(), data);
   }
 
   @Override
@@ -123,7 +90,7 @@ final class CheckpointWeights implements WeightSource {
         head.dtype() == embedded.dtype()
             && (head.data().address() == embedded.data().address()
                 || head.data().mismatch(embedded.data()) == -1);
-    return same ? embedding : upload(List.of(head));
+    return same ? embedding : kept(List.of(head));
   }
 
   @Override
@@ -135,9 +102,7 @@ final class CheckpointWeights implements WeightSource {
 
   @Override
   public Buffer buffer(float[] values) {
-    Buffer buffer = backend.allocate(values.length);
-    buffer.write(0, values);
-    return buffer;
+    return write.apply(values);
   }
 
   private Tensor tensor(String name, Shape expected) {

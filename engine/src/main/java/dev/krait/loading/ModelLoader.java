@@ -1,17 +1,19 @@
 package dev.krait.loading;
 
 import dev.krait.backend.Backend;
+import dev.krait.backend.HostBuffer;
 import dev.krait.backend.NumericMode;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.family.ModelFamilies;
 import dev.krait.model.family.ModelFamily;
 import dev.krait.model.family.ModelFolder;
-import dev.krait.tensor.DType;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
+import dev.krait.tensor.WeightMatrix;
 import java.nio.file.Path;
-import java.util.EnumSet;
-import java.util.Set;
+import java.util.ArrayList;
+import java.util.List;
 
 /// Opens a checkpoint folder, says what model it is, and loads it.
 public final class ModelLoader implements AutoCloseable {
@@ -60,16 +62,36 @@ public final class ModelLoader implements AutoCloseable {
     return bytes;
   }
 
-  /// The numeric modes that keep the weights' precision: `bf16` where every matrix is bf16. Reads
-  /// no matrix.
+  /// Whether a numeric mode keeps the precision of every matrix; loads none.
   ///
-  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing
-  public Set<NumericMode> numericModes(StoredType type) {
-    MatrixTypes types = new MatrixTypes(folder.checkpoint(), type);
-    family.weights(spec, folder, types);
-    return types.found().equals(Set.of(DType.BF16))
-        ? EnumSet.allOf(NumericMode.class)
-        : EnumSet.of(NumericMode.EXACT);
+  /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing or
+  ///   misshapen
+  public boolean fits(NumericMode mode, StoredType type) {
+    if (mode == NumericMode.EXACT) {
+      return true;
+    }
+    List<StoredMatrix> others = new ArrayList<>();
+    CheckpointWeights source =
+        new CheckpointWeights(
+            folder.checkpoint(),
+            type,
+            matrix -> {
+              if (!mode.fits(matrix)) {
+                others.add(matrix);
+              }
+              return new NotLoaded(matrix.rows(), matrix.columns());
+            },
+            HostBuffer::over);
+    family.weights(spec, folder, source);
+    return others.isEmpty();
+  }
+
+  /// Stands for a matrix.
+  private record NotLoaded(int rows, int columns) implements WeightMatrix {
+    @Override
+    public long bytes() {
+      return 0;
+    }
   }
 
   /// Loads all weights.
@@ -77,7 +99,8 @@ public final class ModelLoader implements AutoCloseable {
   /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing,
   ///   unused or misshapen
   public LoadedModel load(Backend backend, StoredType type) {
-    CheckpointWeights source = new CheckpointWeights(folder.checkpoint(), backend, type);
+    CheckpointWeights source =
+        new CheckpointWeights(folder.checkpoint(), type, backend::upload, backend::bufferOf);
     ModelWeights weights = family.weights(spec, folder, source);
     source.requireAllUsed();
     folder.checkpoint().requireUncut();

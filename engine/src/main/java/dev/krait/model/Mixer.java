@@ -3,6 +3,7 @@ package dev.krait.model;
 import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.tensor.DType;
 import java.util.Optional;
 
 /// What a residual block computes from its normalised input.
@@ -131,7 +132,7 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
 
     /// Its keys and values.
     public KvCacheSpec kvCache() {
-      return new KvCacheSpec(kvHeads, headDim, 4);
+      return new KvCacheSpec(kvHeads, headDim, DType.F32);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.krait.model;
 
 import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
+import dev.krait.tensor.DType;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -50,14 +51,14 @@ public record ModelSpec(
 
   /// Cache specifications of all mixers that remember something, in order; fp32 throughout.
   public List<CacheSpec> cacheSpecs() {
-    return cacheSpecs(Float.BYTES);
+    return cacheSpecs(DType.F32);
   }
 
-  /// The same with keys and values whose elements have another size.
-  public List<CacheSpec> cacheSpecs(int keyValueBytes) {
+  /// The same with keys and values of a type.
+  public List<CacheSpec> cacheSpecs(DType keyValueType) {
     return mixers()
         .flatMap(mixer -> mixer.cacheSpec().stream())
-        .map(spec -> spec instanceof KvCacheSpec kv ? kv.withElementBytes(keyValueBytes) : spec)
+        .map(spec -> spec instanceof KvCacheSpec kv ? kv.withType(keyValueType) : spec)
         .toList();
   }
 }

@@ -27,6 +27,20 @@ final class RunningList {
     return at(size - 1);
   }
 
+  /// One that ranks before a waiting sequence computes a part of its prompt. As that one gets on
+  /// first, nothing is lost by waiting for it; when it goes before it is done, the wait is over.
+  boolean isComputing(ActiveSequence waiting) {
+    if (waiting.reportsPrompt()) {
+      return false;
+    }
+    for (int i = 0; i < size && at(i).compareTo(waiting) < 0; i++) {
+      if (at(i).memory().isWorthAwaiting(waiting.request().promptIds())) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   void add(ActiveSequence sequence) {
     int index = size;
     while (index > 0 && at(index - 1).compareTo(sequence) > 0) {

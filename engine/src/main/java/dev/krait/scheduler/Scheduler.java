@@ -1,7 +1,6 @@
 package dev.krait.scheduler;
 
 import dev.krait.cache.pool.SlotCopy;
-import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.Opened;
 import dev.krait.error.EngineException;
@@ -228,42 +227,49 @@ public final class Scheduler {
     tally.preemptions++;
   }
 
-  /// False when the step in flight has to end first.
+  /// Starts waiting sequences in order of rank while there is room. One whose prompt is being
+  /// computed for another goes on waiting with room kept for it, and those behind it may pass.
+  ///
+  /// @return false when the step in flight has to end first
   private boolean admit(long now) {
     reserved.count(running);
-    while (!waiting.isEmpty() && running.size() < config.runnableSequences()) {
-      ActiveSequence head = waiting.first();
-      boolean alone = running.size() == 0;
-      if (budget.remaining() < 1 || (!alone && !reserved.leaveRoomFor(head))) {
+    ActiveSequence next = waiting.first();
+    while (next != null
+        && budget.remaining() >= 1
+        && running.size() + reserved.held() < config.runnableSequences()
+        && (running.size() == 0 || reserved.leaveRoomFor(next))) {
+      if (running.isComputing(next)) {
+        reserved.hold(next);
+      } else if (!start(next, now)) {
         return true;
-      }
-      Optional<Opened> opened =
-          head.reportsPrompt() ? pools.open() : pools.open(head.request().promptIds());
-      if (opened.isEmpty()) {
-        return true;
-      }
-      start(head, opened.get(), now);
-      int tokens = chunkTokens(head);
-      if (reserveOrPreempt(head, tokens)) {
-        head.plan(tokens);
-        budget.take(tokens);
-        reserved.add(head);
-      } else if (!plans.isEmpty()) {
+      } else if (next.plannedTokens() == 0 && !plans.isEmpty()) {
         return false;
       }
+      next = waiting.after(next);
     }
     return true;
   }
 
-  private void start(ActiveSequence sequence, Opened opened, long now) {
+  /// False when it has to wait. No tokens are planned where the step in flight has to end first.
+  private boolean start(ActiveSequence sequence, long now) {
+    Optional<Opened> found =
+        sequence.reportsPrompt() ? pools.open() : pools.open(sequence.request().promptIds());
+    if (found.isEmpty()) {
+      return false;
+    }
+    Opened opened = found.get();
     leaveQueue(sequence);
     sequence.start(opened.memory(), now);
     running.add(sequence);
     opened.slotCopy().ifPresent(slotCopies::add);
-    Optional<PrefixResult> found = opened.prefixResult();
-    if (found.isPresent()) {
-      tally.addPrefix(found.get(), sequence.promptTokens(), sequence.computedTokens());
+    opened.prefixResult().ifPresent(result -> tally.addPrefix(result, sequence));
+    int tokens = chunkTokens(sequence);
+    if (reserveOrPreempt(sequence, tokens)) {
+      sequence.plan(tokens);
+      budget.take(tokens);
+      reserved.add(sequence);
     }
+    return sequence.status() != SequenceStatus.WAITING;
   }
 
   private void leaveQueue(ActiveSequence sequence) {

@@ -88,10 +88,10 @@ public final class StepTally {
     return acceptedAt.length;
   }
 
-  void addPrefix(PrefixResult result, int promptTokens, int found) {
+  void addPrefix(PrefixResult result, Sequence started) {
     prefixResults.merge(result, 1, Integer::sum);
-    queriedTokens += promptTokens;
-    cachedTokens += found;
+    queriedTokens += started.promptTokens();
+    cachedTokens += started.computedTokens();
   }
 
   /// Sequences that started, by what looking their prompts up gave.

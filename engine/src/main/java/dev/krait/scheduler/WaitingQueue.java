@@ -3,6 +3,7 @@ package dev.krait.scheduler;
 import java.util.Iterator;
 import java.util.List;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /// Sequences without memory: lower priority numbers first, first come first served within one.
 ///
@@ -16,12 +17,14 @@ final class WaitingQueue {
     return sequences.size();
   }
 
-  boolean isEmpty() {
-    return sequences.isEmpty();
+  /// The first; none when it is empty.
+  @Nullable ActiveSequence first() {
+    return sequences.isEmpty() ? null : sequences.first();
   }
 
-  ActiveSequence first() {
-    return sequences.first();
+  /// The one behind a sequence, which may have left; none behind the last.
+  @Nullable ActiveSequence after(ActiveSequence sequence) {
+    return sequences.higher(sequence);
   }
 
   void add(ActiveSequence sequence) {

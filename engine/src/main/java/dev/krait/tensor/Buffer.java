@@ -10,13 +10,13 @@ public interface Buffer {
   /// How many.
   long elements();
 
-  /// Copies `target.length` floats from `offset` on to the host.
+  /// Copies `target.length` elements from `offset` on to the host, widened to floats.
   void read(long offset, float[] target);
 
-  /// Copies floats from the host to `offset`.
+  /// Copies floats from the host to `offset`; the buffer keeps floats.
   void write(long offset, float[] source);
 
-  /// Copies floats within the buffer, after all that was computed before; the ranges must not
+  /// Copies elements within the buffer, after all that was computed before; the ranges must not
   /// overlap.
   void copy(long from, long to, long elements);
 }

@@ -1,11 +1,11 @@
 package dev.krait.tensor;
 
-/// A view `[tokens, columns]` of a buffer whose rows lie `stride` floats apart.
+/// A view `[tokens, columns]` of a buffer whose rows lie `stride` elements apart.
 ///
 /// @param buffer the memory
-/// @param offset first float of the first row
-/// @param stride floats from one row to the next
-/// @param columns floats of one row
+/// @param offset first element of the first row
+/// @param stride elements from one row to the next
+/// @param columns elements of one row
 public record Rows(Buffer buffer, int offset, int stride, int columns) {
 
   /// Checks that the columns fit a row.
@@ -25,6 +25,11 @@ public record Rows(Buffer buffer, int offset, int stride, int columns) {
   /// All columns of a dense buffer `[elements / columns, columns]`.
   public static Rows of(Buffer buffer, int columns) {
     return new Rows(buffer, 0, columns, columns);
+  }
+
+  /// In which type they are kept.
+  public DType dtype() {
+    return buffer.dtype();
   }
 
   /// Some columns of this view.

@@ -10,9 +10,6 @@ public interface WeightMatrix {
   /// Input width.
   int columns();
 
-  /// Element type as kept in memory.
-  DType dtype();
-
   /// Bytes in memory: what one pass over the matrix reads.
   long bytes();
 }

@@ -7,10 +7,10 @@ import dev.krait.backend.reference.ReferenceBackend;
 import dev.krait.backend.reference.ReferenceBackendProvider;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class BackendsTest {
@@ -31,18 +31,28 @@ class BackendsTest {
 
   private static Backends.Selection select(String name, BackendProvider... providers) {
     return Backends.select(
-        name, OptionalInt.empty(), Set.of(NumericMode.EXACT), List.of(providers));
+        name, OptionalInt.empty(), NumericMode.EXACT::equals, List.of(providers));
   }
 
   @Test
   void theFastestModeThatFitsTheWeightsIsTaken() {
     List<BackendProvider> both = List.of(new Provider("cuda", 20, Optional.empty()));
-    Set<NumericMode> all = Set.of(NumericMode.values());
 
-    assertThat(Backends.select("auto", OptionalInt.empty(), all, both).backend().numericMode())
+    assertThat(
+            Backends.select("auto", OptionalInt.empty(), any -> true, both).backend().numericMode())
         .isEqualTo(NumericMode.BF16);
     assertThat(select("auto", both.getFirst()).backend().numericMode())
         .isEqualTo(NumericMode.EXACT);
+  }
+
+  @Test
+  void weightsAreAskedOnlyAboutModesThatTheBackendHas() {
+    List<NumericMode> asked = new ArrayList<>();
+
+    try (Backend backend =
+        Backends.select("cpu", OptionalInt.of(1), mode -> asked.add(mode)).backend()) {
+      assertThat(asked).containsExactly(backend.numericMode());
+    }
   }
 
   @Test
@@ -50,7 +60,7 @@ class BackendsTest {
     EngineException failure =
         catchThrowableOfType(
             EngineException.class,
-            () -> Backends.select("cpu", OptionalInt.empty(), Set.of(NumericMode.BF16)));
+            () -> Backends.select("cpu", OptionalInt.empty(), NumericMode.BF16::equals));
 
     assertThat(failure.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT);
     assertThat(failure).hasMessageContaining("bf16").hasMessageContaining("exact");

@@ -4,6 +4,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -45,9 +46,7 @@ final class OpBench {
   }
 
   Buffer bufferOf(float[] values) {
-    Buffer buffer = backend.allocate(values.length);
-    buffer.write(0, values);
-    return buffer;
+    return backend.bufferOf(values);
   }
 
   /// Random floats in `[-scale, scale)`.
@@ -92,7 +91,7 @@ final class OpBench {
   }
 
   WeightMatrix matrix(int rows, int columns, DType dtype) {
-    return backend.upload(List.of(tensor(rows, columns, dtype)));
+    return stacked(new int[] {rows}, columns, dtype);
   }
 
   /// A matrix stacked from blocks of rows.
@@ -101,7 +100,7 @@ final class OpBench {
     for (int rows : rowBlocks) {
       blocks.add(tensor(rows, columns, dtype));
     }
-    return backend.upload(blocks);
+    return backend.upload(StoredMatrix.Dense.of(blocks));
   }
 
   private Tensor tensor(int rows, int columns, DType dtype) {

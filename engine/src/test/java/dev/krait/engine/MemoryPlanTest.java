@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.krait.error.EngineException;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
+import dev.krait.tensor.DType;
 import dev.krait.testing.GoldenModel;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -51,7 +52,7 @@ class MemoryPlanTest {
   }
 
   private static MemoryPlan.Memory memory(long heapBytes, OptionalLong deviceBytes) {
-    return new MemoryPlan.Memory(heapBytes, deviceBytes, tokens -> 0, HOST, Float.BYTES);
+    return new MemoryPlan.Memory(heapBytes, deviceBytes, tokens -> 0, HOST, DType.F32);
   }
 
   private static MemoryPlan plan(EngineConfig config, MemoryPlan.Memory memory) {
@@ -127,7 +128,7 @@ class MemoryPlanTest {
             OptionalLong.of(100 * MIB),
             tokens -> scratch * tokens / 2048,
             HOST,
-            Float.BYTES);
+            DType.F32);
 
     long without =
         plan(withLength(LLAMA, 2048), memory(8 * MIB, OptionalLong.of(100 * MIB)))
@@ -154,7 +155,7 @@ class MemoryPlanTest {
         plan(
             config,
             new MemoryPlan.Memory(
-                8 * MIB, OptionalLong.of(device), tokens -> perToken * tokens, HOST, Float.BYTES));
+                8 * MIB, OptionalLong.of(device), tokens -> perToken * tokens, HOST, DType.F32));
 
     assertThat(plan.layout().demand().maxModelTokens()).isEqualTo(1024);
   }
@@ -164,7 +165,7 @@ class MemoryPlanTest {
     long heap = 100 * MIB;
     MemoryPlan.Memory small =
         new MemoryPlan.Memory(
-            heap, OptionalLong.empty(), tokens -> 0, new HostMemory(heap, 100 * heap), Float.BYTES);
+            heap, OptionalLong.empty(), tokens -> 0, new HostMemory(heap, 100 * heap), DType.F32);
 
     assertThatThrownBy(() -> plan(withCache(MIB), small))
         .isInstanceOf(EngineException.class)
@@ -182,7 +183,7 @@ class MemoryPlanTest {
             OptionalLong.empty(),
             tokens -> 0,
             new HostMemory(1000 * MIB, 20 * MIB),
-            Float.BYTES);
+            DType.F32);
 
     assertThat(plan(withCache(10 * MIB), busy).layout().bytes()).isPositive();
     assertThatThrownBy(() -> plan(withCache(21 * MIB), busy))
@@ -200,7 +201,7 @@ class MemoryPlanTest {
             OptionalLong.of(100 * MIB),
             tokens -> 0,
             new HostMemory(MIB, MIB),
-            Float.BYTES);
+            DType.F32);
 
     assertThat(plan(withCache(MIB), memory).layout().bytes()).isPositive();
   }

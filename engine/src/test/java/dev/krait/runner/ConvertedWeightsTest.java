@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,9 +58,11 @@ class ConvertedWeightsTest {
     int[] expected = golden.greedyIds(prompt);
     int[] actual = new int[expected.length];
     try (Backend backend =
-            Backends.select(backendName, OptionalInt.of(threads), Set.of(NumericMode.EXACT))
+            Backends.select(backendName, OptionalInt.of(threads), NumericMode.EXACT::equals)
                 .backend();
-        ModelBench bench = new ModelBench(folder, backend, type, 2, 256, 192)) {
+        SteppedModel bench =
+            new SteppedModel(
+                folder, backend, type, new ModelRig.Sizes(2, 256, 192, SteppedModel.WINDOW))) {
       FlatMemory memory = bench.memory(0);
       List<float[]> logits = bench.chunk(memory, ids, 0, ids.length);
       for (int i = 0; i < expected.length; i++) {

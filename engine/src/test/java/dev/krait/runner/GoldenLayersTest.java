@@ -39,7 +39,7 @@ class GoldenLayersTest {
     int[] ids = golden.promptIds("len17");
     TracingBackend tracing = TracingBackend.of(TestBackends.open(backendName));
     try (tracing;
-        ModelBench bench = new ModelBench(golden.folder(), tracing, 2, 64, 64)) {
+        SteppedModel bench = new SteppedModel(golden.folder(), tracing, 2, 64, 64)) {
       FlatMemory memory = bench.memory(1);
       bench.chunk(memory, ids, 0, TOKENS);
       Iterator<LayerCache> caches = bench.caches().iterator();

@@ -7,10 +7,10 @@ import java.util.Arrays;
 /// A model's logits behind any tokens, computed from nothing by the reference backend.
 public final class NextTokenLogits implements AutoCloseable {
   private final ReferenceBackend backend = new ReferenceBackend();
-  private final ModelBench bench;
+  private final SteppedModel bench;
 
   private NextTokenLogits(Path folder) {
-    bench = new ModelBench(folder, backend, 1, 64, 64);
+    bench = new SteppedModel(folder, backend, 1, 64, 64);
   }
 
   /// Loads a model.

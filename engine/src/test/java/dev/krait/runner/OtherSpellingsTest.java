@@ -32,7 +32,7 @@ class OtherSpellingsTest {
     int[] expected = golden.greedyIds(prompt);
     int[] actual = new int[expected.length];
     try (Backend backend = TestBackends.open();
-        ModelBench bench = new ModelBench(model.folder(), backend, 2, 256, 192)) {
+        SteppedModel bench = new SteppedModel(model.folder(), backend, 2, 256, 192)) {
       FlatMemory memory = bench.memory(0);
       float[] last = bench.chunk(memory, ids, 0, ids.length).getLast();
       for (int i = 0; i < expected.length; i++) {

@@ -11,6 +11,7 @@ import dev.krait.model.MixerWeights.MlpWeights;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -124,8 +125,8 @@ interface PlainMixer {
 
   static WeightMatrix matrix(Backend backend, FloatBuffer values, int columns) {
     Shape shape = Shape.of(values.capacity() / columns, columns);
-    return backend.upload(
-        List.of(new Tensor(DType.F32, shape, MemorySegment.ofArray(values.array()))));
+    Tensor tensor = new Tensor(DType.F32, shape, MemorySegment.ofArray(values.array()));
+    return backend.upload(StoredMatrix.Dense.of(List.of(tensor)));
   }
 
   static Buffer buffer(Backend backend, FloatBuffer values) {

@@ -37,11 +37,11 @@ class SameBitsTest {
         .flatMap(name -> TestBackends.names().stream().map(backend -> Arguments.of(name, backend)));
   }
 
-  private static ModelBench open(String name, Backend backend) {
-    return new ModelBench(GoldenModel.open(name).folder(), backend, 16, 192, 192);
+  private static SteppedModel open(String name, Backend backend) {
+    return new SteppedModel(GoldenModel.open(name).folder(), backend, 16, 192, 192);
   }
 
-  private static List<float[]> states(ModelBench bench, FlatMemory memory) {
+  private static List<float[]> states(SteppedModel bench, FlatMemory memory) {
     List<float[]> states = new ArrayList<>();
     for (LayerCache cache : bench.caches()) {
       if (cache instanceof StateCache state) {
@@ -66,7 +66,7 @@ class SameBitsTest {
   void anyChunkSizeOfThePrompt(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len130");
     try (Backend backend = TestBackends.open(backendName);
-        ModelBench bench = open(name, backend)) {
+        SteppedModel bench = open(name, backend)) {
       FlatMemory whole = bench.memory(0);
       List<float[]> expected = bench.chunk(whole, ids, 0, ids.length);
       List<float[]> expectedStates = states(bench, whole);
@@ -88,7 +88,7 @@ class SameBitsTest {
   void anyAcceptedCountOverRepeatedVerifies(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len130");
     try (Backend backend = TestBackends.open(backendName);
-        ModelBench bench = open(name, backend)) {
+        SteppedModel bench = open(name, backend)) {
       FlatMemory whole = bench.memory(0);
       List<float[]> expected = bench.chunk(whole, ids, 0, ids.length);
       List<float[]> expectedStates = states(bench, whole);
@@ -101,7 +101,7 @@ class SameBitsTest {
   /// Prefills `prompt` tokens, then verifies spans with right and wrong drafts, accepting some, to
   /// the end of the ids.
   private static void verifyToTheEnd(
-      ModelBench bench,
+      SteppedModel bench,
       int[] ids,
       int prompt,
       List<float[]> expected,
@@ -113,7 +113,7 @@ class SameBitsTest {
     }
     int from = prompt;
     while (from < ids.length) {
-      int span = Math.min(1 + random.nextInt(ModelBench.WINDOW), ids.length - from);
+      int span = Math.min(1 + random.nextInt(SteppedModel.WINDOW), ids.length - from);
       int accepted = 1 + random.nextInt(span);
       int[] shown = ids.clone();
       for (int j = from + accepted; j < from + span; j++) {
@@ -136,7 +136,7 @@ class SameBitsTest {
   void heldTokensAreReplayedAndNotWritten(String name, String backendName) {
     int[] ids = GoldenModel.open(name).promptIds("len64");
     try (Backend backend = TestBackends.open(backendName);
-        ModelBench bench = open(name, backend)) {
+        SteppedModel bench = open(name, backend)) {
       List<float[]> expected = bench.chunk(bench.memory(0), ids, 0, 16);
       FlatMemory memory = bench.memory(1);
       bench.chunk(memory, ids, 0, 10);
@@ -161,7 +161,7 @@ class SameBitsTest {
     GoldenModel golden = GoldenModel.open(name);
     int[] ids = golden.promptIds("len130");
     try (Backend backend = TestBackends.open(backendName);
-        ModelBench bench = open(name, backend)) {
+        SteppedModel bench = open(name, backend)) {
       List<float[]> expected = bench.chunk(bench.memory(15), ids, 0, 40);
       List<FlatMemory> memories = new ArrayList<>();
       for (int s = 0; s < 16; s++) {

@@ -42,8 +42,8 @@ class SpeculativeSamplingTest {
   private static final double LEAST_P = 0.001;
 
   private static Backend backend;
-  private static ModelBench target;
-  private static ModelBench draft;
+  private static SteppedModel target;
+  private static SteppedModel draft;
   private static JsonNode about;
   private static Map<String, Tensor> exact;
 
@@ -53,8 +53,8 @@ class SpeculativeSamplingTest {
         Path.of(SpeculativeSamplingTest.class.getResource("/speculative/expected.json").toURI())
             .resolveSibling("");
     backend = new ReferenceBackend();
-    target = new ModelBench(folder.resolve("tiny-target"), backend, 1, 64, 64);
-    draft = new ModelBench(folder.resolve("tiny-draft"), backend, 1, 64, 64);
+    target = new SteppedModel(folder.resolve("tiny-target"), backend, 1, 64, 64);
+    draft = new SteppedModel(folder.resolve("tiny-draft"), backend, 1, 64, 64);
     about = JsonMapper.shared().readTree(folder.resolve("distribution.json").toFile());
     exact =
         SafetensorsFile.map(folder.resolve("distribution.safetensors"), Arena.ofAuto()).tensors();
@@ -116,7 +116,7 @@ class SpeculativeSamplingTest {
   }
 
   private static Distribution distribution(
-      ModelBench bench, int[] ids, int promptTokens, SamplingParams params) {
+      SteppedModel bench, int[] ids, int promptTokens, SamplingParams params) {
     float[] logits = bench.chunk(bench.memory(0), ids, 0, ids.length).getLast();
     int[] prompt = new int[promptTokens];
     System.arraycopy(ids, 0, prompt, 0, promptTokens);

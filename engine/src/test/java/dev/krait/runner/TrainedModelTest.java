@@ -32,7 +32,7 @@ class TrainedModelTest {
         SafetensorsFile.map(folder.resolve("expected.safetensors"), Arena.ofAuto()).tensors();
     Path model = Path.of(System.getProperty("krait.repo"), "models", "krait-tiny");
     try (Backend backend = TestBackends.open(backendName);
-        ModelBench bench = new ModelBench(model, backend, 1, 64, 64)) {
+        SteppedModel bench = new SteppedModel(model, backend, 1, 64, 64)) {
       for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
         String prompt = entry.getKey().substring(entry.getKey().indexOf('.') + 1);
         JsonNode list = expected.get("prompts").get(prompt).get("ids");

@@ -17,6 +17,7 @@ import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
+import dev.krait.tensor.DType;
 import dev.krait.testing.FakeClock;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ final class SchedulerRig {
   private static CacheLayout layout(int blocks) {
     CacheDemand demand =
         new CacheDemand(
-            List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1)),
+            List.of(new KvCacheSpec(1, 1, DType.F32), new StateSpec(1, 1, 2, 1)),
             List.of(),
             BLOCK,
             4,
@@ -113,11 +114,17 @@ final class SchedulerRig {
   }
 
   TokenStream add(int promptTokens, StopConditions stop, int priority, long deadline) {
-    TokenStream stream =
-        new TokenStream(
-            new GenerationRequest(
-                "r", prompt(promptTokens), SamplingParams.greedy(), stop, priority, deadline),
-            clock.getAsLong());
+    return add(
+        new GenerationRequest(
+            "r", prompt(promptTokens), SamplingParams.greedy(), stop, priority, deadline));
+  }
+
+  TokenStream add(TokenIds prompt, SamplingParams sampling) {
+    return add(GenerationRequest.of("r", prompt, sampling, stops(2)));
+  }
+
+  private TokenStream add(GenerationRequest request) {
+    TokenStream stream = new TokenStream(request, clock.getAsLong());
     scheduler.add(stream);
     return stream;
   }

@@ -56,9 +56,9 @@ class WaitingQueueTest {
 
   private List<ActiveSequence> drain() {
     List<ActiveSequence> order = new ArrayList<>();
-    while (!queue.isEmpty()) {
-      order.add(queue.first());
-      queue.remove(queue.first());
+    for (ActiveSequence next = queue.first(); next != null; next = queue.after(next)) {
+      order.add(next);
+      queue.remove(next);
     }
     return order;
   }

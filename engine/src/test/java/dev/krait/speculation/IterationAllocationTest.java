@@ -18,7 +18,6 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,7 +40,7 @@ class IterationAllocationTest {
     Sizes sizes = new Sizes(draftTokens, SEQUENCES, 16_384, 64, 1);
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (Backend backend =
-            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
+            Backends.select("cpu", OptionalInt.of(1), NumericMode.EXACT::equals).backend();
         SpeculationRig rig =
             draftTokens == 0
                 ? SpeculationRig.of(folder, backend, sizes, vocab -> new NgramDrafter(1, 3))

@@ -23,7 +23,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,7 +56,7 @@ class NothingToChooseTest {
     StopConditions none = new StopConditions(8, 2, TokenIds.of(every));
     StopConditions eight = new StopConditions(8, 8, TokenIds.empty());
     try (Backend backend =
-            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
+            Backends.select("cpu", OptionalInt.of(1), NumericMode.EXACT::equals).backend();
         SpeculationRig rig = rig(folder, backend, drafts)) {
       List<Answer> alone = rig.run(List.of(request(WARM, eight)));
       List<Answer> answers =
@@ -88,7 +87,7 @@ class NothingToChooseTest {
     poison(folder.resolve("model.safetensors"), "backbone.norm_f.weight");
     StopConditions eight = new StopConditions(8, 0, TokenIds.empty());
     try (Backend backend =
-            Backends.select("cpu", OptionalInt.of(1), Set.of(NumericMode.EXACT)).backend();
+            Backends.select("cpu", OptionalInt.of(1), NumericMode.EXACT::equals).backend();
         SpeculationRig rig = rig(folder, backend, 0)) {
       for (SamplingParams sampling : List.of(WARM, SamplingParams.greedy())) {
         Answer answer = rig.run(List.of(request(sampling, eight))).getFirst();

@@ -187,6 +187,37 @@ class PrefixEqualityTest {
     assertThat(found).as("tokens found").isGreaterThan(1000);
   }
 
+  /// Sampled with a seed each, as `n` asks for: every text is that of a server without a cache.
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"llama-gqa-rope3", "mil1-50-split", "mil2-25", "mamba1-hf", "mamba2-hf-g2"})
+  void equalPromptsAtOnceAreComputedOnce(String target) {
+    int[] prompt = Arrays.copyOf(GoldenModel.open(target).promptIds("len130"), 110);
+    List<GenerationRequest> requests = new ArrayList<>();
+    for (int seed = 0; seed < 8; seed++) {
+      SamplingParams sampled =
+          new SamplingParams(0.8f, 0, 1, 0, seed, true, 1, 0, 0, Map.of(), 3, -1);
+      StopConditions stop = new StopConditions(20, 0, TokenIds.empty());
+      requests.add(GenerationRequest.of("r", TokenIds.of(prompt), sampled, stop));
+    }
+    Sizes tight = new Sizes(3, 8, CONTEXT, 48, 0.2, 1);
+    for (Sizes sizes : List.of(new Sizes(0, 8, CONTEXT, 48, 1, 8), warm(4), tight)) {
+      try (SpeculationRig cold = rig(target, "mil1-50-split", cold(sizes.draftTokens()));
+          SpeculationRig rig = rig(target, "mil1-50-split", sizes)) {
+        List<Answer> expected = cold.run(requests);
+        List<Answer> answers = rig.run(requests);
+        int computed = 0;
+        for (int i = 0; i < answers.size(); i++) {
+          assertSame(answers.get(i), expected.get(i), sizes + ", request " + i);
+          computed += prompt.length - stats(answers.get(i)).cachedTokens();
+        }
+        if (!sizes.equals(tight)) {
+          assertThat(computed).as("%s", sizes).isEqualTo(110 + 7 * (110 - 96));
+        }
+      }
+    }
+  }
+
   /// Drafts from the model itself, which follows prompts when it is told to; counts the tokens that
   /// it has missed.
   private static final class FollowingLength implements DraftLengthPolicy {

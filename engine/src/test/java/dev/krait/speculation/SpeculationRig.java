@@ -1,10 +1,6 @@
 package dev.krait.speculation;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.pool.CacheDemand;
-import dev.krait.cache.pool.CacheLayout;
-import dev.krait.cache.pool.CachePlanner;
-import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.engine.EngineHandle;
@@ -14,11 +10,10 @@ import dev.krait.engine.StepListener;
 import dev.krait.generation.GenerationEvent;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.TokenStream;
-import dev.krait.loading.LoadedModel;
-import dev.krait.loading.ModelLoader;
 import dev.krait.runner.BackendModelRunner;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
+import dev.krait.runner.ModelRig;
 import dev.krait.runner.ModelRunner;
 import dev.krait.scheduler.DraftLengths;
 import dev.krait.scheduler.Scheduler;
@@ -117,25 +112,23 @@ final class SpeculationRig implements AutoCloseable {
       Sizes sizes,
       Function<Integer, Drafter> drafters,
       IntFunction<DraftLengthPolicy> policies) {
-    ModelLoader targetLoader = opened(ModelLoader.open(target));
-    Optional<ModelLoader> draftLoader = draft.map(path -> opened(ModelLoader.open(path)));
     int window = sizes.draftTokens() == 0 ? 0 : sizes.draftTokens() + 1;
-    List<CacheSpec> draftSpecs =
-        draftLoader.map(loader -> loader.spec().cacheSpecs()).orElse(List.of());
-    CacheDemand demand =
-        new CacheDemand(
-            targetLoader.spec().cacheSpecs(),
-            draftSpecs,
-            CacheDemand.BLOCK_TOKENS,
-            sizes.maxSequences(),
-            sizes.maxModelTokens(),
-            window,
-            Math.max(0, sizes.snapshots()));
-    long budget = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
-    CacheLayout layout = CachePlanner.plan(demand, budget);
-    LoadedModel model = targetLoader.load(backend, TestBackends.weights(backend));
-    int vocab = model.spec().vocabSize();
-    ForwardPass pass = new ForwardPass(model, layout, sizes.maxTokensPerStep());
+    ModelRig models =
+        opened(
+            new ModelRig(
+                target,
+                draft,
+                backend,
+                TestBackends.weights(backend),
+                new ModelRig.Sizes(
+                    sizes.maxSequences(),
+                    sizes.maxModelTokens(),
+                    sizes.maxTokensPerStep(),
+                    window,
+                    Math.max(0, sizes.snapshots()),
+                    sizes.cacheShare())));
+    ForwardPass pass = models.target();
+    int vocab = pass.model().spec().vocabSize();
     BackendModelRunner plain =
         new BackendModelRunner(
             pass, sizes.maxSequences(), sizes.draftTokens(), sizes.pendingSteps(), () -> 0);
@@ -143,17 +136,12 @@ final class SpeculationRig implements AutoCloseable {
     DraftLengths lengths = DraftLengths.fixed(0);
     if (sizes.draftTokens() > 0) {
       Drafter drafter =
-          draftLoader
-              .map(loader -> {
-                ForwardPass own =
-                    new ForwardPass(
-                        loader.load(backend, TestBackends.weights(backend)),
-                        layout,
-                        sizes.maxTokensPerStep(),
-                        true);
+          models
+              .draft()
+              .map(own -> {
+                boolean chained = sizes.pendingSteps() > 1;
                 return (Drafter)
-                    new ModelDrafter(
-                        own, sizes.maxSequences(), sizes.draftTokens(), sizes.pendingSteps() > 1);
+                    new ModelDrafter(own, sizes.maxSequences(), sizes.draftTokens(), chained);
               })
               .orElseGet(() -> drafters.apply(vocab));
       DraftLengthPolicy policy = policies.apply(sizes.draftTokens());
@@ -164,7 +152,8 @@ final class SpeculationRig implements AutoCloseable {
     opened(runner);
     pools =
         new CachePools(
-            layout, sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(32)));
+            models.layout(),
+            sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(32)));
     SchedulerConfig config =
         new SchedulerConfig(sizes.maxSequences(), sizes.maxTokensPerStep(), sizes.draftTokens());
     Scheduler scheduler = new Scheduler(config, pools, lengths, () -> 0);

@@ -16,6 +16,7 @@ import dev.krait.runner.ModelRunner;
 import dev.krait.scheduler.DraftLengths;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.SchedulerConfig;
+import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -219,7 +220,7 @@ public final class InMemoryEngine implements AutoCloseable {
     private CacheLayout layout() {
       List<CacheSpec> specs = new ArrayList<>();
       if (attends) {
-        specs.add(new KvCacheSpec(1, 1, 4));
+        specs.add(new KvCacheSpec(1, 1, DType.F32));
       }
       if (recurs) {
         specs.add(new StateSpec(1, 1, 2, 1));

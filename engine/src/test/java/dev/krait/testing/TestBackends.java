@@ -8,7 +8,6 @@ import dev.krait.tensor.Buffer;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
-import java.util.Set;
 
 /// The backends that tests of models and operations run on: `-Dkrait.test.backends=cuda,cuda:bf16`
 /// names others, with a numeric mode behind the colon.
@@ -30,7 +29,7 @@ public final class TestBackends {
             ? NumericMode.EXACT
             : NumericMode.valueOf(name.substring(colon + 1).toUpperCase(Locale.ROOT));
     String backend = colon < 0 ? name : name.substring(0, colon);
-    return Backends.select(backend, OptionalInt.of(THREADS), Set.of(mode)).backend();
+    return Backends.select(backend, OptionalInt.of(THREADS), mode::equals).backend();
   }
 
   /// The type of weights that a backend's numeric mode takes.

@@ -15,8 +15,9 @@ import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,13 +56,18 @@ public final class TracingOps implements Ops {
     }
 
     @Override
-    public Buffer allocate(long elements) {
-      return backend.allocate(elements);
+    public Buffer allocate(DType type, long elements) {
+      return backend.allocate(type, elements);
     }
 
     @Override
-    public WeightMatrix upload(List<Tensor> rowBlocks) {
-      return backend.upload(rowBlocks);
+    public boolean supports(StoredMatrix matrix) {
+      return backend.supports(matrix);
+    }
+
+    @Override
+    public WeightMatrix upload(StoredMatrix matrix) {
+      return backend.upload(matrix);
     }
 
     @Override

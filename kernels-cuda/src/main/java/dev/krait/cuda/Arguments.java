@@ -4,6 +4,7 @@ import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 
 /// Writes what operations are given as kernels take it.
@@ -31,14 +32,29 @@ final class Arguments {
     };
   }
 
-  /// Address of the first float of rows.
+  /// Address of the first element of rows of floats.
   static long address(Rows rows) {
-    return address(rows.buffer()) + 4L * rows.offset();
+    if (rows.dtype() != DType.F32) {
+      throw new IllegalArgumentException("rows of " + rows.dtype() + " (expected: F32)");
+    }
+    return address(rows.buffer()) + (long) rows.dtype().bytes() * rows.offset();
   }
 
   /// The fields of `Rows` in step.cuh.
   static void put(KernelParams params, Rows rows) {
     params.pointer(address(rows)).integer(rows.stride()).integer(rows.columns());
+  }
+
+  /// The fields of `Rows` in step.cuh for rows that may be an operand, which has no stride.
+  ///
+  /// @return rows of the operand, 0 for fp32 rows
+  static int putMaybeOperand(KernelParams params, Rows rows, int tokens) {
+    if (rows.buffer() instanceof OperandBuffer operand) {
+      params.pointer(operand.address()).integer(0).integer(rows.columns());
+      return OperandBuffer.paddedTokens(tokens);
+    }
+    put(params, rows);
+    return 0;
   }
 
   /// The same for rows that are not there.

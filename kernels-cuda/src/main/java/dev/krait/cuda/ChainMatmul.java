@@ -91,13 +91,13 @@ final class ChainMatmul {
 
   private static final int NARROW_COLUMNS = 1024;
 
-  /// Chains of an output of `matmul_narrow`. Each takes its own slots of the ring, so that no copy
-  /// overtakes a slow chain.
+  /// Chains of an output of `matmul_narrow`, and blocks of the cluster that computes it.
   private static final int CHAINS = 4;
 
   private final int multiprocessors;
   private final List<Form> forms = new ArrayList<>();
   private final Form narrow;
+  private final Form narrowWide;
 
   ChainMatmul(CudaDevice device) {
     multiprocessors = device.multiprocessors();
@@ -110,6 +110,7 @@ final class ChainMatmul {
     }
     narrow = form(few.kernel("matmul_narrow"), 8, 0, false);
     KernelModule wide = KernelModule.load(device, "matmul_wide_sm90");
+    narrowWide = form(wide.kernel("matmul_wide_chains"), 32, 1, false);
     for (int rows : new int[] {32, 48, 64, 80, 96, 112, 128}) {
       add(wide.kernel("matmul_wide_r" + rows + "_g1"), rows, 1, false);
     }
@@ -175,12 +176,12 @@ final class ChainMatmul {
       long dst, Output output, int stride, long x, CudaMatrix weight, int tokens, boolean gated) {
     int outputs = gated ? weight.rows() / 2 : weight.rows();
     boolean isNarrow = !gated && weight.rows() <= NARROW_ROWS && weight.columns() >= NARROW_COLUMNS;
-    Form form = isNarrow ? narrow : choose(outputs, tokens, gated);
+    Form form = isNarrow ? narrow(tokens) : choose(outputs, tokens, gated);
     int xRows = OperandBuffer.paddedTokens(tokens);
     int tileTokens = form.tileTokens();
     int slot = form.chunksOfStep() * CHUNK_BYTES * (form.rows() + Math.min(tileTokens, xRows));
     int fitting = (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES);
-    int slots = isNarrow ? Math.max(1, fitting / CHAINS) * CHAINS : Math.max(2, fitting);
+    int slots = Math.max(2, fitting);
     // A tile reads all its tokens, also where the last slot of the ring holds fewer.
     int behind = Math.max(0, (tileTokens - xRows - form.rows()) * CHUNK_BYTES);
     int shared = ALIGNMENT + slots * (slot + BARRIER_BYTES) + behind;
@@ -198,8 +199,12 @@ final class ChainMatmul {
         .integer(slots)
         .integer(output.code());
     long tiles = (long) Math.ceilDiv(outputs, form.outputs()) * Math.ceilDiv(tokens, tileTokens);
-    int blocks = (int) Math.min(tiles, multiprocessors);
+    int blocks = (int) (form.equals(narrow) ? CHAINS * tiles : Math.min(tiles, multiprocessors));
     form.kernel().launch(blocks, 1, 1, form.threads(), shared);
+  }
+
+  private Form narrow(int tokens) {
+    return tokens <= FEW_TOKENS ? narrow : narrowWide;
   }
 
   private static int ringBytes(Form form, CudaMatrix weight) {

@@ -11,7 +11,7 @@ import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,11 +75,6 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public Buffer allocateKeysOrValues(long elements) {
-    return DeviceBuffer.allocate(device, keyValueType(), elements);
-  }
-
-  @Override
   public Rows allocateOperand(int rows, int columns) {
     return switch (mode) {
       case EXACT -> Backend.super.allocateOperand(rows, columns);
@@ -88,8 +83,8 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public Buffer allocate(long elements) {
-    return DeviceBuffer.allocate(device, elements);
+  public Buffer allocate(DType type, long elements) {
+    return DeviceBuffer.allocate(device, type, elements);
   }
 
   @Override
@@ -109,8 +104,16 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public WeightMatrix upload(List<Tensor> rowBlocks) {
-    return uploader.upload(rowBlocks);
+  public boolean supports(StoredMatrix matrix) {
+    return mode.fits(matrix);
+  }
+
+  @Override
+  public WeightMatrix upload(StoredMatrix matrix) {
+    requireSupported(matrix);
+    return switch (matrix) {
+      case StoredMatrix.Dense dense -> uploader.upload(dense);
+    };
   }
 
   @Override

@@ -35,8 +35,12 @@ final class CudaOps implements Ops {
   private static final int NORM_THREADS = 1024;
   private static final int ROPE_THREADS = 64;
   private static final int CONV_THREADS = 64;
+  private static final int CONV_LANES = 16;
+
+  /// Tokens of a sequence, in the mean, from which on a thread for each source would be waited for.
+  private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
+
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int CHOOSE_THREADS = 1024;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -58,7 +62,8 @@ final class CudaOps implements Ops {
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
   private final Kernel causalConv;
-  private final Kernel chooseTokens;
+  private final Kernel causalConvLong;
+  private final CudaChoices choices;
   private final RopeFrequencies frequencies;
   private @Nullable CudaStep uploaded;
 
@@ -85,8 +90,10 @@ final class CudaOps implements Ops {
     KernelModule rope = KernelModule.load(device, "rope");
     attention = new CudaAttention(device, rope.kernel("rope_write_kv"));
     ropeAngles = rope.kernel("rope_angles");
-    causalConv = KernelModule.load(device, "causal_conv").kernel("causal_conv");
-    chooseTokens = KernelModule.load(device, "choose_tokens").kernel("choose_tokens");
+    KernelModule convolutions = KernelModule.load(device, "causal_conv");
+    causalConv = convolutions.kernel("causal_conv");
+    causalConvLong = convolutions.kernel("causal_conv_long");
+    choices = new CudaChoices(device);
     frequencies = new RopeFrequencies(device);
   }
 
@@ -191,12 +198,8 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = rmsNorm.params();
-    OperandBuffer operand = args.dst().buffer() instanceof OperandBuffer own ? own : null;
-    if (operand == null) {
-      Arguments.put(params, args.dst().columns(0, args.norm().width()));
-    } else {
-      params.pointer(operand.address()).integer(0).integer(args.norm().width());
-    }
+    int operandRows =
+        Arguments.putMaybeOperand(params, args.dst().columns(0, args.norm().width()), rows);
     Arguments.put(params, args.x());
     if (delta == null) {
       Arguments.putNone(params);
@@ -206,7 +209,7 @@ final class CudaOps implements Ops {
     params
         .pointer(Arguments.address(args.weight()))
         .real(args.norm().epsilon())
-        .integer(operand == null ? 0 : OperandBuffer.paddedTokens(rows));
+        .integer(operandRows);
     rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
   }
 
@@ -216,13 +219,15 @@ final class CudaOps implements Ops {
       return;
     }
     KernelParams params = gatedRmsNorm.params();
-    Arguments.put(params, args.dst());
+    int operandRows = Arguments.putMaybeOperand(params, args.dst(), rows);
     Arguments.put(params, args.y());
     Arguments.put(params, args.z());
     params
         .pointer(Arguments.address(args.weight()))
         .integer(args.y().columns() / args.groups())
-        .real(args.epsilon());
+        .real(args.epsilon())
+        .integer(operandRows)
+        .align();
     gatedRmsNorm.launch(rows, args.groups(), 1, NORM_THREADS, 0);
   }
 
@@ -284,18 +289,7 @@ final class CudaOps implements Ops {
 
   @Override
   public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
-    if (count == 0) {
-      return;
-    }
-    CudaStep own = own(step);
-    KernelParams params = chooseTokens.params();
-    Arguments.put(params, args.logits());
-    params
-        .pointer(own.samplingAddress(first))
-        .pointer(own.chosenAddress(first))
-        .integer(args.columns())
-        .integer(args.probabilities() ? 1 : 0);
-    chooseTokens.launch(count, 1, 1, CHOOSE_THREADS, 0);
+    choices.launch(args, own(step), first, count);
   }
 
   @Override
@@ -338,11 +332,31 @@ final class CudaOps implements Ops {
 
   @Override
   public void causalConv(CausalConvArgs args, StepInputs step) {
+    causalConv(args, step, 0);
+  }
+
+  @Override
+  public void convMatmul(Rows dst, CausalConvArgs conv, WeightMatrix weight, StepInputs step) {
+    long operand = operands == null ? 0 : operands.operandFor(conv.dst().columns(), step.tokens);
+    if (operand == 0) {
+      Ops.super.convMatmul(dst, conv, weight, step);
+      return;
+    }
+    causalConv(conv, step, operand);
+    Objects.requireNonNull(operands).launchWritten(dst, (CudaMatrix) weight, step.tokens);
+  }
+
+  private void causalConv(CausalConvArgs args, StepInputs step, long operand) {
+    if (step.sequences == 0) {
+      return;
+    }
     if (args.width() > MOST_CONV_WIDTH) {
       throw new IllegalArgumentException(
           "convWidth: " + args.width() + " (expected: at most " + MOST_CONV_WIDTH + ")");
     }
-    KernelParams params = causalConv.params();
+    boolean isLong = step.tokens > LONG_RUN_TOKENS * step.sequences;
+    Kernel kernel = isLong ? causalConvLong : causalConv;
+    KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
     Arguments.put(params, args.x());
     own(step).put(params);
@@ -354,14 +368,27 @@ final class CudaOps implements Ops {
         .integer(args.groupWidth())
         .integer(args.repeat())
         .integer(args.width())
-        .integer(Arguments.code(args.activation()));
+        .integer(Arguments.code(args.activation()))
+        .pointer(operand)
+        .integer(OperandBuffer.paddedTokens(step.tokens))
+        .align();
     int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
-    causalConv.launch(blocks, step.sequences, 1, CONV_THREADS, 0);
+    int threads = isLong ? CONV_LANES * CONV_THREADS : CONV_THREADS;
+    kernel.launch(blocks, step.sequences, 1, threads, 0);
   }
 
   @Override
   public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
-    scans.selective(args, step, own(step));
+    scans.selective(null, args, step, own(step));
+  }
+
+  @Override
+  public void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
+    if (CudaScans.projects(lowRank, args.weights(), step)) {
+      scans.selective(lowRank, args, step, own(step));
+    } else {
+      Ops.super.timeStepScan(lowRank, args, step);
+    }
   }
 
   @Override

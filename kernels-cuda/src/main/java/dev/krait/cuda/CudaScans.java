@@ -12,6 +12,9 @@ import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.MixerWeights.Mamba2Weights;
+import dev.krait.tensor.Rows;
+import dev.krait.tensor.WeightMatrix;
+import org.jspecify.annotations.Nullable;
 
 /// Recurrences by kernels/selective_scan.cu and kernels/ssd_scan.cu.
 final class CudaScans {
@@ -19,14 +22,25 @@ final class CudaScans {
   private static final int SELECTIVE_CHANNELS = SELECTIVE_THREADS / 4;
   private static final int SSD_PARTS = 4;
   private static final int MOST_SSD_HEAD_DIM = 128;
+
+  /// Tokens of a step and columns of which the scan projects step sizes itself: `kScanFewTokens`
+  /// and 16 `kRankSteps`.
+  private static final int MOST_PROJECTED_TOKENS = 16;
+
+  /// Each sequence's blocks read all weights of the projection.
+  private static final int MOST_PROJECTED_SEQUENCES = 4;
+
+  private static final int MOST_PROJECTED_RANK = 256;
   private static final int[] SELECTIVE_STATES = {8, 16, 32, 128};
   private static final int[] SSD_STATES = {16, 64, 128, 256};
 
-  /// States up to which there are kernels that load several tokens at a time.
+  /// States up to which there are kernels that load several tokens at a time, and that project step
+  /// sizes.
   private static final int MOST_STATES_AHEAD = 32;
 
   private final Kernel[] selective = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
+  private final Kernel[] selectiveSteps = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] ssd = new Kernel[SSD_STATES.length];
 
   CudaScans(CudaDevice device) {
@@ -34,8 +48,9 @@ final class CudaScans {
     for (int i = 0; i < selective.length; i++) {
       String name = "selective_scan_" + SELECTIVE_STATES[i];
       selective[i] = first.kernel(name);
-      selectiveAhead[i] =
-          SELECTIVE_STATES[i] <= MOST_STATES_AHEAD ? first.kernel(name + "_ahead") : selective[i];
+      boolean few = SELECTIVE_STATES[i] <= MOST_STATES_AHEAD;
+      selectiveAhead[i] = few ? first.kernel(name + "_ahead") : selective[i];
+      selectiveSteps[i] = few ? first.kernel(name + "_steps") : selective[i];
     }
     KernelModule second = KernelModule.load(device, "ssd_scan");
     for (int i = 0; i < ssd.length; i++) {
@@ -54,15 +69,32 @@ final class CudaScans {
         "stateDim: " + needed + " (expected: at most " + states[states.length - 1] + ")");
   }
 
-  void selective(SelectiveScanArgs args, StepInputs step, CudaStep own) {
+  /// Whether the scan can project the step sizes of a step.
+  static boolean projects(Rows lowRank, Mamba1Weights weights, StepInputs step) {
+    return step.tokens <= MOST_PROJECTED_TOKENS
+        && step.sequences <= MOST_PROJECTED_SEQUENCES
+        && weights.mixer().stateDim() <= MOST_STATES_AHEAD
+        && lowRank.columns() <= MOST_PROJECTED_RANK
+        && weights.timeStep() instanceof CudaMatrix matrix
+        && matrix.layout() == CudaMatrix.Layout.OPERAND;
+  }
+
+  /// The scan.
+  ///
+  /// @param lowRank what step sizes are projected from when the kernel does it; null when they are
+  ///   given
+  void selective(@Nullable Rows lowRank, SelectiveScanArgs args, StepInputs step, CudaStep own) {
+    if (step.sequences == 0) {
+      return;
+    }
     Mamba1Weights weights = args.weights();
     Mamba1 mixer = weights.mixer();
     StateCache cache = args.cache();
-    boolean several = step.tokens > step.sequences;
+    Kernel[] given = step.tokens > step.sequences ? selectiveAhead : selective;
     Kernel kernel =
-        enough(several ? selectiveAhead : selective, SELECTIVE_STATES, mixer.stateDim());
+        enough(lowRank == null ? given : selectiveSteps, SELECTIVE_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
-    Arguments.put(params, args.dst());
+    int operandRows = Arguments.putMaybeOperand(params, args.dst(), step.tokens);
     Arguments.put(params, args.x());
     Arguments.put(params, args.timeStep());
     Arguments.put(params, args.b());
@@ -79,9 +111,25 @@ final class CudaScans {
         .integer(mixer.stateDim())
         .integer(mixer.bGroups())
         .integer(mixer.cGroups())
-        .integer(Math.max(1, cache.windowTokens()));
-    int blocks = Math.ceilDiv(mixer.innerDim(), SELECTIVE_CHANNELS);
+        .integer(Math.max(1, cache.windowTokens()))
+        .integer(operandRows);
+    putProjection(params, lowRank, weights.timeStep());
+    int columns =
+        operandRows == 0 ? mixer.innerDim() : OperandBuffer.paddedColumns(mixer.innerDim());
+    int blocks = Math.ceilDiv(columns, SELECTIVE_CHANNELS);
     kernel.launch(blocks, step.sequences, 1, SELECTIVE_THREADS, 0);
+  }
+
+  private static void putProjection(
+      KernelParams params, @Nullable Rows lowRank, WeightMatrix weight) {
+    if (lowRank == null) {
+      Arguments.putNone(params);
+      params.pointer(0).integer(0).align();
+    } else {
+      CudaMatrix matrix = (CudaMatrix) weight;
+      Arguments.put(params, lowRank);
+      params.pointer(matrix.address()).integer(matrix.paddedRows()).align();
+    }
   }
 
   void ssd(SsdScanArgs args, StepInputs step, CudaStep own) {

@@ -1,17 +1,14 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.NumericMode;
-import dev.krait.backend.RowBlocks;
 import dev.krait.cuda.CudaMatrix.Layout;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.tensor.DType;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.StoredMatrix;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.util.List;
 
 /// Brings weight matrices to the device, through pinned memory and piece by piece.
 final class MatrixUploader {
@@ -45,50 +42,8 @@ final class MatrixUploader {
     piece = device.allocate(PIECE_BYTES);
   }
 
-  /// Stacks blocks of rows of one float type; fp64 is narrowed to fp32.
-  CudaMatrix upload(List<Tensor> rowBlocks) {
-    RowBlocks checked = RowBlocks.of(rowBlocks);
-    CudaMatrix matrix = allocate(checked);
-    int row = 0;
-    for (Tensor block : checked.blocks()) {
-      copy(block, matrix, row);
-      row += Math.toIntExact(block.shape().dim(0));
-    }
-    return matrix;
-  }
-
-  private CudaMatrix allocate(RowBlocks blocks) {
-    Layout layout = layout(blocks.computed());
-    int rows =
-        switch (layout) {
-          case ROWS -> blocks.rows();
-          case TILES -> padded(blocks.rows(), TILE);
-          case OPERAND -> padded(blocks.rows(), 8);
-        };
-    int columns =
-        switch (layout) {
-          case ROWS -> padded(blocks.columns(), LANE_COLUMNS);
-          case TILES -> padded(blocks.columns(), TILE);
-          case OPERAND -> OperandBuffer.paddedColumns(blocks.columns());
-        };
-    DType dtype = blocks.computed();
-    long address = device.allocate((long) rows * columns * dtype.bytes());
-    return new CudaMatrix(address, layout, blocks.rows(), blocks.columns(), rows, columns, dtype);
-  }
-
-  private Layout layout(DType dtype) {
-    mode.requireFits(dtype);
-    return switch (mode) {
-      case EXACT -> dtype == DType.BF16 ? Layout.TILES : Layout.ROWS;
-      case BF16 -> Layout.OPERAND;
-    };
-  }
-
-  private static int padded(int count, int unit) {
-    return Math.ceilDiv(count, unit) * unit;
-  }
-
-  private void copy(Tensor block, CudaMatrix matrix, int firstRow) {
+  CudaMatrix upload(StoredMatrix.Dense stored) {
+    CudaMatrix matrix = allocate(stored);
     boolean dense = matrix.layout() == Layout.ROWS;
     int columns = dense ? matrix.paddedColumns() : matrix.columns();
     long rowBytes = (long) columns * matrix.dtype().bytes();
@@ -97,19 +52,48 @@ final class MatrixUploader {
       throw new IllegalArgumentException(
           "columns: " + columns + " (expected: rows of at most " + PIECE_BYTES + " bytes)");
     }
-    int count = Math.toIntExact(block.shape().dim(0));
-    for (int row = 0; row < count; row += fitting) {
-      int some = Math.min(fitting, count - row);
-      stage(block, row, some, matrix, rowBytes);
-      long to = dense ? matrix.address() + (firstRow + row) * rowBytes : piece;
-      device.writeLater(to, bytes, some * rowBytes);
+    for (int row = 0; row < matrix.rows(); row += fitting) {
+      int some = Math.min(fitting, matrix.rows() - row);
+      stage(stored, row, some, rowBytes);
+      device.writeLater(dense ? matrix.address() + row * rowBytes : piece, bytes, some * rowBytes);
       switch (matrix.layout()) {
         case ROWS -> {}
-        case TILES -> packTiles(matrix, firstRow + row, some);
-        case OPERAND -> packOperand(matrix, firstRow + row, some);
+        case TILES -> packTiles(matrix, row, some);
+        case OPERAND -> packOperand(matrix, row, some);
       }
       device.synchronize();
     }
+    return matrix;
+  }
+
+  private CudaMatrix allocate(StoredMatrix.Dense stored) {
+    Layout layout = layout(stored.dtype());
+    int rows =
+        switch (layout) {
+          case ROWS -> stored.rows();
+          case TILES -> padded(stored.rows(), TILE);
+          case OPERAND -> padded(stored.rows(), 8);
+        };
+    int columns =
+        switch (layout) {
+          case ROWS -> padded(stored.columns(), LANE_COLUMNS);
+          case TILES -> padded(stored.columns(), TILE);
+          case OPERAND -> OperandBuffer.paddedColumns(stored.columns());
+        };
+    DType dtype = stored.dtype();
+    long address = device.allocate((long) rows * columns * dtype.bytes());
+    return new CudaMatrix(address, layout, stored.rows(), stored.columns(), rows, columns, dtype);
+  }
+
+  private Layout layout(DType dtype) {
+    return switch (mode) {
+      case EXACT -> dtype == DType.BF16 ? Layout.TILES : Layout.ROWS;
+      case BF16 -> Layout.OPERAND;
+    };
+  }
+
+  private static int padded(int count, int unit) {
+    return Math.ceilDiv(count, unit) * unit;
   }
 
   private void packTiles(CudaMatrix matrix, int firstRow, int rows) {
@@ -139,25 +123,13 @@ final class MatrixUploader {
     packWeight.launch(Math.min(rows, PACK_BLOCKS), blocks, 1, PIECE_THREADS, 0);
   }
 
-  /// Copies rows to the pinned memory, in the matrix's type and with zeros behind the last column.
-  private void stage(Tensor block, int first, int count, CudaMatrix matrix, long rowBytes) {
-    int columns = matrix.columns();
-    long sourceBytes = (long) columns * block.dtype().bytes();
-    if (block.dtype() == matrix.dtype() && rowBytes == sourceBytes) {
-      MemorySegment.copy(block.data(), first * sourceBytes, host, 0, count * rowBytes);
-      return;
+  /// Copies rows to the pinned memory, with zeros behind the last column.
+  private void stage(StoredMatrix.Dense stored, int first, int count, long rowBytes) {
+    if (rowBytes > (long) stored.columns() * stored.dtype().bytes()) {
+      host.asSlice(0, count * rowBytes).fill((byte) 0);
     }
-    host.asSlice(0, count * rowBytes).fill((byte) 0);
     for (int row = 0; row < count; row++) {
-      if (block.dtype() == matrix.dtype()) {
-        long from = (first + row) * sourceBytes;
-        MemorySegment.copy(block.data(), from, host, row * rowBytes, sourceBytes);
-      } else {
-        for (int i = 0; i < columns; i++) {
-          float value = block.floatAt((long) (first + row) * columns + i);
-          host.set(ValueLayout.JAVA_FLOAT_UNALIGNED, row * rowBytes + 4L * i, value);
-        }
-      }
+      stored.readRow(first + row, host, row * rowBytes);
     }
   }
 }

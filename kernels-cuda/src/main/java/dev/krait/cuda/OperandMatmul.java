@@ -44,6 +44,17 @@ final class OperandMatmul {
     }
   }
 
+  /// Where another kernel may write the operand of the next [#launchWritten]; 0 when there is no
+  /// room for so many tokens.
+  long operandFor(int columns, int tokens) {
+    return tokens <= tokensAtATime(columns) ? scratch : 0;
+  }
+
+  /// `dst = x weight^T` with x as it was written to [#operandFor].
+  void launchWritten(Rows dst, CudaMatrix weight, int tokens) {
+    product(dst, 0, scratch, weight, tokens, false);
+  }
+
   /// `dst = silu(x gate^T) (x up^T)` for weights of gates and their partners; x an operand.
   ///
   /// @return false when dst is an operand whose padding the product would not write

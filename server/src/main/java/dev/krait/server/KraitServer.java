@@ -21,6 +21,7 @@ import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
+import dev.krait.server.service.BodyMemory;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.ServedModel;
@@ -36,6 +37,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,31 +78,52 @@ public final class KraitServer implements AutoCloseable {
   public static KraitServer open(
       ServerConfig config, ServedEngine.Opener opener, String version, Consumer<String> notes) {
     Resources resources = new Resources();
+    Admission admission =
+        new Admission(
+            config.places(),
+            config.placesOfClient(),
+            config.priorities(),
+            new BodyMemory(config.http().bodyMemory()));
+    ApiKeys keys = new ApiKeys(config.keys().key(), config.keys().file());
+    Start start =
+        new Start(
+            config, opener, version, notes, keys, admission, new CompletableFuture<>(), resources);
     try {
-      return open(config, opener, version, notes, resources);
+      return open(start);
     } catch (Throwable e) {
       resources.closeAfter(e);
       throw e;
     }
   }
 
-  private static KraitServer open(
+  /// What a start is given, and what it makes first.
+  ///
+  /// @param failure completed when the engine or an event loop fails for good
+  private record Start(
       ServerConfig config,
       ServedEngine.Opener opener,
       String version,
       Consumer<String> notes,
-      Resources resources) {
-    CompletableFuture<Throwable> failure = new CompletableFuture<>();
-    ApiKeys keys = new ApiKeys(config.keys().key(), config.keys().file());
+      ApiKeys keys,
+      Admission admission,
+      CompletableFuture<Throwable> failure,
+      Resources resources) {}
+
+  private static KraitServer open(Start start) {
+    ServerConfig config = start.config();
+    Resources resources = start.resources();
+    CompletableFuture<Throwable> failure = start.failure();
     // Closed last: answers that are on their way need it.
     Opening<Tokenizer> tokenizer = resources.opened(new Opening<>(Tokenizer::close));
     HttpRouter starting = Routes.starting(WebAccess.of(config.http()));
-    HttpServer http = resources.opened(HttpServer.open(config.http(), starting, failure::complete));
+    HttpServer http =
+        resources.opened(
+            HttpServer.open(config.http(), starting, start.admission(), failure::complete));
     Opening<GrpcServer> grpcOpening = resources.opened(new Opening<>(GrpcServer::close));
     CompletableFuture<Optional<GrpcServer>> grpcStart =
-        CompletableFuture.supplyAsync(() -> openGrpc(config, keys, notes), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openGrpc(start), Opening::background);
     grpcOpening.opens(grpcStart);
-    Loaded loaded = load(config, keys, opener, version, notes, failure, tokenizer, resources);
+    Loaded loaded = load(start, tokenizer);
     Optional<GrpcServer> grpc = joined(grpcStart);
     if (config.warmUp()) {
       warmUp(config, loaded);
@@ -115,54 +138,51 @@ public final class KraitServer implements AutoCloseable {
   /// Answers requests of its own on a port of its own, which no meter counts.
   private static void warmUp(ServerConfig config, Loaded loaded) {
     Routes.Parts parts = loaded.parts();
+    Admission admission = new Admission(config.places());
     GenerationService service =
         new GenerationService(
             loaded.model(),
             loaded.engine().handle(),
-            new Admission(config.places()),
+            admission,
             GenerationListener.none(),
             () -> 0);
     HttpServerConfig own = HttpServerConfig.of("127.0.0.1", 0);
     Routes.Parts quiet = parts.quiet(service);
-    try (HttpServer server = HttpServer.open(own, Routes.serving(quiet), _ -> {})) {
-      WarmUp.run(server.port(), loaded.model().template().isPresent());
+    try (HttpServer server = HttpServer.open(own, Routes.serving(quiet), admission, _ -> {})) {
+      Supplier<EngineStatus> status = parts.status();
+      WarmUp.run(
+          server.port(),
+          loaded.model().template().isPresent(),
+          () -> status.get().running() + status.get().waiting() == 0);
     }
   }
 
-  private static Loaded load(
-      ServerConfig config,
-      ApiKeys keys,
-      ServedEngine.Opener opener,
-      String version,
-      Consumer<String> notes,
-      CompletableFuture<Throwable> failure,
-      Opening<Tokenizer> tokenizer,
-      Resources resources) {
+  private static Loaded load(Start start, Opening<Tokenizer> tokenizer) {
+    ServerConfig config = start.config();
     Path folder = config.engine().modelFolder();
     requireTokenizer(folder);
     CompletableFuture<Tokenizer> tokenizerOpening =
-        CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), Opening::background);
     tokenizer.opens(tokenizerOpening.thenApply(Optional::of));
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
-        CompletableFuture.supplyAsync(() -> openTemplate(folder), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> openTemplate(folder), Opening::background);
     String name = config.names().getFirst();
     CompletableFuture<Metrics> metricsOpening =
-        CompletableFuture.supplyAsync(() -> new Metrics(name), KraitServer::background);
+        CompletableFuture.supplyAsync(() -> new Metrics(name), Opening::background);
     CompletableFuture<EngineMeters> steps = new CompletableFuture<>();
     ServedEngine engine =
-        resources.opened(
-            opener.open(config.engine(), new Steps(steps, failure), loading(folder, notes)));
+        start
+            .resources()
+            .opened(
+                start
+                    .opener()
+                    .open(
+                        config.engine(),
+                        new Steps(steps, start.failure()),
+                        loading(folder, start.notes())));
     Metrics metrics = joined(metricsOpening);
     EngineMeters engineMeters = new EngineMeters(metrics, draftPositions(config));
-    EngineMeters.registerModel(metrics, engine.model());
-    EngineMeters.registerGauges(
-        metrics,
-        engine.handle()::status,
-        engine.maxConcurrency(),
-        engine.blockTokens(),
-        config.engine().prefixCaching());
-    EngineMeters.registerReasons(metrics, engine::speculation);
-    AbsentFeatures.register(metrics, InstantSource.system().instant());
+    registerMeters(metrics, engine, config.engine().prefixCaching());
     RequestMeters meters = new RequestMeters(metrics, engine.model().maxTokens());
     ServedModel model =
         new ServedModel(
@@ -171,28 +191,38 @@ public final class KraitServer implements AutoCloseable {
             engine.model(),
             joined(tokenizerOpening),
             joined(templateOpening));
-    Admission admission =
-        new Admission(config.places(), config.placesOfClient(), config.priorities());
     GenerationService service =
         new GenerationService(
-            model, engine.handle(), admission, meters, new SecureRandom()::nextLong);
-    TextPool pool = resources.opened(TextPool.ofHalfTheProcessors(config.places()));
+            model, engine.handle(), start.admission(), meters, new SecureRandom()::nextLong);
+    TextPool pool = start.resources().opened(TextPool.ofHalfTheProcessors(config.places()));
     Routes.Parts parts =
         new Routes.Parts(
             service,
             pool,
-            admission,
+            start.admission(),
             engine.handle()::status,
             engine::speculation,
             new MetricsHandler(metrics),
             listener(meters, config.accessLog()),
             WebAccess.of(config.http()),
-            keys,
+            start.keys(),
             config.keys().publicMetrics(),
             config.trustRequestTemplates(),
-            version,
+            start.version(),
             InstantSource.system());
     return new Loaded(engine, model, parts, () -> steps.complete(engineMeters));
+  }
+
+  private static void registerMeters(Metrics metrics, ServedEngine engine, boolean prefixCaching) {
+    EngineMeters.registerModel(metrics, engine.model());
+    EngineMeters.registerGauges(
+        metrics,
+        engine.handle()::status,
+        engine.maxConcurrency(),
+        engine.blockTokens(),
+        prefixCaching);
+    EngineMeters.registerReasons(metrics, engine::speculation);
+    AbsentFeatures.register(metrics, InstantSource.system().instant());
   }
 
   /// Says before the memory plan, which comes once everything is checked, that weights load now.
@@ -244,23 +274,28 @@ public final class KraitServer implements AutoCloseable {
     };
   }
 
-  private static Optional<GrpcServer> openGrpc(
-      ServerConfig config, ApiKeys keys, Consumer<String> notes) {
+  private static Optional<GrpcServer> openGrpc(Start start) {
+    ServerConfig config = start.config();
+    int calls = Math.max(GrpcServerConfig.USUAL_CALLS, config.engine().maxSequences());
+    HttpServerConfig http = config.http();
+    GrpcServerConfig grpc =
+        new GrpcServerConfig(
+            http.host(),
+            config.grpc().port(),
+            http.maxBodyBytes(),
+            calls,
+            http.maxConnections() / 2,
+            http.requestTimeout(),
+            http.idleTimeout(),
+            http.writeTimeout());
     try {
       return Optional.of(
-          GrpcServer.open(
-              new GrpcServerConfig(
-                  config.http().host(),
-                  config.grpc().port(),
-                  config.http().maxBodyBytes(),
-                  Math.max(GrpcServerConfig.USUAL_CALLS, config.engine().maxSequences()),
-                  config.http().writeTimeout()),
-              keys));
+          GrpcServer.open(grpc, start.keys(), start.admission(), start.failure()::complete));
     } catch (EngineException e) {
       if (config.grpc().required()) {
         throw e;
       }
-      notes.accept("gRPC is off: " + e.getMessage());
+      start.notes().accept("gRPC is off: " + e.getMessage());
       return Optional.empty();
     }
   }
@@ -295,9 +330,9 @@ public final class KraitServer implements AutoCloseable {
     return loaded.parts().admission().requests();
   }
 
-  /// Requests of any kind that are in progress.
+  /// Requests of any kind, over either protocol, that are in progress.
   public int unanswered() {
-    return Math.max(requests(), http.exchanges());
+    return loaded.parts().admission().unanswered();
   }
 
   /// Reads the file of keys again; one that cannot be read leaves the keys as they are.
@@ -315,12 +350,10 @@ public final class KraitServer implements AutoCloseable {
   /// @param nanos most time to wait
   /// @return false when time ran out first, or the thread was interrupted
   public boolean drain(long nanos) {
-    long end = System.nanoTime() + nanos;
     loaded.parts().admission().drain();
     http.serve(Routes.draining(loaded.parts()));
     grpc.ifPresent(GrpcServer::stopServing);
-    return loaded.parts().admission().awaitEmpty(nanos)
-        && http.awaitAnswered(end - System.nanoTime());
+    return loaded.parts().admission().awaitAnswered(nanos);
   }
 
   /// Ends what still runs with an error that says why, and waits until clients have it.
@@ -328,40 +361,12 @@ public final class KraitServer implements AutoCloseable {
   /// @param nanos most time to wait
   public void breakOff(long nanos) {
     loaded.engine().handle().abort("the server is shutting down");
-    long end = System.nanoTime() + nanos;
-    var _ = loaded.parts().admission().awaitEmpty(nanos);
-    var _ = http.awaitAnswered(end - System.nanoTime());
+    var _ = loaded.parts().admission().awaitAnswered(nanos);
   }
 
   @Override
   public void close() {
     resources.close();
-  }
-
-  /// A resource that opens beside others. Its failure is thrown by whoever joins it.
-  private static final class Opening<T> implements AutoCloseable {
-    private final Consumer<T> closer;
-    private volatile CompletableFuture<Optional<T>> opening =
-        CompletableFuture.completedFuture(Optional.empty());
-
-    Opening(Consumer<T> closer) {
-      this.closer = closer;
-    }
-
-    void opens(CompletableFuture<Optional<T>> future) {
-      opening = future;
-    }
-
-    @Override
-    public void close() {
-      Optional<T> opened = Optional.empty();
-      try {
-        opened = opening.join();
-      } catch (CompletionException e) {
-        LOG.debug("opening failed", e);
-      }
-      opened.ifPresent(closer);
-    }
   }
 
   private static <T> T joined(CompletableFuture<T> future) {
@@ -379,7 +384,7 @@ public final class KraitServer implements AutoCloseable {
   /// Opens the template and compiles it behind the start; a first chat that comes sooner waits.
   private static Optional<ChatTemplate> openTemplate(Path folder) {
     Optional<ChatTemplate> template = ChatTemplate.open(folder);
-    template.ifPresent(opened -> background(() -> probe(opened)));
+    template.ifPresent(opened -> Opening.background(() -> probe(opened)));
     return template;
   }
 
@@ -389,9 +394,5 @@ public final class KraitServer implements AutoCloseable {
     } catch (EngineException e) {
       LOG.warn("chats will fail: {}", e.getMessage());
     }
-  }
-
-  private static void background(Runnable task) {
-    Thread.ofPlatform().daemon().name("krait-start").start(task);
   }
 }

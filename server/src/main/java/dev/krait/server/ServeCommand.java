@@ -113,7 +113,8 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--max-connections",
       paramLabel = "N",
-      description = "Most HTTP connections; default: half of the file descriptors, at most 4096.")
+      description =
+          "Most HTTP connections; default: half of the descriptors, at most 4096; gRPC has half of them.")
   private Optional<Integer> maxConnections = Optional.empty();
 
   @Option(

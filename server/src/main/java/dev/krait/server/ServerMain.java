@@ -1,7 +1,6 @@
 package dev.krait.server;
 
 import dev.krait.error.EngineException;
-import dev.krait.server.bench.BenchCommand;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -11,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.TypeConversionException;
 
-/// The command line: `krait serve`, `krait generate`, `krait bench`, `krait version`.
+/// The command line: `krait serve`, `krait generate`, `krait version`, and each [Subcommand].
 ///
 /// Every option can also be set by an environment variable: `--max-sequences` by
 /// `KRAIT_MAX_SEQUENCES`; an empty variable is the same as none.
@@ -61,8 +61,10 @@ public final class ServerMain {
         new CommandLine(new Root(notes))
             .addSubcommand(new ServeCommand(out, notes, version))
             .addSubcommand(new GenerateCommand(out))
-            .addSubcommand(new BenchCommand(out, home()))
             .addSubcommand(new VersionCommand(out, version));
+    for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
+      line.addSubcommand(other.command(out, home()));
+    }
     line.registerConverter(ByteSize.class, ServerMain::size);
     line.setParameterExceptionHandler(
         (failure, arguments) -> Refusals.ofArguments(failure, arguments, variables));
@@ -115,7 +117,8 @@ public final class ServerMain {
   private record Root(PrintStream notes) implements Callable<Integer> {
     @Override
     public Integer call() {
-      notes.println("krait: no command (expected: serve, generate, bench, test or version)");
+      notes.println(
+          "krait: no command (expected: serve, generate, test, version or another of krait --help)");
       return Exit.USAGE;
     }
   }

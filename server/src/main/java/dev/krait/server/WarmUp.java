@@ -5,12 +5,15 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /// A few requests to an own server: they load every class that a first request needs, for the
 /// archive of classes that later starts use, and compile what runs most.
 final class WarmUp {
   private static final int ROUNDS = 3;
   private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long POLL_NANOS = 100_000;
   private static final String MESSAGES = "\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]";
 
   private WarmUp() {}
@@ -18,11 +21,15 @@ final class WarmUp {
   /// Sends requests until they are fast, for a bounded time.
   ///
   /// @param chat whether the model has a chat template
-  static void run(int port, boolean chat) {
+  /// @param idle true once the engine has told everybody of its last step
+  static void run(int port, boolean chat, BooleanSupplier idle) {
     long end = System.nanoTime() + LIMIT_NANOS;
     for (int i = 0; i < ROUNDS && System.nanoTime() < end; i++) {
       var _ = chat && chats(port, end);
       var _ = completes(port, end);
+    }
+    while (!idle.getAsBoolean() && System.nanoTime() < end) {
+      LockSupport.parkNanos(POLL_NANOS);
     }
   }
 

@@ -41,7 +41,19 @@ class ArchitectureTest {
   static final ArchRule generatedTypesStopAtGrpc =
       only("grpc", "dev.krait.proto..", "com.google.protobuf..", "io.grpc..");
 
-  @ArchTest static final ArchRule nettyStaysInHttp = only("http", "io.netty..");
+  @ArchTest
+  static final ArchRule nettyStaysInTheServers =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(
+              "dev.krait.server.http..", "dev.krait.server.grpc..", "dev.krait.server.net..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("io.netty..");
+
+  @ArchTest
+  static final ArchRule loopsSeeNoProtocol =
+      blind("net", "dev.krait.server.http..", "dev.krait.server.grpc..");
 
   @ArchTest
   static final ArchRule metersStayInObservability = only("observability", "io.micrometer..");
@@ -49,8 +61,6 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule theServerSeesTheEngineFromOutside =
       noClasses()
-          .that()
-          .resideOutsideOfPackage("dev.krait.server.bench")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(

@@ -48,7 +48,7 @@ class CommandLineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"--version", "-V", "serve -V", "generate --version", "bench -V"})
+  @ValueSource(strings = {"--version", "-V", "serve -V", "generate --version"})
   void everyCommandPrintsTheVersionWhenAsked(String arguments) {
     StringWriter asked = new StringWriter();
     int code =

@@ -1,5 +1,6 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.model.Activation;
 import jdk.incubator.vector.FloatVector;
 

@@ -3,6 +3,8 @@ package dev.krait.backend.cpu;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Rows;
 import jdk.incubator.vector.FloatVector;

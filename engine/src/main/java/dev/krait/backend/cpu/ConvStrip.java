@@ -1,6 +1,7 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /// The causal convolution of all tokens over a strip of channels; a lane is a channel. One instance

@@ -4,6 +4,7 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;

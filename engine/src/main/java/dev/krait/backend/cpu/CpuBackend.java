@@ -4,12 +4,15 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.PagedMemory;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.error.EngineException;
 import dev.krait.tensor.Buffer;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
-import java.util.List;
 
 /// The processor's cores and vector units. Weights lie off-heap as [CpuMatrix], activations and
 /// caches in the heap; both are one owner's, who calls from one thread at a time.
@@ -75,13 +78,21 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Buffer allocate(long elements) {
-    return HostBuffer.allocate(elements);
+  public Buffer allocate(DType type, long elements) {
+    return HostBuffer.allocate(type, elements);
   }
 
   @Override
-  public WeightMatrix upload(List<Tensor> rowBlocks) {
-    return MatrixPacker.pack(rowBlocks, weights, pool);
+  public boolean supports(StoredMatrix matrix) {
+    return numericMode().fits(matrix);
+  }
+
+  @Override
+  public WeightMatrix upload(StoredMatrix matrix) {
+    requireSupported(matrix);
+    return switch (matrix) {
+      case StoredMatrix.Dense dense -> MatrixPacker.pack(dense, weights, pool);
+    };
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.MemorySegment;
@@ -74,6 +75,11 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
     return tile % pieceTiles() * tileBytes();
   }
 
+  /// Thrown where a type is not one that matrices are kept in.
+  IllegalStateException unexpectedType() {
+    return new IllegalStateException("matrix of " + dtype + " (expected: BF16, F16 or F32)");
+  }
+
   @Override
   public long bytes() {
     return (long) tiles() * tileBytes();
@@ -94,7 +100,8 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
           switch (dtype) {
             case BF16 -> Float.intBitsToFloat(second ? bits & HIGH_HALF : bits << HALF_BITS);
             case F16 -> Float.float16ToFloat((short) (second ? bits >> HALF_BITS : bits));
-            default -> Float.intBitsToFloat(bits);
+            case F32 -> Float.intBitsToFloat(bits);
+            case F64, I64, I32, I16, I8, U8, BOOL -> throw unexpectedType();
           };
     }
   }

@@ -13,6 +13,7 @@ import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;

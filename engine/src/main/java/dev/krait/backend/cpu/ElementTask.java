@@ -1,6 +1,8 @@
 package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;

@@ -1,5 +1,7 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import java.lang.foreign.MemorySegment;
@@ -119,7 +121,8 @@ final class MatmulTask {
             F16Kernels.token1(piece, own.tileFrom[stream], in, inFrom, columns, sums, to);
           }
         }
-        default -> F32Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        case F32 -> F32Kernels.token1(piece, own.tileFrom, in, inFrom, columns, sums);
+        case F64, I64, I32, I16, I8, U8, BOOL -> throw matrix.unexpectedType();
       }
       for (int stream = 0; stream < TILES_IN_FLIGHT; stream++) {
         int row = Math.min(first + stream * quarter + i, end - 1) * TILE_ROWS;
@@ -263,7 +266,8 @@ final class MatmulTask {
     switch (matrix.dtype()) {
       case BF16 -> addHalves(own, w, size, xFrom, sums);
       case F16 -> addWidened(own, w, size, xFrom, sums);
-      default -> addColumns(w, from, size, xFrom, columns(), sums);
+      case F32 -> addColumns(w, from, size, xFrom, columns(), sums);
+      case F64, I64, I32, I16, I8, U8, BOOL -> throw matrix.unexpectedType();
     }
   }
 

@@ -1,53 +1,48 @@
 package dev.krait.backend.cpu;
 
-import dev.krait.backend.RowBlocks;
-import dev.krait.tensor.DType;
-import dev.krait.tensor.Tensor;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
+import dev.krait.tensor.StoredMatrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 
-/// Packs row-major blocks into the tiles of a [CpuMatrix], a tile at a time.
+/// Packs stored rows into the tiles of a [CpuMatrix], a tile at a time.
 final class MatrixPacker implements WorkerPool.Task {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
   private static final int LANES = Lanes.COUNT;
 
-  private final List<Tensor> blocks;
+  private final StoredMatrix.Dense stored;
   private final CpuMatrix matrix;
 
-  private MatrixPacker(List<Tensor> blocks, CpuMatrix matrix) {
-    this.blocks = blocks;
+  private MatrixPacker(StoredMatrix.Dense stored, CpuMatrix matrix) {
+    this.stored = stored;
     this.matrix = matrix;
   }
 
-  /// A packed copy of the stacked blocks.
-  static CpuMatrix pack(List<Tensor> blocks, SegmentAllocator memory, WorkerPool pool) {
-    RowBlocks checked = RowBlocks.of(blocks);
-    CpuMatrix matrix =
-        CpuMatrix.allocate(memory, checked.rows(), checked.columns(), checked.computed());
-    pool.parallelFor(new MatrixPacker(checked.blocks(), matrix), matrix.tiles(), 1);
+  /// A packed copy.
+  static CpuMatrix pack(StoredMatrix.Dense stored, SegmentAllocator memory, WorkerPool pool) {
+    CpuMatrix matrix = CpuMatrix.allocate(memory, stored.rows(), stored.columns(), stored.dtype());
+    pool.parallelFor(new MatrixPacker(stored, matrix), matrix.tiles(), 1);
     return matrix;
   }
 
   @Override
   public void run(int worker, int first, int end) {
-    switch (blocks.getFirst().dtype()) {
+    switch (matrix.dtype()) {
       case BF16, F16 -> packHalves(first, end);
-      default -> packFloats(first, end);
+      case F32 -> packFloats(first, end);
+      case F64, I64, I32, I16, I8, U8, BOOL -> throw matrix.unexpectedType();
     }
   }
 
   private void packHalves(int first, int end) {
     int columns = matrix.columns();
     short[] rows = new short[TILE_ROWS * columns];
+    MemorySegment read = MemorySegment.ofArray(rows);
     int[] packed = new int[LANES * columns];
     for (int tile = first; tile < end; tile++) {
-      for (int r = 0; r < TILE_ROWS; r++) {
-        copyHalves(tile * TILE_ROWS + r, rows, r * columns);
-      }
+      readTile(tile, read);
       for (int lane = 0; lane < LANES; lane++) {
         int low = lane * columns;
         int high = (lane + LANES) * columns;
@@ -65,28 +60,14 @@ final class MatrixPacker implements WorkerPool.Task {
     }
   }
 
-  private void copyHalves(int row, short[] target, int to) {
-    int columns = matrix.columns();
-    int index = row;
-    for (Tensor block : blocks) {
-      int blockRows = (int) block.shape().dim(0);
-      if (index < blockRows) {
-        long from = (long) index * columns * Short.BYTES;
-        MemorySegment.copy(block.data(), SHORT, from, target, to, columns);
-        return;
-      }
-      index -= blockRows;
-    }
-    java.util.Arrays.fill(target, to, to + columns, (short) 0);
-  }
-
   private void packFloats(int first, int end) {
     int columns = matrix.columns();
     float[] rows = new float[TILE_ROWS * columns];
+    MemorySegment read = MemorySegment.ofArray(rows);
     float[] packed = new float[TILE_ROWS * columns];
     for (int tile = first; tile < end; tile++) {
+      readTile(tile, read);
       for (int r = 0; r < TILE_ROWS; r++) {
-        copyFloats(tile * TILE_ROWS + r, rows, r * columns);
         for (int k = 0; k < columns; k++) {
           packed[k * TILE_ROWS + r] = rows[r * columns + k];
         }
@@ -101,24 +82,13 @@ final class MatrixPacker implements WorkerPool.Task {
     }
   }
 
-  private void copyFloats(int row, float[] target, int to) {
-    int columns = matrix.columns();
-    int index = row;
-    for (Tensor block : blocks) {
-      int blockRows = (int) block.shape().dim(0);
-      if (index < blockRows) {
-        long from = (long) index * columns;
-        if (block.dtype() == DType.F32) {
-          MemorySegment.copy(block.data(), FLOAT, from * Float.BYTES, target, to, columns);
-        } else {
-          for (int k = 0; k < columns; k++) {
-            target[to + k] = block.floatAt(from + k);
-          }
-        }
-        return;
-      }
-      index -= blockRows;
+  /// Rows of a tile, one after the other; zeros after the last.
+  private void readTile(int tile, MemorySegment target) {
+    target.fill((byte) 0);
+    int first = tile * TILE_ROWS;
+    int count = Math.min(TILE_ROWS, matrix.rows() - first);
+    for (int r = 0; r < count; r++) {
+      stored.readRow(first + r, target, (long) r * matrix.columns() * matrix.dtype().bytes());
     }
-    java.util.Arrays.fill(target, to, to + columns, 0);
   }
 }

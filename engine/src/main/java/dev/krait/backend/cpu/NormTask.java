@@ -4,6 +4,7 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 

@@ -5,6 +5,8 @@ import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Rope;
 import dev.krait.tensor.Rows;

@@ -1,5 +1,6 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /// Root-mean-square norm of one row.

@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.Lanes;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 

@@ -4,6 +4,7 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.StepInputs;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.tensor.Rows;
 

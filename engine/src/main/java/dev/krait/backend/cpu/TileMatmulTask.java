@@ -1,5 +1,7 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.Rows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

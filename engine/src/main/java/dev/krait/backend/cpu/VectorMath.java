@@ -1,5 +1,6 @@
 package dev.krait.backend.cpu;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;

@@ -5,9 +5,9 @@ import dev.krait.backend.HostBuffer;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.Ops;
 import dev.krait.tensor.Buffer;
-import dev.krait.tensor.Tensor;
+import dev.krait.tensor.DType;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
-import java.util.List;
 
 /// The scalar backend.
 public final class ReferenceBackend implements Backend {
@@ -46,15 +46,21 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public Buffer allocate(long elements) {
-    return HostBuffer.allocate(elements);
+  public Buffer allocate(DType type, long elements) {
+    return HostBuffer.allocate(type, elements);
   }
 
   @Override
-  public WeightMatrix upload(List<Tensor> rowBlocks) {
-    ReferenceMatrix matrix = ReferenceMatrix.of(rowBlocks);
-    mode.requireFits(matrix.dtype());
-    return matrix;
+  public boolean supports(StoredMatrix matrix) {
+    return mode.fits(matrix);
+  }
+
+  @Override
+  public WeightMatrix upload(StoredMatrix matrix) {
+    requireSupported(matrix);
+    return switch (matrix) {
+      case StoredMatrix.Dense dense -> ReferenceMatrix.of(dense);
+    };
   }
 
   @Override

@@ -1,52 +1,38 @@
 package dev.krait.backend.reference;
 
-import dev.krait.backend.RowBlocks;
-import dev.krait.tensor.DType;
+import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
-/// Blocks of rows in the checkpoint's order, copied.
-record ReferenceMatrix(List<Tensor> blocks, int rows, int columns, DType dtype)
-    implements WeightMatrix {
+/// Rows in the checkpoint's order, copied.
+record ReferenceMatrix(Tensor values, int rows, int columns) implements WeightMatrix {
   private static final int ALIGNMENT_BYTES = 64;
 
-  static ReferenceMatrix of(List<Tensor> blocks) {
-    RowBlocks checked = RowBlocks.of(blocks);
-    return new ReferenceMatrix(
-        checked.blocks().stream().map(ReferenceMatrix::copy).toList(),
-        checked.rows(),
-        checked.columns(),
-        checked.dtype());
-  }
-
   /// A copy that lives as long as somebody reads it.
-  private static Tensor copy(Tensor block) {
-    MemorySegment data = Arena.ofAuto().allocate(block.data().byteSize(), ALIGNMENT_BYTES);
-    data.copyFrom(block.data());
-    return new Tensor(block.dtype(), block.shape(), data);
+  static ReferenceMatrix of(StoredMatrix.Dense stored) {
+    int rows = stored.rows();
+    int columns = stored.columns();
+    long rowBytes = (long) columns * stored.dtype().bytes();
+    MemorySegment data = Arena.ofAuto().allocate(rows * rowBytes, ALIGNMENT_BYTES);
+    for (int row = 0; row < rows; row++) {
+      stored.readRow(row, data, row * rowBytes);
+    }
+    return new ReferenceMatrix(
+        new Tensor(stored.dtype(), Shape.of(rows, columns), data), rows, columns);
   }
 
   @Override
   public long bytes() {
-    return (long) rows * columns * dtype.bytes();
+    return values.data().byteSize();
   }
 
   /// Widens one row into `target`.
   void readRow(int row, float[] target) {
-    int index = row;
-    for (Tensor block : blocks) {
-      int blockRows = (int) block.shape().dim(0);
-      if (index < blockRows) {
-        for (int k = 0; k < columns; k++) {
-          target[k] = block.floatAt((long) index * columns + k);
-        }
-        return;
-      }
-      index -= blockRows;
+    for (int k = 0; k < columns; k++) {
+      target[k] = values.floatAt((long) row * columns + k);
     }
-    throw new IndexOutOfBoundsException("row: " + row + " (expected: below " + rows + ")");
   }
 }

@@ -9,7 +9,7 @@ public final class BlockPool extends IndexPool {
   public BlockPool(CacheLayout layout) {
     super("block", layout.blocks());
     blockTokens = layout.demand().blockTokens();
-    needed = layout.demand().bytesPerBlock() > 0;
+    needed = layout.demand().attends();
   }
 
   /// Some layer attends, so that sequences need blocks.

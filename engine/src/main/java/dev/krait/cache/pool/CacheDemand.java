@@ -45,9 +45,19 @@ public record CacheDemand(
     }
   }
 
+  /// Some layer attends, so that sequences need blocks.
+  public boolean attends() {
+    return bytesPerBlock() > 0;
+  }
+
+  /// Some layer is recurrent, so that each sequence needs a state slot.
+  public boolean recurs() {
+    return bytesPerSlot() > 0;
+  }
+
   /// Blocks that hold so many tokens of one sequence; 0 without attention layers.
   public int blocksFor(int tokens) {
-    return bytesPerBlock() == 0 ? 0 : Math.ceilDiv(tokens, blockTokens);
+    return attends() ? Math.ceilDiv(tokens, blockTokens) : 0;
   }
 
   /// Bytes of one block over all attention layers of both models.

@@ -40,7 +40,7 @@ public record CacheLayout(CacheDemand demand, long budgetBytes, int blocks, int 
   /// How many sequences of so many tokens can run at once.
   public int sequencesOf(int tokens) {
     int sequences = demand.maxSequences();
-    if (demand.bytesPerSlot() > 0) {
+    if (demand.recurs()) {
       sequences = Math.min(sequences, stateSlots);
     }
     int each = demand.blocksFor(tokens);

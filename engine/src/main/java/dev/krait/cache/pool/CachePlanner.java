@@ -28,12 +28,12 @@ public final class CachePlanner {
     long blockBytes = demand.bytesPerBlock();
     int sequences = typicalSequences(demand, budgetBytes);
     long blocks = 0;
-    if (blockBytes > 0) {
+    if (demand.attends()) {
       long affordable = (budgetBytes - sequences * slotBytes) / blockBytes;
       blocks = Math.min(affordable, (long) sequences * fullBlocks);
     }
     long slots = 0;
-    if (slotBytes > 0) {
+    if (demand.recurs()) {
       long left = budgetBytes - sequences * slotBytes - blocks * blockBytes;
       slots = sequences + Math.min(left / slotBytes, demand.snapshots());
     }
@@ -42,7 +42,7 @@ public final class CachePlanner {
   }
 
   private static int typicalSequences(CacheDemand demand, long budgetBytes) {
-    if (demand.bytesPerSlot() == 0) {
+    if (!demand.recurs()) {
       return demand.maxSequences();
     }
     int typical = Math.min(CacheLayout.TYPICAL_TOKENS, demand.maxModelTokens());

@@ -1,5 +1,7 @@
 package dev.krait.cache.pool;
 
+import dev.krait.tensor.DType;
+
 /// What one layer must remember of a sequence; each kind knows its bytes.
 public sealed interface CacheSpec {
 
@@ -15,16 +17,16 @@ public sealed interface CacheSpec {
   ///
   /// @param kvHeads key/value heads
   /// @param headDim elements of one head
-  /// @param elementBytes bytes of one element
-  record KvCacheSpec(int kvHeads, int headDim, int elementBytes) implements CacheSpec {
-    /// The same with elements of another size.
-    public KvCacheSpec withElementBytes(int bytes) {
-      return new KvCacheSpec(kvHeads, headDim, bytes);
+  /// @param type type of an element
+  record KvCacheSpec(int kvHeads, int headDim, DType type) implements CacheSpec {
+    /// The same with elements of another type.
+    public KvCacheSpec withType(DType other) {
+      return new KvCacheSpec(kvHeads, headDim, other);
     }
 
     @Override
     public long bytesPerToken() {
-      return 2L * kvHeads * headDim * elementBytes;
+      return 2L * kvHeads * headDim * type.bytes();
     }
 
     @Override
@@ -59,7 +61,7 @@ public sealed interface CacheSpec {
 
     @Override
     public long bytesPerSequence(int window) {
-      return 4L
+      return DType.F32.bytes()
           * (stateElements
               + (long) ringTokens(window) * convChannels
               + (long) windowTokens(window) * inputElements);

@@ -9,7 +9,7 @@ public final class SlotPool extends IndexPool {
   public SlotPool(CacheLayout layout) {
     super("state slot", layout.stateSlots());
     maxSequences = layout.demand().maxSequences();
-    needed = layout.demand().bytesPerSlot() > 0;
+    needed = layout.demand().recurs();
   }
 
   /// Some layer is recurrent, so that each sequence needs a slot.

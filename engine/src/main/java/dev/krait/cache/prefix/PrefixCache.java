@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -72,7 +73,7 @@ public final class PrefixCache {
     return tokens - tokens % blockTokens();
   }
 
-  /// Tokens that a snapshot must lie behind the one before.
+  /// Tokens that a snapshot must lie behind the one before, and that waiting must save.
   int minTokens() {
     return minTokens;
   }
@@ -85,9 +86,8 @@ public final class PrefixCache {
 
   /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
   /// least one token is left to compute.
-  @SuppressWarnings("ReferenceEquality") // the same request asks again, step after step
   PrefixHit find(TokenIds prompt) {
-    if (foundPrompt != prompt) {
+    if (!Objects.equals(prompt, foundPrompt)) {
       found = search(prompt);
       foundPrompt = prompt;
     }

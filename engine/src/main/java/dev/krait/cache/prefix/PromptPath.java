@@ -74,6 +74,21 @@ public final class PromptPath {
     }
   }
 
+  /// Whether another prompt should wait until more of this path is computed: a sequence can then
+  /// start behind enough tokens that it would have to compute now.
+  public boolean isWorthAwaiting(TokenIds other) {
+    int last = cache.recurs() ? Math.max(junction, lastBoundary) : prompt.size();
+    if (apart || last <= tail.end) {
+      return false;
+    }
+    int shared = cache.boundary(Math.min(prompt.commonTokens(other), other.size() - 1));
+    int start = shared;
+    if (cache.recurs()) {
+      start = lastBoundary <= shared ? lastBoundary : junction <= shared ? junction : 0;
+    }
+    return start > tail.end && start - cache.find(other).node().end >= cache.minTokens();
+  }
+
   /// How many of the next prompt tokens a chunk may have.
   ///
   /// @param committed tokens computed

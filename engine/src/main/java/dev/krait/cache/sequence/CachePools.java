@@ -49,7 +49,7 @@ public final class CachePools {
 
   /// Memory for one more sequence, without blocks yet; empty when no state slot is free.
   public Optional<Opened> open() {
-    return isSlotFree()
+    return slotsFree() > 0
         ? Optional.of(new Opened(opened(null), Optional.empty(), Optional.empty()))
         : Optional.empty();
   }
@@ -58,7 +58,7 @@ public final class CachePools {
   /// but the last token at most; empty when no state slot is free.
   public Optional<Opened> open(TokenIds prompt) {
     PrefixCache kept = prefixes;
-    if (kept == null || !isSlotFree()) {
+    if (kept == null || slotsFree() == 0) {
       return open();
     }
     PromptPath path = kept.open(prompt);
@@ -82,8 +82,9 @@ public final class CachePools {
     return memory;
   }
 
-  private boolean isSlotFree() {
-    return !slotPool.isNeeded() || slotPool.free() + snapshots() > 0;
+  /// How many more sequences can be opened by the state slots; some of these may hold snapshots.
+  public int slotsFree() {
+    return slotPool.isNeeded() ? slotPool.free() + snapshots() : Integer.MAX_VALUE;
   }
 
   /// Blocks of a prompt's longest kept prefix that running sequences use already; one more needs no

@@ -142,6 +142,11 @@ final class PooledSequenceCache implements SequenceCache {
   }
 
   @Override
+  public boolean isWorthAwaiting(TokenIds prompt) {
+    return path != null && path.isWorthAwaiting(prompt);
+  }
+
+  @Override
   public int draftModelTokens() {
     return draftModelTokens;
   }

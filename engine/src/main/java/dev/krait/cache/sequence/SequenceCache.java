@@ -1,6 +1,7 @@
 package dev.krait.cache.sequence;
 
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.generation.TokenIds;
 import java.util.Optional;
 
 /// One sequence's share of the pools: reserve, commit, close.
@@ -30,6 +31,12 @@ public interface SequenceCache extends AutoCloseable {
   /// are worth keeping; any number where none are kept.
   default int maxPromptTokens() {
     return Integer.MAX_VALUE;
+  }
+
+  /// Whether a sequence of this prompt should wait for this one, which is computing tokens that it
+  /// can then start behind.
+  default boolean isWorthAwaiting(TokenIds prompt) {
+    return false;
   }
 
   /// Tokens from the start that the draft model has computed into the same blocks and slot; 0

@@ -35,8 +35,8 @@ public final class CacheTensors {
     long elements = (long) layout.blocks() * blockTokens * spec.kvHeads() * spec.headDim();
     KvCache cache =
         new KvCache(
-            backend.allocateKeysOrValues(elements),
-            backend.allocateKeysOrValues(elements),
+            backend.allocate(backend.keyValueType(), elements),
+            backend.allocate(backend.keyValueType(), elements),
             blockTokens);
     all.add(cache);
     return cache;

@@ -17,7 +17,7 @@ final class GatedMlpExecutor implements MixerExecutor {
 
   static void addScratch(GatedMlp mixer, MixerScratch.Widths widths) {
     widths.include(Area.PROJECTION, 2 * mixer.intermediateDim());
-    widths.include(Area.GATED, mixer.intermediateDim());
+    widths.include(Area.OPERAND, mixer.intermediateDim());
   }
 
   GatedMlpExecutor(GatedMlpWeights weights, MixerMemory memory) {
@@ -27,7 +27,7 @@ final class GatedMlpExecutor implements MixerExecutor {
     output = memory.output();
     gatedMatmul =
         GatedMatmulArgs.of(
-            memory.scratch().rows(Area.GATED, inner),
+            memory.scratch().rows(Area.OPERAND, inner),
             memory.scratch().rows(Area.PROJECTION, 2 * inner),
             memory.input(),
             weights.gateUp());

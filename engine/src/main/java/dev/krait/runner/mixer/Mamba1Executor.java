@@ -27,7 +27,7 @@ final class Mamba1Executor implements MixerExecutor {
     widths.include(Area.CONVOLVED, mixer.innerDim());
     widths.include(Area.SELECTION, mixer.selectsFromConv() ? mixer.selectionColumns() : 0);
     widths.include(Area.TIME_STEP, mixer.innerDim());
-    widths.include(Area.MIXED, mixer.innerDim());
+    widths.include(Area.OPERAND, mixer.innerDim());
   }
 
   Mamba1Executor(Mamba1Weights weights, MixerMemory memory) {
@@ -66,7 +66,7 @@ final class Mamba1Executor implements MixerExecutor {
             cache);
     scan =
         new SelectiveScanArgs(
-            scratch.rows(Area.MIXED, inner),
+            scratch.rows(Area.OPERAND, inner),
             conv.dst(),
             scratch.rows(Area.TIME_STEP, inner),
             selection.columns(bFrom, bColumns),
@@ -79,12 +79,12 @@ final class Mamba1Executor implements MixerExecutor {
   @Override
   public void run(StepInputs step) {
     ops.matmul(projection, input, weights.projection(), step.tokens);
-    ops.causalConv(conv, step);
     if (weights.selection().isPresent()) {
-      ops.matmul(selection, conv.dst(), weights.selection().get(), step.tokens);
+      ops.convMatmul(selection, conv, weights.selection().get(), step);
+    } else {
+      ops.causalConv(conv, step);
     }
-    ops.matmul(scan.timeStep(), lowRank, weights.timeStep(), step.tokens);
-    ops.selectiveScan(scan, step);
+    ops.timeStepScan(lowRank, scan, step);
     ops.matmul(output, scan.dst(), weights.output(), step.tokens);
   }
 

@@ -26,6 +26,7 @@ final class Mamba2Executor implements MixerExecutor {
     widths.include(Area.PROJECTION, mixer.projectionColumns());
     widths.include(Area.CONVOLVED, mixer.convChannels());
     widths.include(Area.MIXED, mixer.innerDim());
+    widths.include(Area.OPERAND, mixer.innerDim());
   }
 
   Mamba2Executor(Mamba2Weights weights, MixerMemory memory) {
@@ -54,7 +55,7 @@ final class Mamba2Executor implements MixerExecutor {
     scan = new SsdScanArgs(mixed, conv.dst(), timeStep, weights, cache);
     norm =
         new GatedNormArgs(
-            mixed,
+            memory.scratch().rows(Area.OPERAND, inner),
             mixed,
             projection.columns(0, inner),
             weights.norm(),

@@ -22,10 +22,10 @@ public final class MixerScratch {
     SELECTION,
     /// Step sizes.
     TIME_STEP,
-    /// What the output is projected from.
+    /// What a gate, norm or activation still reads.
     MIXED,
-    /// The same where a gated product writes it and the projection alone reads it.
-    GATED
+    /// What the output projection alone reads.
+    OPERAND
   }
 
   /// The widest use of each area.
@@ -47,7 +47,7 @@ public final class MixerScratch {
       int columns = widths.columns.getOrDefault(area, 0);
       areas.put(
           area,
-          area == Area.GATED
+          area == Area.OPERAND
               ? backend.allocateOperand(maxTokens, columns).buffer()
               : backend.allocate((long) maxTokens * columns));
     }

@@ -2,8 +2,10 @@ package dev.krait.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.backend.cpu.machine.WorkerPool;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Shape;
+import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +23,7 @@ class CpuMatrixTest {
     Tensor tensor = new Tensor(DType.F16, Shape.of(count, 1), MemorySegment.ofArray(halves));
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(2)) {
-      CpuMatrix matrix = MatrixPacker.pack(List.of(tensor), arena, pool);
+      CpuMatrix matrix = MatrixPacker.pack(StoredMatrix.Dense.of(List.of(tensor)), arena, pool);
       float[] row = new float[1];
       for (int i = 0; i < count; i++) {
         matrix.readRow(i, row, 0);
@@ -51,7 +53,7 @@ class CpuMatrixTest {
     Tensor tensor =
         new Tensor(DType.BF16, Shape.of(1, 3), MemorySegment.ofArray(new short[] {1, 2, 3}));
     try (CpuBackend backend = CpuBackend.open(1)) {
-      assertThat(backend.upload(List.of(tensor)).bytes())
+      assertThat(backend.upload(StoredMatrix.Dense.of(List.of(tensor))).bytes())
           .isEqualTo(3L * CpuMatrix.TILE_ROWS * Short.BYTES);
     }
   }

@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.testing.Requirement;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

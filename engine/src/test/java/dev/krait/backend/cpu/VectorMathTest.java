@@ -2,6 +2,7 @@ package dev.krait.backend.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.backend.cpu.machine.Lanes;
 import java.util.function.DoubleUnaryOperator;
 import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;

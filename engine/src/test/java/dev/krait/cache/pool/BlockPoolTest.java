@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
+import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -18,7 +19,7 @@ class BlockPoolTest {
   }
 
   private static BlockPool blocks(int total) {
-    return new BlockPool(layout(List.of(new KvCacheSpec(1, 1, 4)), total));
+    return new BlockPool(layout(List.of(new KvCacheSpec(1, 1, DType.F32)), total));
   }
 
   private static int[] counts(BlockPool pool) {
@@ -93,7 +94,7 @@ class BlockPoolTest {
 
   @Test
   void layersOfOneKindNeedOnePool() {
-    CacheLayout attention = layout(List.of(new KvCacheSpec(1, 1, 4)), 5);
+    CacheLayout attention = layout(List.of(new KvCacheSpec(1, 1, DType.F32)), 5);
     assertThat(new BlockPool(attention).blocksFor(9)).isEqualTo(3);
     assertThat(new SlotPool(attention).isNeeded()).isFalse();
     CacheLayout recurrent = layout(List.of(new StateSpec(1, 1, 2, 1)), 5);

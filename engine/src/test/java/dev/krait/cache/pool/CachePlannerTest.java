@@ -7,12 +7,13 @@ import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.tensor.DType;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class CachePlannerTest {
   // 2 x 2 heads x 8 x 2 bytes = 64 bytes a token, 1024 a block.
-  private static final CacheSpec KV = new KvCacheSpec(2, 8, 2);
+  private static final CacheSpec KV = new KvCacheSpec(2, 8, DType.BF16);
   // 4 x (100 + 4 x 5) = 480 bytes without a window.
   private static final CacheSpec STATE = new StateSpec(100, 5, 4, 3);
 

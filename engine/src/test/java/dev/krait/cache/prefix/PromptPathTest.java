@@ -9,6 +9,7 @@ import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.pool.SlotPool;
 import dev.krait.generation.TokenIds;
+import dev.krait.tensor.DType;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,13 @@ import org.junit.jupiter.api.Test;
 class PromptPathTest {
   private static final CacheDemand DEMAND =
       new CacheDemand(
-          List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1)), List.of(), 4, 4, 64, 5, 4);
+          List.of(new KvCacheSpec(1, 1, DType.F32), new StateSpec(1, 1, 2, 1)),
+          List.of(),
+          4,
+          4,
+          64,
+          5,
+          4);
 
   private static final CacheLayout LAYOUT = new CacheLayout(DEMAND, 0, 20, 4);
 

@@ -9,6 +9,7 @@ import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.error.EngineException;
+import dev.krait.tensor.DType;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +17,7 @@ class CachePoolsTest {
   private final CachePools pools = pools(6, 2);
 
   private static CachePools pools(int blocks, int slots) {
-    List<CacheSpec> specs = List.of(new KvCacheSpec(1, 1, 4), new StateSpec(1, 1, 2, 1));
+    List<CacheSpec> specs = List.of(new KvCacheSpec(1, 1, DType.F32), new StateSpec(1, 1, 2, 1));
     return new CachePools(
         new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 5, 0), 0, blocks, slots));
   }
@@ -158,7 +159,7 @@ class CachePoolsTest {
     SequenceCache memory = open(recurrent);
     commitDirect(memory, 60);
     assertThat(memory.blocks()).isZero();
-    CachePools attention = new CachePools(layout(List.of(new KvCacheSpec(1, 1, 4)), 9, 0));
+    CachePools attention = new CachePools(layout(List.of(new KvCacheSpec(1, 1, DType.F32)), 9, 0));
     assertThat(open(attention).stateSlot()).isEqualTo(-1);
     assertThat(attention.open()).isPresent();
   }

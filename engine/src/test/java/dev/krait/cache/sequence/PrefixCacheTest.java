@@ -11,6 +11,7 @@ import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
+import dev.krait.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /// Blocks of 4 tokens, a snapshot wherever it lies 4 tokens behind the one before.
 class PrefixCacheTest {
-  private static final KvCacheSpec KEYS = new KvCacheSpec(1, 1, 4);
+  private static final KvCacheSpec KEYS = new KvCacheSpec(1, 1, DType.F32);
   private static final StateSpec STATE = new StateSpec(1, 1, 2, 1);
 
   private static CachePools pools(List<CacheSpec> specs, int blocks, int slots) {

@@ -10,29 +10,39 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Writes the messages of one call from one thread, waiting while the client reads too slowly, and
-/// giving up on one that does not read at all.
+/// ending the connection of one that does not read at all.
 final class CallWriter<T> {
   /// Bytes that may wait for the client before the next message is held back.
   private static final int UNREAD_BYTES = 16_384;
 
+  private static final Logger LOG = LoggerFactory.getLogger(CallWriter.class);
+
   private final ServerCallStreamObserver<T> observer;
   private final Duration writeTimeout;
+  private final Runnable hangUp;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final List<Runnable> cancelActions = new ArrayList<>();
   private boolean cancelled;
+  private boolean closed;
 
   /// Takes over a call; must be created before the service method returns.
   ///
   /// @param writeTimeout longest wait for the client to read
-  CallWriter(StreamObserver<T> observer, Duration writeTimeout) {
+  /// @param hangUp ends the connection of a client that does not
+  CallWriter(StreamObserver<T> observer, Duration writeTimeout, Runnable hangUp) {
     this.observer = InferenceGrpcService.server(observer);
     this.writeTimeout = writeTimeout;
+    this.hangUp = hangUp;
     this.observer.setOnReadyThreshold(UNREAD_BYTES);
     this.observer.setOnReadyHandler(this::signal);
     this.observer.setOnCancelHandler(this::cancelled);
+    this.observer.setOnCloseHandler(this::closed);
   }
 
   /// Runs an action when the client cancels; at once if it has.
@@ -56,20 +66,21 @@ final class CallWriter<T> {
   void send(T message) {
     lock.lock();
     try {
-      awaitReady();
+      await(observer::isReady);
+      requireClient();
       observer.onNext(message);
     } finally {
       lock.unlock();
     }
   }
 
-  /// Ends the call when the client has read nearly all of it.
+  /// Ends the call.
   ///
-  /// @throws EngineException as [#send]
+  /// @throws EngineException with CANCELLED when the client is gone
   void complete() {
     lock.lock();
     try {
-      awaitReady();
+      requireClient();
       observer.onCompleted();
     } finally {
       lock.unlock();
@@ -87,10 +98,23 @@ final class CallWriter<T> {
     }
   }
 
-  private void awaitReady() {
+  /// Waits until the client has all of an ended call, or is gone.
+  void awaitRead() {
+    lock.lock();
+    try {
+      await(() -> closed);
+    } catch (EngineException unread) {
+      LOG.debug("call: {}", unread.getMessage());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void await(BooleanSupplier condition) {
     long left = writeTimeout.toNanos();
-    while (!cancelled && !observer.isReady()) {
+    while (!cancelled && !condition.getAsBoolean()) {
       if (left <= 0) {
+        hangUp.run();
         throw new EngineException(
             ErrorCode.DEADLINE_EXCEEDED,
             "client: an answer unread for "
@@ -104,8 +128,21 @@ final class CallWriter<T> {
         throw new EngineException(ErrorCode.CANCELLED, "call: interrupted", e);
       }
     }
+  }
+
+  private void requireClient() {
     if (cancelled) {
       throw new EngineException(ErrorCode.CANCELLED, "client: gone");
+    }
+  }
+
+  private void closed() {
+    lock.lock();
+    try {
+      closed = true;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
     }
   }
 

@@ -3,6 +3,8 @@ package dev.krait.server.grpc;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.proto.inference.v1.InferenceServiceGrpc;
+import dev.krait.server.net.Loops;
+import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
 import dev.krait.server.service.TextPool;
@@ -16,14 +18,16 @@ import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
+import io.netty.channel.ServerChannel;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 
 /// A listening gRPC server: inference, health and reflection. It shares nothing with HTTP but the
 /// service.
@@ -34,51 +38,55 @@ public final class GrpcServer implements AutoCloseable {
   private final Server server;
   private final HealthStatusManager health;
   private final AtomicReference<Optional<InferenceGrpcService.Ready>> service;
-  private final ExecutorService threads;
+  private final Loops loops;
   private final AtomicBoolean terminal = new AtomicBoolean();
 
   private GrpcServer(
       Server server,
       HealthStatusManager health,
       AtomicReference<Optional<InferenceGrpcService.Ready>> service,
-      ExecutorService threads) {
+      Loops loops) {
     this.server = server;
     this.health = health;
     this.service = service;
-    this.threads = threads;
+    this.loops = loops;
   }
 
   /// Binds the address. Health says NOT_SERVING and calls fail with UNAVAILABLE until [#serve].
   ///
   /// @param keys which all calls but those for health must bring
+  /// @param admission the door, which counts calls and their memory
+  /// @param failed is told when an event loop has ended
   /// @throws EngineException with UNAVAILABLE when the address cannot be bound
   @SuppressWarnings("deprecation") // Many clients ask for the older reflection only.
-  public static GrpcServer open(GrpcServerConfig config, ApiKeys keys) {
-    ExecutorService threads =
-        Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("grpc-", 0).factory());
+  public static GrpcServer open(
+      GrpcServerConfig config, ApiKeys keys, Admission admission, Consumer<Throwable> failed) {
+    ThreadFactory virtual = Thread.ofVirtual().name("grpc-", 0).factory();
+    Executor threads = task -> virtual.newThread(task).start();
+    Loops loops = Loops.open(failed);
     HealthStatusManager health = new HealthStatusManager();
     AtomicReference<Optional<InferenceGrpcService.Ready>> service =
         new AtomicReference<>(Optional.empty());
     InferenceGrpcService inference =
-        new InferenceGrpcService(service::get, threads, config.writeTimeout());
+        new InferenceGrpcService(service::get, threads, admission, config.writeTimeout());
+    GrpcConnections connections = new GrpcConnections(config.maxConnections());
+    CallInterceptor calls =
+        new CallInterceptor(
+            admission.bodies(), config.requestTimeout(), connections, loops.group());
     KeyInterceptor guard = new KeyInterceptor(keys);
     Server server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(config.host(), config.port()))
+        builder(config, loops, connections)
             .executor(threads)
-            .maxInboundMessageSize(config.maxMessageBytes())
-            .maxConcurrentCallsPerConnection(config.maxCallsPerConnection())
-            .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
-            .permitKeepAliveTime(10, TimeUnit.SECONDS)
-            .permitKeepAliveWithoutCalls(true)
-            .addService(checked(inference, guard))
-            .addService(checked(health.getHealthService()))
-            .addService(checked(ProtoReflectionServiceV1.newInstance(), guard))
-            .addService(checked(ProtoReflectionService.newInstance(), guard))
+            .addStreamTracerFactory(calls)
+            .addService(checked(inference, calls, guard))
+            .addService(checked(health.getHealthService(), calls))
+            .addService(checked(ProtoReflectionServiceV1.newInstance(), calls, guard))
+            .addService(checked(ProtoReflectionService.newInstance(), calls, guard))
             .build();
     try {
       server.start();
     } catch (IOException e) {
-      threads.shutdown();
+      loops.close();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
           "grpc-port: "
@@ -88,17 +96,35 @@ public final class GrpcServer implements AutoCloseable {
               + " cannot be bound (expected: a free port)",
           e);
     }
-    GrpcServer open = new GrpcServer(server, health, service, threads);
+    GrpcServer open = new GrpcServer(server, health, service, loops);
     open.status(ServingStatus.NOT_SERVING);
     return open;
   }
 
+  private static NettyServerBuilder builder(
+      GrpcServerConfig config, Loops loops, GrpcConnections connections) {
+    return NettyServerBuilder.forAddress(new InetSocketAddress(config.host(), config.port()))
+        .bossEventLoopGroup(loops.group())
+        .workerEventLoopGroup(loops.group())
+        .channelFactory(() -> {
+          ServerChannel listener = loops.newChannel();
+          listener.pipeline().addFirst(connections);
+          return listener;
+        })
+        .handshakeTimeout(config.requestTimeout().toMillis(), TimeUnit.MILLISECONDS)
+        .maxInboundMessageSize(config.maxMessageBytes())
+        .maxConcurrentCallsPerConnection(config.maxCallsPerConnection())
+        .maxConnectionIdle(config.idleTimeout().toMillis(), TimeUnit.MILLISECONDS)
+        .keepAliveTime(KEEP_ALIVE_SECONDS, TimeUnit.SECONDS)
+        .permitKeepAliveTime(10, TimeUnit.SECONDS)
+        .permitKeepAliveWithoutCalls(true);
+  }
+
   /// A service behind interceptors, the first of which sees messages as bytes.
   private static ServerServiceDefinition checked(
-      BindableService service, ServerInterceptor... interceptors) {
-    ServerServiceDefinition inner = ServerInterceptors.intercept(service, interceptors);
-    return ServerInterceptors.intercept(
-        ServerInterceptors.useInputStreamMessages(inner), new MessageInterceptor());
+      BindableService service, CallInterceptor first, ServerInterceptor... others) {
+    ServerServiceDefinition inner = ServerInterceptors.intercept(service, others);
+    return ServerInterceptors.intercept(ServerInterceptors.useInputStreamMessages(inner), first);
   }
 
   /// The port that it listens on.
@@ -130,15 +156,12 @@ public final class GrpcServer implements AutoCloseable {
   @Override
   public void close() {
     stopServing();
-    server.shutdown();
+    server.shutdownNow();
     try {
-      if (!server.awaitTermination(1, TimeUnit.SECONDS)) {
-        server.shutdownNow();
-      }
+      var _ = server.awaitTermination(Loops.CLOSE_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
-      server.shutdownNow();
       Thread.currentThread().interrupt();
     }
-    threads.shutdown();
+    loops.close();
   }
 }

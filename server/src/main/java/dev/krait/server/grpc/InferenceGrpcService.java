@@ -9,9 +9,9 @@ import dev.krait.proto.inference.v1.GenerateResponse;
 import dev.krait.proto.inference.v1.InferenceServiceGrpc;
 import dev.krait.proto.inference.v1.Report;
 import dev.krait.proto.inference.v1.TokensEvent;
+import dev.krait.server.service.Admission;
 import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationService;
-import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.TextChunk;
 import dev.krait.server.service.TextPool;
 import dev.krait.server.service.Usage;
@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -34,6 +35,7 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
 
   private final Supplier<Optional<Ready>> service;
   private final Executor threads;
+  private final Admission admission;
   private final Duration writeTimeout;
 
   /// What calls run on once the server is ready.
@@ -46,22 +48,27 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   ///
   /// @param service generations; empty until the server is ready
   /// @param threads starts a thread for each call
+  /// @param admission the door, which counts calls
   /// @param writeTimeout how long a client may leave an answer unread
-  InferenceGrpcService(Supplier<Optional<Ready>> service, Executor threads, Duration writeTimeout) {
+  InferenceGrpcService(
+      Supplier<Optional<Ready>> service,
+      Executor threads,
+      Admission admission,
+      Duration writeTimeout) {
     this.service = service;
     this.threads = threads;
+    this.admission = admission;
     this.writeTimeout = writeTimeout;
   }
 
   @Override
   public void generate(GenerateRequest request, StreamObserver<GenerateResponse> observer) {
-    start(request, new CallWriter<>(observer, writeTimeout), InferenceGrpcService::stream);
+    start(request, observer, InferenceGrpcService::stream);
   }
 
   @Override
   public void complete(CompleteRequest request, StreamObserver<CompleteResponse> observer) {
-    CallWriter<CompleteResponse> out = new CallWriter<>(observer, writeTimeout);
-    start(request.getGeneration(), out, InferenceGrpcService::collect);
+    start(request.getGeneration(), observer, InferenceGrpcService::collect);
   }
 
   /// A running call.
@@ -73,22 +80,38 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
     void write(Job job, CallWriter<T> out);
   }
 
-  private <T> void start(GenerateRequest request, CallWriter<T> out, Answer<T> answer) {
+  private <T> void start(GenerateRequest request, StreamObserver<T> observer, Answer<T> answer) {
+    CallInterceptor.Caller caller = CallInterceptor.Caller.current();
+    CallWriter<T> out = new CallWriter<>(observer, writeTimeout, caller.hangUp());
     Optional<Duration> timeout =
         Optional.ofNullable(Context.current().getDeadline()).map(InferenceGrpcService::left);
-    threads.execute(() -> run(request, timeout, out, answer));
+    admission.begin();
+    threads.execute(() -> {
+      try {
+        run(new Call(request, timeout, caller.client()), out, answer);
+        out.awaitRead();
+      } catch (RejectedExecutionException closed) {
+        LOG.debug("the server closed before a call was answered", closed);
+      } finally {
+        admission.end();
+      }
+    });
   }
 
-  private <T> void run(
-      GenerateRequest request, Optional<Duration> timeout, CallWriter<T> out, Answer<T> answer) {
+  /// What a client asks for.
+  private record Call(GenerateRequest request, Optional<Duration> timeout, String client) {}
+
+  private <T> void run(Call call, CallWriter<T> out, Answer<T> answer) {
     String id = UUID.randomUUID().toString().replace("-", "");
     try {
-      answer(ready(), () -> ProtoRequests.of(request, id, timeout), request, out, answer);
+      answer(ready(), call, id, out, answer);
     } catch (EngineException e) {
       if (e.code() == ErrorCode.INTERNAL) {
         LOG.error("call {} failed", id, e);
       }
       out.fail(StatusMapper.of(e));
+    } catch (RejectedExecutionException closed) {
+      throw closed;
     } catch (RuntimeException e) {
       LOG.error("call {} failed", id, e);
       out.fail(
@@ -98,16 +121,15 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   }
 
   private static <T> void answer(
-      Ready ready,
-      Supplier<PromptRequest> prompt,
-      GenerateRequest request,
-      CallWriter<T> out,
-      Answer<T> answer) {
+      Ready ready, Call call, String id, CallWriter<T> out, Answer<T> answer) {
     GenerationService service = ready.generations();
     ProtoResponses responses = new ProtoResponses(service.model().tokenizer()::tokenText);
-    try (Generation generation = ready.pool().call(() -> service.start(prompt.get()))) {
+    Supplier<Generation> start =
+        () -> service.start(ProtoRequests.of(call.request(), id, call.timeout()), call.client());
+    try (Generation generation = ready.pool().call(start)) {
       out.onCancel(generation::cancel);
-      answer.write(new Job(request.getReport(), generation.parts().getFirst(), responses), out);
+      Report report = call.request().getReport();
+      answer.write(new Job(report, generation.parts().getFirst(), responses), out);
       out.complete();
     }
   }

@@ -61,7 +61,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
   ConnectionHandler(HttpShared shared, RequestClock clock) {
     this.shared = shared;
     this.clock = clock;
-    this.body = new RequestBody(shared.bodies(), 0);
+    this.body = new RequestBody(shared.admission().bodies(), 0);
   }
 
   @Override
@@ -105,7 +105,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
       return;
     }
     head = request;
-    body = new RequestBody(shared.bodies(), HttpUtil.getContentLength(request, -1L));
+    body = new RequestBody(shared.admission().bodies(), HttpUtil.getContentLength(request, -1L));
     if (HttpUtil.is100ContinueExpected(request) && current == null) {
       var _ =
           context.writeAndFlush(
@@ -140,7 +140,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
           new HttpExchange(
               context.channel(), request, body.whole(), kept -> answered(context, kept));
       enqueue(context, new Turn.Answer(exchange, body));
-      body = new RequestBody(shared.bodies(), 0);
+      body = new RequestBody(shared.admission().bodies(), 0);
     }
   }
 
@@ -187,7 +187,7 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
       case Turn.Answer answer -> {
         HttpExchange exchange = answer.exchange();
         current = exchange;
-        shared.exchanges().begin();
+        shared.admission().begin();
         if (ended && staying) {
           exchange.connectionClosed();
         }
@@ -197,15 +197,18 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     }
   }
 
-  private static void run(ChannelHandlerContext context, HttpRouter routes, Turn.Answer answer) {
-    boolean answered = false;
+  /// Answers a request, which is over when its answer is written or its client gone.
+  private void run(ChannelHandlerContext context, HttpRouter routes, Turn.Answer answer) {
+    HttpExchange exchange = answer.exchange();
     try (RequestBody _ = answer.body()) {
-      routes.handle(answer.exchange());
-      answered = answer.exchange().isComplete();
+      routes.handle(exchange);
     } finally {
-      if (!answered) {
+      if (exchange.isComplete()) {
+        exchange.awaitWritten();
+      } else {
         var _ = context.close();
       }
+      shared.admission().end();
     }
   }
 
@@ -222,8 +225,6 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
       }
     } catch (Throwable failure) {
       exceptionCaught(context, failure);
-    } finally {
-      shared.exchanges().end();
     }
   }
 
@@ -291,7 +292,6 @@ final class ConnectionHandler extends ChannelInboundHandlerAdapter {
     HttpExchange exchange = current;
     current = null;
     if (exchange != null) {
-      shared.exchanges().end();
       exchange.connectionClosed();
     }
   }

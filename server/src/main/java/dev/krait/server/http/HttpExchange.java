@@ -2,6 +2,7 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.service.Admission;
 import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.Usage;
 import io.netty.buffer.ByteBuf;
@@ -21,7 +22,6 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -65,6 +65,7 @@ public final class HttpExchange {
   private Optional<Supplier<Usage>> usage = Optional.empty();
   private boolean gone;
   private boolean complete;
+  private boolean written;
   private int status;
 
   /// Told on the event loop when the answer has been written.
@@ -107,9 +108,7 @@ public final class HttpExchange {
 
   /// The address of the client, without its port.
   public String client() {
-    return channel.remoteAddress() instanceof InetSocketAddress address
-        ? address.getAddress().getHostAddress()
-        : "";
+    return Admission.client(channel.remoteAddress());
   }
 
   /// Adds a header to the answer, before it begins.
@@ -237,6 +236,28 @@ public final class HttpExchange {
     }
   }
 
+  /// Waits until the complete answer is written or the client gone.
+  void awaitWritten() {
+    lock.lock();
+    try {
+      while (!gone && !written) {
+        changed.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void written() {
+    lock.lock();
+    try {
+      written = true;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   Channel channel() {
     return channel;
   }
@@ -341,13 +362,16 @@ public final class HttpExchange {
           var _ =
               channel
                   .writeAndFlush(last)
-                  .addListener(
-                      sent -> completion.answered(keepAlive && !streamToOld && sent.isSuccess()));
+                  .addListener(sent -> {
+                    written();
+                    completion.answered(keepAlive && !streamToOld && sent.isSuccess());
+                  });
         };
     try {
       channel.eventLoop().execute(write);
     } catch (RejectedExecutionException closed) {
       LOG.debug("the server closed before the answer to {} was written", requestId, closed);
+      written();
     }
   }
 

@@ -2,6 +2,8 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.net.Loops;
+import dev.krait.server.service.Admission;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
@@ -9,27 +11,17 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.IoHandlerFactory;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
-import io.netty.channel.epoll.Epoll;
-import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpResponseEncoder;
 import io.netty.handler.timeout.WriteTimeoutHandler;
-import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -39,21 +31,18 @@ import org.slf4j.LoggerFactory;
 ///
 /// Whoever opens it closes it; every method may be called from any thread.
 public final class HttpServer implements AutoCloseable {
-  private static final int LOOP_THREADS = 2;
   private static final WriteBufferWaterMark WATER_MARK = new WriteBufferWaterMark(16_384, 65_536);
 
   private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
-  private static final long CLOSE_SECONDS = 2;
 
-  private final MultiThreadIoEventLoopGroup loops;
+  private final Loops loops;
   private final HttpShared shared;
   private final AtomicReference<HttpRouter> router;
   private final ChannelGroup connections;
   private final Channel listener;
-  private final AtomicBoolean closing = new AtomicBoolean();
 
   private HttpServer(
-      MultiThreadIoEventLoopGroup loops,
+      Loops loops,
       HttpShared shared,
       AtomicReference<HttpRouter> router,
       ChannelGroup connections,
@@ -67,37 +56,33 @@ public final class HttpServer implements AutoCloseable {
 
   /// Binds the address and serves the routes.
   ///
+  /// @param admission the door, which counts its requests
   /// @param failed is told once when the server cannot go on: an event loop has ended, or the heap
   ///   is full
   /// @throws EngineException with UNAVAILABLE when the port is taken, INVALID_ARGUMENT when the
   ///   host is unknown
   public static HttpServer open(
-      HttpServerConfig config, HttpRouter routes, Consumer<Throwable> failed) {
+      HttpServerConfig config, HttpRouter routes, Admission admission, Consumer<Throwable> failed) {
     InetSocketAddress address = new InetSocketAddress(config.host(), config.port());
     if (address.isUnresolved()) {
       throw EngineException.invalidArgument(
           "host", config.host() + ", an unknown host", "a name or address of this machine");
     }
-    boolean epoll = Epoll.isAvailable();
-    IoHandlerFactory io = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
-    var loops = new MultiThreadIoEventLoopGroup(LOOP_THREADS, io);
+    Loops loops = Loops.open(failed);
     AtomicReference<HttpRouter> router = new AtomicReference<>(routes);
     HttpShared shared =
         new HttpShared(
             config,
             new Connections(config.maxConnections()),
-            new Exchanges(),
-            new BodyMemory(config.bodyMemory()),
+            admission,
             router::get,
             Executors.newThreadPerTaskExecutor(Thread.ofVirtual().name("http-", 0).factory()),
             failed);
-    Class<? extends ServerChannel> type =
-        epoll ? EpollServerSocketChannel.class : NioServerSocketChannel.class;
     ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     ChannelFuture bound =
         new ServerBootstrap()
-            .group(loops)
-            .channel(type)
+            .group(loops.group())
+            .channelFactory(loops::newChannel)
             .option(ChannelOption.SO_BACKLOG, 1024)
             .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
             .childOption(ChannelOption.TCP_NODELAY, true)
@@ -106,7 +91,7 @@ public final class HttpServer implements AutoCloseable {
             .bind(address)
             .awaitUninterruptibly();
     if (!bound.isSuccess()) {
-      var _ = loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+      loops.close();
       shared.handlers().close();
       throw new EngineException(
           ErrorCode.UNAVAILABLE,
@@ -120,22 +105,7 @@ public final class HttpServer implements AutoCloseable {
           bound.cause());
     }
     bound.channel().pipeline().addLast(new AcceptFailures());
-    HttpServer server = new HttpServer(loops, shared, router, connections, bound.channel());
-    server.watchLoops();
-    return server;
-  }
-
-  /// A loop that ends while the server is open has met an error that nothing in it could handle.
-  private void watchLoops() {
-    for (EventExecutor loop : loops) {
-      var _ =
-          loop.terminationFuture()
-              .addListener(ended -> {
-                if (!closing.get()) {
-                  shared.failed().accept(new IllegalStateException("an event loop has ended"));
-                }
-              });
-    }
+    return new HttpServer(loops, shared, router, connections, bound.channel());
   }
 
   /// The port that it listens on.
@@ -148,30 +118,13 @@ public final class HttpServer implements AutoCloseable {
     router.set(routes);
   }
 
-  /// Requests that are being answered.
-  public int exchanges() {
-    return shared.exchanges().running();
-  }
-
-  /// Waits until nothing is being answered.
-  ///
-  /// @param nanos most time to wait
-  /// @return false when time ran out first
-  public boolean awaitAnswered(long nanos) {
-    return shared.exchanges().awaitNone(nanos);
-  }
-
   /// Stops listening and closes every connection; a loop that does not end in time is left alone.
   @Override
   public void close() {
-    closing.set(true);
-    var _ = listener.close().awaitUninterruptibly(CLOSE_SECONDS, TimeUnit.SECONDS);
-    var _ = connections.close().awaitUninterruptibly(CLOSE_SECONDS, TimeUnit.SECONDS);
+    var _ = listener.close().awaitUninterruptibly(Loops.CLOSE_SECONDS, TimeUnit.SECONDS);
+    var _ = connections.close().awaitUninterruptibly(Loops.CLOSE_SECONDS, TimeUnit.SECONDS);
     shared.handlers().shutdown();
-    var _ =
-        loops
-            .shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS)
-            .awaitUninterruptibly(2 * CLOSE_SECONDS, TimeUnit.SECONDS);
+    loops.close();
   }
 
   /// Says once in a while that connections cannot be accepted, such as for want of descriptors.

@@ -34,6 +34,9 @@ public record HttpServerConfig(
 
   private static final int FEWEST_CONNECTIONS = 16;
 
+  /// Of jars, libraries and loops, about 110, and of connections that are on their way in or out.
+  private static final int OTHER_DESCRIPTORS = 200;
+
   /// Checks the ranges.
   public HttpServerConfig {
     if (port < 0 || port > 65_535) {
@@ -74,12 +77,13 @@ public record HttpServerConfig(
     return Math.max(Runtime.getRuntime().maxMemory() / 8, 2L * maxBodyBytes);
   }
 
-  /// Half of the descriptors that the process may have, so that files and gRPC keep theirs.
+  /// Half of the descriptors that the process may have, without the first 200: gRPC has half as
+  /// many connections, and files keep the rest.
   public static int defaultConnections() {
     long descriptors =
         ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
             ? system.getMaxFileDescriptorCount()
             : Long.MAX_VALUE;
-    return Math.clamp(descriptors / 2, FEWEST_CONNECTIONS, MOST_CONNECTIONS);
+    return Math.clamp((descriptors - OTHER_DESCRIPTORS) / 2, FEWEST_CONNECTIONS, MOST_CONNECTIONS);
   }
 }

@@ -1,5 +1,6 @@
 package dev.krait.server.http;
 
+import dev.krait.server.service.Admission;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -8,16 +9,14 @@ import java.util.function.Supplier;
 ///
 /// @param config its limits
 /// @param connections the open connections
-/// @param exchanges the requests that are being answered
-/// @param bodies memory of their bodies
+/// @param admission the door
 /// @param router the routes of the moment
 /// @param handlers starts a thread for each request
 /// @param failed is told when an event loop cannot go on
 record HttpShared(
     HttpServerConfig config,
     Connections connections,
-    Exchanges exchanges,
-    BodyMemory bodies,
+    Admission admission,
     Supplier<HttpRouter> router,
     ExecutorService handlers,
     Consumer<Throwable> failed) {}

@@ -1,5 +1,6 @@
 package dev.krait.server.http;
 
+import dev.krait.server.service.BodyMemory;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,41 +2,94 @@ package dev.krait.server.service;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
-/// The door: counts running requests, refuses when too many sequences are here or too many of one
-/// client, and closes for good when the server drains. Any thread.
+/// The door of both protocols: counts the requests that are being answered, refuses when too many
+/// sequences are here or too many of one client, and closes for good when the server drains. Any
+/// thread.
 public final class Admission {
   private final int maxSequences;
   private final boolean priorities;
   private final int maxOfClient;
   private final Map<String, Integer> clients = new HashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
-  private int requests;
+  private final Condition allAnswered = lock.newCondition();
+  private final BodyMemory bodies;
+  private int unanswered;
+  private int generations;
   private int sequences;
   private boolean draining;
 
-  /// Creates an open door.
+  /// Creates an open door with places for any client and memory for any body.
   ///
   /// @param maxSequences most sequences that may run or wait at once
   public Admission(int maxSequences) {
-    this(maxSequences, maxSequences, false);
+    this(maxSequences, maxSequences, false, new BodyMemory(Long.MAX_VALUE));
   }
 
   /// Creates an open door that keeps places for others when one client asks for all.
   ///
   /// @param maxOfClient most of them that one client may have
   /// @param priorities whether a request may name a priority of its own
-  public Admission(int maxSequences, int maxOfClient, boolean priorities) {
+  /// @param bodies memory for the bodies of all requests
+  public Admission(int maxSequences, int maxOfClient, boolean priorities, BodyMemory bodies) {
     this.maxSequences = maxSequences;
     this.maxOfClient = maxOfClient;
     this.priorities = priorities;
+    this.bodies = bodies;
+  }
+
+  /// The name by which a client is counted: its address without the port; empty when it has none.
+  public static String client(@Nullable SocketAddress address) {
+    return address instanceof InetSocketAddress internet && internet.getAddress() != null
+        ? internet.getAddress().getHostAddress()
+        : "";
+  }
+
+  /// Memory of the bodies of requests.
+  public BodyMemory bodies() {
+    return bodies;
+  }
+
+  /// A request has arrived, whatever it asks for. Exactly one [#end] follows.
+  public void begin() {
+    lock.lock();
+    try {
+      unanswered++;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Nobody works on the request any more, and its answer is written or its client gone.
+  public void end() {
+    lock.lock();
+    try {
+      unanswered--;
+      if (unanswered == 0) {
+        allAnswered.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /// Requests that have begun and not ended, whatever they ask for.
+  public int unanswered() {
+    lock.lock();
+    try {
+      return unanswered;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /// Refuses a priority unless the operator allows it: one client could keep all others waiting.
@@ -106,7 +159,7 @@ public final class Admission {
       }
       Ticket ticket = new Ticket(client, asked);
       clients.put(client, held + asked);
-      requests++;
+      generations++;
       sequences += asked;
       return ticket;
     } finally {
@@ -126,11 +179,11 @@ public final class Admission {
             + " at once; try later)");
   }
 
-  /// Requests that are in.
+  /// Requests whose generations are in.
   public int requests() {
     lock.lock();
     try {
-      return requests;
+      return generations;
     } finally {
       lock.unlock();
     }
@@ -156,19 +209,19 @@ public final class Admission {
     }
   }
 
-  /// Waits until every request is over.
+  /// Waits until every request has ended.
   ///
   /// @param nanos most time to wait
   /// @return false when time ran out first, or the thread was interrupted
-  public boolean awaitEmpty(long nanos) {
+  public boolean awaitAnswered(long nanos) {
     lock.lock();
     try {
       long left = nanos;
-      while (requests > 0) {
+      while (unanswered > 0) {
         if (left <= 0) {
           return false;
         }
-        left = changed.awaitNanos(left);
+        left = allAnswered.awaitNanos(left);
       }
       return true;
     } catch (InterruptedException e) {
@@ -179,13 +232,12 @@ public final class Admission {
     }
   }
 
-  private void leave(String client, int requestsLeft, int placesLeft) {
+  private void leave(String client, int generationsLeft, int placesLeft) {
     lock.lock();
     try {
-      requests -= requestsLeft;
+      generations -= generationsLeft;
       sequences -= placesLeft;
       clients.computeIfPresent(client, (_, held) -> held == placesLeft ? null : held - placesLeft);
-      changed.signalAll();
     } finally {
       lock.unlock();
     }

@@ -108,12 +108,13 @@ public final class PromptEncoder {
             .formatted(least, all, promptTokens, field, least, maxTokens.orElse(1)));
   }
 
-  /// In the words of OpenAI, by which frameworks know this error.
+  /// In the words of OpenAI, by which frameworks know this error; LangChain by the last five, since
+  /// OpenAI's package has stopped to add the code.
   private EngineException tooLong(String field, String requested) {
     return new EngineException(
         ErrorCode.CONTEXT_LENGTH_EXCEEDED,
         field,
-        "This model's maximum context length is %d tokens. However, you requested %s. Please reduce the length of the %s or the completion."
+        "This model's maximum context length is %d tokens. However, you requested %s. Please reduce the length of the %s or the completion: the prompt is too long."
             .formatted(model.info().maxTokens(), requested, field));
   }
 

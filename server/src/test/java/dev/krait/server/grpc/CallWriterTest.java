@@ -15,7 +15,9 @@ import org.junit.jupiter.api.Test;
 
 class CallWriterTest {
   private final Client client = new Client();
-  private final CallWriter<String> writer = new CallWriter<>(client, Duration.ofMillis(10));
+  private boolean hungUp;
+  private final CallWriter<String> writer =
+      new CallWriter<>(client, Duration.ofMillis(10), () -> hungUp = true);
 
   @Test
   void aClientThatDoesNotReadLosesItsCall() {
@@ -23,23 +25,35 @@ class CallWriterTest {
     client.ready = false;
     assertUnread(() -> writer.send("two"));
     assertThat(client.got).containsExactly("one");
+    assertThat(hungUp).isTrue();
     writer.fail(new StatusRuntimeException(Status.DEADLINE_EXCEEDED));
     assertThat(client.got).containsExactly("one", "error");
   }
 
   @Test
-  void anAnswerIsOverOnlyWhenItHasBeenRead() {
+  void anEndedCallWhoseAnswerNobodyReadsLosesItsConnection() {
     writer.send("all of it");
-    client.ready = false;
-    assertUnread(writer::complete);
-    assertThat(client.got).containsExactly("all of it");
+    writer.complete();
+    assertThat(hungUp).isFalse();
+    writer.awaitRead();
+    assertThat(hungUp).isTrue();
+  }
+
+  @Test
+  void aFailureThatNobodyReadsEndsTheConnectionToo() {
+    writer.fail(new StatusRuntimeException(Status.INTERNAL));
+    writer.awaitRead();
+    assertThat(hungUp).isTrue();
   }
 
   @Test
   void aClientThatReadsGetsItsEnd() {
     writer.send("one");
     writer.complete();
+    client.close.run();
+    writer.awaitRead();
     assertThat(client.got).containsExactly("one", "end");
+    assertThat(hungUp).isFalse();
   }
 
   private static void assertUnread(Runnable action) {
@@ -53,6 +67,7 @@ class CallWriterTest {
   private static final class Client extends ServerCallStreamObserver<String> {
     private final List<String> got = new ArrayList<>();
     private boolean ready = true;
+    private Runnable close = () -> {};
 
     @Override
     public boolean isReady() {
@@ -81,6 +96,11 @@ class CallWriterTest {
 
     @Override
     public void setOnCancelHandler(Runnable handler) {}
+
+    @Override
+    public void setOnCloseHandler(Runnable handler) {
+      close = handler;
+    }
 
     @Override
     public void setOnReadyHandler(Runnable handler) {}

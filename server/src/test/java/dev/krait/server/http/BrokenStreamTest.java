@@ -127,7 +127,9 @@ class BrokenStreamTest {
       whole.post("/v1/completions", "{'prompt': 'a', 'ignore_eos': true}");
       Waiting.until(() -> server.server().requests() == 2);
       assertThat(server.server().drain(1)).isFalse();
-      Thread breaking = Thread.ofVirtual().start(() -> server.server().breakOff(10_000_000_000L));
+      Thread breaking = Thread.ofVirtual().start(() -> server.server().breakOff(Long.MAX_VALUE));
+      // It waits once the engine has been told: steps that came before could finish the answers.
+      Waiting.until(() -> breaking.getState() == Thread.State.TIMED_WAITING);
       Waiting.until(() -> {
         server.runner().permit(1);
         return !breaking.isAlive();

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.error.EngineException;
 import dev.krait.server.ServerConfig;
+import dev.krait.server.service.Admission;
+import dev.krait.server.service.BodyMemory;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
@@ -28,9 +30,9 @@ class BudgetsTest {
             0,
             BODY,
             4096,
-            Duration.ofSeconds(20),
-            Duration.ofSeconds(20),
-            Duration.ofSeconds(20),
+            Duration.ofMinutes(30),
+            Duration.ofMinutes(30),
+            Duration.ofMinutes(30),
             4 * BODY,
             16,
             List.of());
@@ -137,7 +139,8 @@ class BudgetsTest {
   }
 
   private static void open(HttpServerConfig config) {
-    HttpServer.open(config, Routes.starting(WebAccess.of(config)), _ -> {}).close();
+    HttpServer.open(config, Routes.starting(WebAccess.of(config)), new Admission(1), _ -> {})
+        .close();
   }
 
   @Test

@@ -266,6 +266,12 @@ class ConnectionTest {
         TestServer.start(config -> TestServer.guarded(config).withWarmUp(true))) {
       assertThat(guarded.runner().steps()).isPositive();
       assertThat(guarded.http().get("/v1/models").status()).isEqualTo(401);
+      String series = guarded.http().get("/metrics", "authorization", "Bearer secret").text();
+      assertThat(series.lines().filter(line -> line.startsWith("vllm:generation_tokens_total")))
+          .as("the warm-up is not counted")
+          .singleElement()
+          .asString()
+          .endsWith(" 0.0");
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.Waiting;
@@ -20,6 +21,7 @@ import org.slf4j.LoggerFactory;
 /// The HTTP server by itself: what it waits for, and what ends it.
 class HttpServerTest {
   private final List<Throwable> failures = new ArrayList<>();
+  private final Admission admission = new Admission(1);
   private final HttpServerConfig config = HttpServerConfig.of("127.0.0.1", 0);
 
   private HttpServer open(HttpHandler handler) {
@@ -27,7 +29,7 @@ class HttpServerTest {
         HttpRouter.builder(ApiKeys.none(), WebAccess.of(config), (_, _, _) -> {})
             .on(HttpRouter.Access.OPEN, "GET", "/", handler)
             .build();
-    return HttpServer.open(config, routes, failures::add);
+    return HttpServer.open(config, routes, admission, failures::add);
   }
 
   @Test
@@ -47,10 +49,10 @@ class HttpServerTest {
       HttpCalls.Raw leaving = new HttpCalls(server.port()).raw();
       leaving.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
       staying.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-      Waiting.until(() -> server.exchanges() == 2);
-      assertThat(server.awaitAnswered(1)).isFalse();
+      Waiting.until(() -> admission.unanswered() == 2);
+      assertThat(admission.awaitAnswered(1)).isFalse();
       answer.countDown();
-      assertThat(server.awaitAnswered(10_000_000_000L)).isTrue();
+      assertThat(admission.awaitAnswered(Long.MAX_VALUE)).isTrue();
       assertThat(staying.readUntil("\r\n\r\n")).startsWith("HTTP/1.1 200");
       leaving.close();
     }
@@ -79,7 +81,7 @@ class HttpServerTest {
         });
     try (HttpCalls.Raw client = new HttpCalls(server.port()).raw()) {
       client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-      Waiting.until(() -> server.exchanges() == 1);
+      Waiting.until(() -> admission.unanswered() == 1);
       server.close();
       answer.countDown();
       answered.await();
@@ -108,8 +110,7 @@ class HttpServerTest {
         new HttpShared(
             config,
             new Connections(16),
-            new Exchanges(),
-            new BodyMemory(1 << 20),
+            admission,
             () -> Routes.starting(WebAccess.of(config)),
             Executors.newVirtualThreadPerTaskExecutor(),
             failures::add);

@@ -319,6 +319,9 @@ class RequestValuesTest {
     assertThat(reply.json().at("/error/message").stringValue())
         .startsWith("This model's maximum context length is 64 tokens. However, you requested ")
         .contains("in the " + field)
-        .endsWith(" Please reduce the length of the " + field + " or the completion.");
+        .endsWith(
+            " Please reduce the length of the "
+                + field
+                + " or the completion: the prompt is too long.");
   }
 }

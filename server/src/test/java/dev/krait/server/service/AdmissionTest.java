@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import org.junit.jupiter.api.Test;
 
 class AdmissionTest {
@@ -61,7 +64,7 @@ class AdmissionTest {
 
   @Test
   void keepsPlacesForOtherClients() {
-    Admission shared = new Admission(4, 2, false);
+    Admission shared = new Admission(4, 2, false, new BodyMemory(1));
     Admission.Ticket two = shared.admit("a", 2);
     assertThatThrownBy(() -> shared.admit("a", 1))
         .isInstanceOfSatisfying(
@@ -82,7 +85,7 @@ class AdmissionTest {
 
   @Test
   void aClientsShareIsFreeWhenTheEngineIsDone() {
-    Admission shared = new Admission(4, 2, false);
+    Admission shared = new Admission(4, 2, false, new BodyMemory(1));
     Admission.Ticket two = shared.admit("a", 2);
     two.sequenceEnded();
     Admission.Ticket one = shared.admit("a", 1);
@@ -104,8 +107,27 @@ class AdmissionTest {
     door.drain();
     assertThat(door.isDraining()).isTrue();
     assertRefused(door, 1, ErrorCode.UNAVAILABLE);
-    assertThat(door.awaitEmpty(1)).isFalse();
     ticket.close();
-    assertThat(door.awaitEmpty(1)).isTrue();
+    assertThat(door.requests()).isZero();
+  }
+
+  @Test
+  void waitsForEveryRequestWhateverItAsksFor() {
+    door.begin();
+    door.begin();
+    assertThat(door.unanswered()).isEqualTo(2);
+    door.end();
+    assertThat(door.awaitAnswered(1)).isFalse();
+    door.end();
+    assertThat(door.awaitAnswered(1)).isTrue();
+    assertThat(door.unanswered()).isZero();
+  }
+
+  @Test
+  void aClientIsAnAddressWithoutItsPort() throws UnknownHostException {
+    InetAddress address = InetAddress.getByAddress(new byte[] {10, 0, 0, 7});
+    assertThat(Admission.client(new InetSocketAddress(address, 4711))).isEqualTo("10.0.0.7");
+    assertThat(Admission.client(InetSocketAddress.createUnresolved("far", 1))).isEmpty();
+    assertThat(Admission.client(null)).isEmpty();
   }
 }

@@ -1,0 +1,273 @@
+package dev.krait.benchmarks;
+
+import dev.krait.backend.Backend;
+import dev.krait.backend.Backends;
+import dev.krait.backend.MachineRates;
+import dev.krait.backend.NumericMode;
+import dev.krait.backend.cpu.machine.ProcessorRates;
+import dev.krait.engine.EngineConfig;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.loading.ModelLoader;
+import dev.krait.loading.StoredType;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Measures decode and prefill of a model beside the machine's own limits.
+@Command(
+    name = "bench",
+    description = "Measures decode and prefill, beside the bandwidth and fma rate of the machine.",
+    mixinStandardHelpOptions = true,
+    sortOptions = false)
+final class BenchCommand implements Callable<Integer> {
+  @Option(
+      names = "--model",
+      paramLabel = "DIR",
+      description =
+          "Checkpoint folder; default: random weights of the Mamba-130M shape, and krait-tiny.")
+  private Optional<Path> model = Optional.empty();
+
+  @Option(
+      names = "--draft-model",
+      paramLabel = "DIR",
+      description =
+          "Instead, measures speculation: verify and draft steps, and iterations of --model with"
+              + " this draft model.")
+  private Optional<Path> draftModel = Optional.empty();
+
+  @Option(
+      names = "--draft-tokens",
+      paramLabel = "N",
+      defaultValue = "4",
+      description =
+          "With --draft-model: drafts of an iteration, 1 to 16; default: ${DEFAULT-VALUE}.")
+  private int draftTokens;
+
+  @Option(
+      names = "--tokens-per-iteration",
+      paramLabel = "X",
+      defaultValue = "3",
+      description =
+          "With --draft-model: mean of the tokens that an iteration gives, whatever the models say,"
+              + " from 1 to the drafts and one more; default: ${DEFAULT-VALUE}.")
+  private double tokensPerIteration;
+
+  @Option(names = "--json", paramLabel = "FILE", description = "Also write the rows as JSON.")
+  private Optional<Path> json = Optional.empty();
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      defaultValue = EngineConfig.DEFAULT_BACKEND,
+      description = "auto, cuda, cpu or reference; default: ${DEFAULT-VALUE}.")
+  private String backendName = EngineConfig.DEFAULT_BACKEND;
+
+  @Option(
+      names = "--numerics",
+      paramLabel = "MODE",
+      description = "exact or bf16; default: the backend's fastest that fits the weights.")
+  private Optional<NumericMode> numerics = Optional.empty();
+
+  @Option(
+      names = "--batch",
+      paramLabel = "N,N,...",
+      split = ",",
+      defaultValue = "1,8,16",
+      description = "Sequences that decode together; default: ${DEFAULT-VALUE}.")
+  private int[] batches = {1, 8, 16};
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Compute threads; default: every processor.")
+  private Optional<Integer> threads = Optional.empty();
+
+  private static final int MOST_THREADS = 1024;
+  private static final int MOST_DRAFTS = 16;
+  private static final int MOST_BATCH = 512;
+
+  private final PrintStream out;
+  private final Path home;
+
+  /// A command that prints to `out`.
+  ///
+  /// @param home folder of the checkout, with `models/`
+  BenchCommand(PrintStream out, Path home) {
+    this.out = out;
+    this.home = home;
+  }
+
+  @Override
+  public Integer call() {
+    OptionalInt count = threads.map(OptionalInt::of).orElse(OptionalInt.empty());
+    requireAll();
+    try (Backend backend = Backends.select(backendName, count, this::allows).backend()) {
+      measureAll(backend, count.orElse(Runtime.getRuntime().availableProcessors()));
+    }
+    return 0;
+  }
+
+  private boolean allows(NumericMode mode) {
+    if (numerics.isPresent()) {
+      return mode == numerics.get();
+    }
+    if (model.isEmpty()) {
+      return true;
+    }
+    try (ModelLoader loader = ModelLoader.open(model.get())) {
+      return loader.fits(mode, StoredType.STORED);
+    }
+  }
+
+  /// Refuses what would fail after minutes of measuring.
+  private void requireAll() {
+    threads
+        .filter(count -> count < 1 || count > MOST_THREADS)
+        .ifPresent(count -> {
+          throw EngineException.invalidArgument("threads", count, "1 to " + MOST_THREADS);
+        });
+    for (int batch : batches) {
+      if (batch < 1 || batch > MOST_BATCH) {
+        throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
+      }
+    }
+    ModelBench.measurableTokens(model.orElse(shipped()));
+    draftModel.ifPresent(this::requireSpeculation);
+    json.ifPresent(BenchCommand::requireWritable);
+  }
+
+  private void requireSpeculation(Path draft) {
+    ModelBench.measurableTokens(draft);
+    if (draftTokens < 1 || draftTokens > MOST_DRAFTS) {
+      throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MOST_DRAFTS);
+    }
+    if (!(tokensPerIteration >= 1 && tokensPerIteration <= draftTokens + 1)) {
+      throw EngineException.invalidArgument(
+          "tokens-per-iteration", tokensPerIteration, "1 to " + (draftTokens + 1));
+    }
+  }
+
+  /// Makes the file, unless it is there.
+  private static void requireWritable(Path file) {
+    try {
+      Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND).close();
+    } catch (IOException failure) {
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT,
+          "json: "
+              + file
+              + ": "
+              + failure.getClass().getSimpleName()
+              + " (expected: a file that can be written)",
+          failure);
+    }
+  }
+
+  private Path shipped() {
+    return home.resolve("models/krait-tiny");
+  }
+
+  private void measureAll(Backend backend, int threadCount) {
+    MachineRates rates =
+        backend.measureRates().orElseGet(() -> ProcessorRates.measure(threadCount));
+    out.println(
+        String.format(
+            Locale.ROOT,
+            "machine: read %.1f GB/s, fp32 multiply-adds %.1f GFLOP/s",
+            rates.readBytesPerSecond() / 1e9,
+            rates.flopsPerSecond() / 1e9));
+    out.println("backend: " + backend.describe() + ", numerics " + backend.numericMode().text());
+    if (draftModel.isPresent()) {
+      measureSpeculation(backend, rates, draftModel.get());
+      return;
+    }
+    List<BenchRow> rows = new ArrayList<>();
+    out.println(BenchRow.heading());
+    if (model.isPresent()) {
+      Path folder = model.get().toAbsolutePath().normalize();
+      measure(String.valueOf(folder.getFileName()), folder, backend, rates, rows);
+    } else {
+      measureSynthetic(backend, rates, rows);
+      measure("krait-tiny", shipped(), backend, rates, rows);
+    }
+    json.ifPresent(file ->
+        write(file, rates, backend.describe(), rows.stream().map(BenchRow::toMap).toList()));
+  }
+
+  private void measure(
+      String name, Path folder, Backend backend, MachineRates rates, List<BenchRow> rows) {
+    try (ModelBench bench = new ModelBench(name, folder, backend, rates, batches)) {
+      for (BenchRow row : bench.run()) {
+        out.println(row.line());
+        rows.add(row);
+      }
+    }
+  }
+
+  private void measureSynthetic(Backend backend, MachineRates rates, List<BenchRow> rows) {
+    try {
+      Path folder = Files.createTempDirectory("krait-bench");
+      try {
+        SyntheticMamba.write(folder);
+        measure("mamba-130m", folder, backend, rates, rows);
+      } finally {
+        for (String name : List.of("config.json", "model.safetensors")) {
+          Files.deleteIfExists(folder.resolve(name));
+        }
+        Files.deleteIfExists(folder);
+      }
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    }
+  }
+
+  private void measureSpeculation(Backend backend, MachineRates rates, Path draft) {
+    Path target = model.orElse(shipped());
+    out.println(
+        String.format(
+            Locale.ROOT, "%d drafts, %.2f tokens an iteration", draftTokens, tokensPerIteration));
+    out.println(SpeculationRow.heading());
+    try (SpeculationBench bench =
+        new SpeculationBench(target, draft, backend, draftTokens, tokensPerIteration)) {
+      List<SpeculationRow> rows = bench.run();
+      rows.forEach(row -> out.println(row.line()));
+      json.ifPresent(file ->
+          write(
+              file, rates, backend.describe(), rows.stream().map(SpeculationRow::toMap).toList()));
+    }
+  }
+
+  private static void write(
+      Path file, MachineRates rates, String backend, List<Map<String, Object>> rows) {
+    Map<String, Object> root = new LinkedHashMap<>();
+    root.put("time", Instant.now().toString());
+    root.put("backend", backend);
+    root.put("java", Runtime.version().toString());
+    root.put("processors", Runtime.getRuntime().availableProcessors());
+    root.put("read_bytes_per_second", rates.readBytesPerSecond());
+    root.put("fma_flops_per_second", rates.flopsPerSecond());
+    root.put("rows", rows);
+    try {
+      Files.writeString(
+          file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root));
+    } catch (IOException failure) {
+      throw new UncheckedIOException(failure);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+package dev.krait.benchmarks;
+
+import dev.krait.server.Subcommand;
+import java.io.PrintStream;
+import java.nio.file.Path;
+
+/// Adds `krait bench` to a command line that has this module on its class path.
+public final class BenchSubcommand implements Subcommand {
+  @Override
+  public Object command(PrintStream out, Path home) {
+    return new BenchCommand(out, home);
+  }
+}
