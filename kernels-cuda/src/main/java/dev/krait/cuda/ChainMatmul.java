@@ -199,7 +199,7 @@ final class ChainMatmul {
         .integer(slots)
         .integer(output.code());
     long tiles = (long) Math.ceilDiv(outputs, form.outputs()) * Math.ceilDiv(tokens, tileTokens);
-    int blocks = (int) (form == narrow ? CHAINS * tiles : Math.min(tiles, multiprocessors));
+    int blocks = (int) (form.equals(narrow) ? CHAINS * tiles : Math.min(tiles, multiprocessors));
     form.kernel().launch(blocks, 1, 1, form.threads(), shared);
   }
 

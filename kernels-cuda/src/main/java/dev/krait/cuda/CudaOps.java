@@ -41,7 +41,6 @@ final class CudaOps implements Ops {
   private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
 
   private static final int MOST_CONV_WIDTH = 8;
-  private static final int CHOOSE_THREADS = 1024;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -64,7 +63,7 @@ final class CudaOps implements Ops {
   private final Kernel ropeAngles;
   private final Kernel causalConv;
   private final Kernel causalConvLong;
-  private final Kernel chooseTokens;
+  private final CudaChoices choices;
   private final RopeFrequencies frequencies;
   private @Nullable CudaStep uploaded;
 
@@ -94,7 +93,7 @@ final class CudaOps implements Ops {
     KernelModule convolutions = KernelModule.load(device, "causal_conv");
     causalConv = convolutions.kernel("causal_conv");
     causalConvLong = convolutions.kernel("causal_conv_long");
-    chooseTokens = KernelModule.load(device, "choose_tokens").kernel("choose_tokens");
+    choices = new CudaChoices(device);
     frequencies = new RopeFrequencies(device);
   }
 
@@ -290,18 +289,7 @@ final class CudaOps implements Ops {
 
   @Override
   public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
-    if (count == 0) {
-      return;
-    }
-    CudaStep own = own(step);
-    KernelParams params = chooseTokens.params();
-    Arguments.put(params, args.logits());
-    params
-        .pointer(own.samplingAddress(first))
-        .pointer(own.chosenAddress(first))
-        .integer(args.columns())
-        .integer(args.probabilities() ? 1 : 0);
-    chooseTokens.launch(count, 1, 1, CHOOSE_THREADS, 0);
+    choices.launch(args, own(step), first, count);
   }
 
   @Override
