@@ -96,7 +96,7 @@ public final class CudaBackend implements Backend {
   public long scratchBytes(List<Mixer> mixers, int maxModelTokens) {
     return mixers.stream()
         .filter(Mixer.Attention.class::isInstance)
-        .mapToLong(mixer -> CudaAttention.scratchBytes((Mixer.Attention) mixer, maxModelTokens))
+        .mapToLong(mixer -> ops.attentionScratchBytes((Mixer.Attention) mixer, maxModelTokens))
         .max()
         .orElse(0);
   }
