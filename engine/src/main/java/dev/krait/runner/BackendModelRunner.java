@@ -309,7 +309,8 @@ public final class BackendModelRunner implements ModelRunner {
 
   private static EngineException notFinite() {
     return new EngineException(
-        ErrorCode.INTERNAL, "logits: NaN (expected: numbers; are the weights damaged?)");
+        ErrorCode.INTERNAL,
+        "logits: NaN or infinite (expected: finite numbers; are the weights damaged?)");
   }
 
   private EngineException nothingToChoose(float[] logits) {
