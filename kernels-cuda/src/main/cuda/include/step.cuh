@@ -62,6 +62,32 @@ struct Step {
   }
 };
 
+// Where tokens are dealt out in tiles of up to `per_tile` of one sequence: sequence s, whose first
+// row is f, has places from f / per_tile + s on, so that tokens / per_tile + sequences places are
+// enough whatever the sequences. A block looks up its place; no token is where it is empty.
+struct TokenTile {
+  int sequence;
+  int first;  // of the sequence's tokens
+  int tokens;
+
+  __device__ void find(const Step& step, int sequences, int place, int per_tile) {
+    if (threadIdx.x == 0) {
+      tokens = 0;
+    }
+    __syncthreads();
+    for (int s = static_cast<int>(threadIdx.x); s < sequences; s += static_cast<int>(blockDim.x)) {
+      const Sequence& candidate = step.sequences[s];
+      const int from = (place - candidate.first_row / per_tile - s) * per_tile;
+      if (from >= 0 && from < candidate.tokens) {
+        sequence = s;
+        first = from;
+        tokens = min(per_tile, candidate.tokens - from);
+      }
+    }
+    __syncthreads();
+  }
+};
+
 // Kernels run one after the other, but the blocks of the next one are resident before the present
 // one has ended (programmatic dependent launch, from sm_90 on). Until wait_for_previous() a kernel
 // may read weights and the step's arrays and nothing else, and write nothing.
@@ -85,6 +111,8 @@ __device__ inline void begin() {
 
 }  // namespace krait
 
+// Exports a number that the Java side reads when it loads the file.
+#define KRAIT_CONSTANT(name, value) extern "C" __constant__ unsigned int name = value
+
 // Exports the size of a kernel's parameters, which the Java side compares with its own.
-#define KRAIT_PARAMS(kernel, type) \
-  extern "C" __constant__ unsigned int kernel##_params = sizeof(type)
+#define KRAIT_PARAMS(kernel, type) KRAIT_CONSTANT(kernel##_params, sizeof(type))

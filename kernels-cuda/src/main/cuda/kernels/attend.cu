@@ -12,6 +12,7 @@
 #include <cuda_bf16.h>
 
 #include "math.cuh"
+#include "operand.cuh"
 #include "step.cuh"
 
 namespace krait {
@@ -36,6 +37,7 @@ struct AttendParams {
   int block_tokens;
   int window;
   int chunks;
+  int operand_rows;  // of dst where that is an operand, else 0
   float scale;
 };
 
@@ -205,6 +207,19 @@ __device__ inline float* partial_of(const AttendParams& p, int token, int head, 
   return p.partial + row * (p.head_dim + 2);
 }
 
+// This thread's element of a head; behind the last head the zeros of an operand.
+__device__ inline void store_element(const AttendParams& p, int token, int head,
+                                     const Softmax& own) {
+  const int element = static_cast<int>(threadIdx.x);
+  store(p.dst, p.operand_rows, token, head * p.head_dim + element, own.sum / own.total);
+  if (head + 1 == p.heads) {
+    for (int c = p.heads * p.head_dim + element; c < written_columns(p.dst, p.operand_rows);
+         c += p.head_dim) {
+      store(p.dst, p.operand_rows, token, c, 0.0f);
+    }
+  }
+}
+
 template <typename T>
 __device__ inline void attend(const AttendParams& p) {
   extern __shared__ char memory[];
@@ -235,7 +250,7 @@ __device__ inline void attend(const AttendParams& p) {
 #pragma unroll
     for (int h = 0; h < kHeads; h++) {
       if (h < group.count) {
-        p.dst.row(token)[(group.first + h) * p.head_dim + threadIdx.x] = own[h].sum / own[h].total;
+        store_element(p, token, group.first + h, own[h]);
       }
     }
   }
@@ -297,8 +312,8 @@ extern "C" __global__ void __launch_bounds__(krait::kMaxHeadDim)
     const float* from = krait::partial_of(p, token, head, chunk);
     own.merge(from[0], from[1], from[2 + threadIdx.x]);
   }
-  p.dst.row(token)[head * p.head_dim + threadIdx.x] = own.sum / own.total;
+  krait::store_element(p, token, head, own);
 }
 KRAIT_PARAMS(attend_merge, krait::AttendParams);
 
-extern "C" __constant__ unsigned int attend_shared_bytes = sizeof(krait::AttendShared);
+KRAIT_CONSTANT(attend_shared_bytes, sizeof(krait::AttendShared));

@@ -72,7 +72,7 @@ public sealed interface OpArgs {
   /// Arguments of attention.
   ///
   /// @param dst `[tokens, heads * headDim]`
-  /// @param queries `[tokens, heads * headDim]`
+  /// @param queries `[tokens, heads * headDim]`; what they are afterwards is the backend's affair
   /// @param keys `[tokens, kvHeads * headDim]`
   /// @param values `[tokens, kvHeads * headDim]`
   /// @param angles of the layer's rotary embedding; empty where it has none

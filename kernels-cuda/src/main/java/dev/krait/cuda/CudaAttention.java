@@ -1,6 +1,7 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.LayerCache.KvCache;
+import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
@@ -12,10 +13,12 @@ import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Rows;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// Attention by kernels/attend.cu, and the rotation and the write before it by kernels/rope.cu. In
-/// attention a few tokens share the device by splitting their positions, many by their number.
+/// Attention by [TileAttention] where keys and values are bf16 and it takes the layer, else by
+/// kernels/attend.cu; and the rotation and the write before it by kernels/rope.cu. In attend.cu a
+/// few tokens share the device by splitting their positions, many by their number.
 final class CudaAttention {
   private static final int ROPE_THREADS = 64;
   private static final int THREADS = 256;
@@ -34,9 +37,10 @@ final class CudaAttention {
   private final Kernel splitBf16;
   private final Kernel merge;
   private final int sharedBytes;
+  private final Optional<TileAttention> tiles;
   private @Nullable DeviceBuffer partial;
 
-  CudaAttention(CudaDevice device, Kernel ropeWriteKv) {
+  CudaAttention(CudaDevice device, NumericMode mode, Kernel ropeWriteKv) {
     this.device = device;
     this.ropeWriteKv = ropeWriteKv;
     KernelModule module = KernelModule.load(device, "attend");
@@ -46,6 +50,7 @@ final class CudaAttention {
     splitBf16 = module.kernel("attend_split_bf16");
     merge = module.kernel("attend_merge");
     sharedBytes = module.constant("attend_shared_bytes");
+    tiles = mode == NumericMode.BF16 ? Optional.of(new TileAttention(device)) : Optional.empty();
     for (Kernel kernel : List.of(whole, split, wholeBf16, splitBf16)) {
       kernel.allowSharedBytes(sharedBytes);
     }
@@ -122,6 +127,13 @@ final class CudaAttention {
     }
     Attention attention = args.attention();
     KvCache cache = args.cache();
+    boolean rounded = isRounded(cache);
+    if (tiles.isPresent() && rounded && TileAttention.takes(args)) {
+      int positions = step.maxBlocks * cache.blockTokens();
+      long scratch = scratch(tiles.get().scratchElements(attention, positions));
+      tiles.get().attend(args, step, own, scratch);
+      return;
+    }
     if (attention.headDim() > MOST_HEAD_DIM) {
       throw new IllegalArgumentException(
           "headDim: " + attention.headDim() + " (expected: at most " + MOST_HEAD_DIM + ")");
@@ -129,24 +141,25 @@ final class CudaAttention {
     int shared = attention.heads() / attention.kvHeads();
     int groups = attention.kvHeads() * Math.ceilDiv(shared, HEADS);
     int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), CHUNK_POSITIONS);
-    boolean rounded = isRounded(cache);
     if (step.tokens > SPLIT_TOKENS) {
       Kernel kernel = rounded ? wholeBf16 : whole;
-      put(kernel.params(), args, own, 0, chunks);
+      put(kernel.params(), args, step, own, 0, chunks);
       kernel.launch(step.tokens, groups, 1, THREADS, sharedBytes);
       return;
     }
     long scratch = scratch(scratchElements(attention, chunks));
     Kernel kernel = rounded ? splitBf16 : split;
-    put(kernel.params(), args, own, scratch, chunks);
+    put(kernel.params(), args, step, own, scratch, chunks);
     kernel.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
-    put(merge.params(), args, own, scratch, chunks);
+    put(merge.params(), args, step, own, scratch, chunks);
     merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
   }
 
-  /// What [#launch] takes for sequences of up to so many tokens.
-  static long scratchBytes(Attention attention, int maxModelTokens) {
-    return Float.BYTES * scratchElements(attention, Math.ceilDiv(maxModelTokens, CHUNK_POSITIONS));
+  /// What [#attend] takes, at most, for sequences of up to so many tokens.
+  long scratchBytes(Attention attention, int maxModelTokens) {
+    long elements = scratchElements(attention, Math.ceilDiv(maxModelTokens, CHUNK_POSITIONS));
+    long dealtOut = tiles.map(t -> t.scratchElements(attention, maxModelTokens)).orElse(0L);
+    return Float.BYTES * Math.max(elements, dealtOut);
   }
 
   /// A sum for each of the split tokens, heads and chunks, its largest score and its weight.
@@ -163,9 +176,14 @@ final class CudaAttention {
   }
 
   private static void put(
-      KernelParams params, AttentionArgs args, CudaStep own, long scratch, int chunks) {
+      KernelParams params,
+      AttentionArgs args,
+      StepInputs step,
+      CudaStep own,
+      long scratch,
+      int chunks) {
     Attention attention = args.attention();
-    Arguments.put(params, args.dst());
+    int operandRows = Arguments.putMaybeOperand(params, args.dst(), step.tokens);
     Arguments.put(params, args.queries());
     own.put(params);
     params
@@ -178,6 +196,7 @@ final class CudaAttention {
         .integer(args.cache().blockTokens())
         .integer(attention.window())
         .integer(chunks)
+        .integer(operandRows)
         .real((float) attention.scale());
   }
 }

@@ -97,7 +97,7 @@ public final class CudaBackend implements Backend {
     long attention =
         mixers.stream()
             .filter(Mixer.Attention.class::isInstance)
-            .mapToLong(mixer -> CudaAttention.scratchBytes((Mixer.Attention) mixer, maxModelTokens))
+            .mapToLong(mixer -> ops.attentionScratchBytes((Mixer.Attention) mixer, maxModelTokens))
             .max()
             .orElse(0);
     return attention + StepGraphs.MOST_BYTES;

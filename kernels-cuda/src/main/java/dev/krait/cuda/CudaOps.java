@@ -18,6 +18,7 @@ import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.model.Activation;
+import dev.krait.model.Mixer.Attention;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -34,13 +35,6 @@ final class CudaOps implements Ops {
   private static final int ROW_COLUMNS = 4 * ROW_THREADS;
   private static final int NORM_THREADS = 1024;
   private static final int ROPE_THREADS = 64;
-  private static final int CONV_THREADS = 64;
-  private static final int CONV_LANES = 16;
-
-  /// Tokens of a sequence, in the mean, from which on a thread for each source would be waited for.
-  private static final int LONG_RUN_TOKENS = 2 * CONV_LANES;
-
-  private static final int MOST_CONV_WIDTH = 8;
 
   private final CudaDevice device;
   private final CudaMatmul matmul;
@@ -61,8 +55,7 @@ final class CudaOps implements Ops {
   private final Kernel headRmsNorm;
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
-  private final Kernel causalConv;
-  private final Kernel causalConvLong;
+  private final CudaConvolution convolution;
   private final CudaChoices choices;
   private final RopeFrequencies frequencies;
   private @Nullable CudaStep uploaded;
@@ -88,11 +81,9 @@ final class CudaOps implements Ops {
     headRmsNorm = norms.kernel("head_rms_norm");
     gatedRmsNorm = norms.kernel("gated_rms_norm");
     KernelModule rope = KernelModule.load(device, "rope");
-    attention = new CudaAttention(device, rope.kernel("rope_write_kv"));
+    attention = new CudaAttention(device, mode, rope.kernel("rope_write_kv"));
     ropeAngles = rope.kernel("rope_angles");
-    KernelModule convolutions = KernelModule.load(device, "causal_conv");
-    causalConv = convolutions.kernel("causal_conv");
-    causalConvLong = convolutions.kernel("causal_conv_long");
+    convolution = new CudaConvolution(device);
     choices = new CudaChoices(device);
     frequencies = new RopeFrequencies(device);
   }
@@ -101,6 +92,11 @@ final class CudaOps implements Ops {
   void begin(CudaStep step) {
     step.upload();
     uploaded = step;
+  }
+
+  /// What attention layers take beside their arguments.
+  long attentionScratchBytes(Attention attention, int maxModelTokens) {
+    return this.attention.scratchBytes(attention, maxModelTokens);
   }
 
   /// From here on operations copy their step themselves, and wait for that.
@@ -332,7 +328,7 @@ final class CudaOps implements Ops {
 
   @Override
   public void causalConv(CausalConvArgs args, StepInputs step) {
-    causalConv(args, step, 0);
+    convolution.launch(args, step, own(step), 0);
   }
 
   @Override
@@ -342,39 +338,8 @@ final class CudaOps implements Ops {
       Ops.super.convMatmul(dst, conv, weight, step);
       return;
     }
-    causalConv(conv, step, operand);
+    convolution.launch(conv, step, own(step), operand);
     Objects.requireNonNull(operands).launchWritten(dst, (CudaMatrix) weight, step.tokens);
-  }
-
-  private void causalConv(CausalConvArgs args, StepInputs step, long operand) {
-    if (step.sequences == 0) {
-      return;
-    }
-    if (args.width() > MOST_CONV_WIDTH) {
-      throw new IllegalArgumentException(
-          "convWidth: " + args.width() + " (expected: at most " + MOST_CONV_WIDTH + ")");
-    }
-    boolean isLong = step.tokens > LONG_RUN_TOKENS * step.sequences;
-    Kernel kernel = isLong ? causalConvLong : causalConv;
-    KernelParams params = kernel.params();
-    Arguments.put(params, args.dst());
-    Arguments.put(params, args.x());
-    own(step).put(params);
-    params
-        .pointer(Arguments.address(args.taps()))
-        .pointer(Arguments.address(args.bias()))
-        .pointer(Arguments.address(args.cache().convRing()))
-        .integer(args.cache().ringTokens())
-        .integer(args.groupWidth())
-        .integer(args.repeat())
-        .integer(args.width())
-        .integer(Arguments.code(args.activation()))
-        .pointer(operand)
-        .integer(OperandBuffer.paddedTokens(step.tokens))
-        .align();
-    int blocks = Math.ceilDiv(args.x().columns(), CONV_THREADS);
-    int threads = isLong ? CONV_LANES * CONV_THREADS : CONV_THREADS;
-    kernel.launch(blocks, step.sequences, 1, threads, 0);
   }
 
   @Override

@@ -273,7 +273,7 @@ public final class ReferenceOps implements Ops {
     }
   }
 
-  private static void attendHead(AttentionArgs args, StepInputs step, int t, int head) {
+  private void attendHead(AttentionArgs args, StepInputs step, int t, int head) {
     Attention attention = args.attention();
     KvCache cache = args.cache();
     int headDim = attention.headDim();
@@ -290,7 +290,7 @@ public final class ReferenceOps implements Ops {
       double score = 0;
       for (int i = 0; i < headDim; i++) {
         score +=
-            (double) q[qFrom + i]
+            (double) operand(q[qFrom + i])
                 * HostBuffer.floats(cache.keys())[(base * headDim + i) * block + p % block];
       }
       scores[p - first] = score * attention.scale();

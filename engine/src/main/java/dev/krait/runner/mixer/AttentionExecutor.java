@@ -25,10 +25,12 @@ final class AttentionExecutor implements MixerExecutor {
   private final AttentionArgs attention;
   private final List<HeadNormArgs> headNorms = new ArrayList<>();
   private final Optional<Rows> gate;
+  private final Rows mixed;
 
   static void addScratch(Attention mixer, MixerScratch.Widths widths) {
     widths.include(Area.PROJECTION, mixer.projectionColumns());
-    widths.include(Area.MIXED, mixer.queryColumns());
+    widths.include(Area.OPERAND, mixer.queryColumns());
+    widths.include(Area.MIXED, mixer.outputGate() ? mixer.queryColumns() : 0);
   }
 
   AttentionExecutor(AttentionWeights weights, MixerMemory memory) {
@@ -42,7 +44,7 @@ final class AttentionExecutor implements MixerExecutor {
     projection = memory.scratch().rows(Area.PROJECTION, mixer.projectionColumns());
     attention =
         new AttentionArgs(
-            memory.scratch().rows(Area.MIXED, query),
+            memory.scratch().rows(mixer.outputGate() ? Area.MIXED : Area.OPERAND, query),
             projection.columns(0, query),
             projection.columns(query, keyValue),
             projection.columns(query + keyValue, keyValue),
@@ -50,6 +52,7 @@ final class AttentionExecutor implements MixerExecutor {
             memory.caches().keysAndValues(mixer.kvCache()),
             mixer);
     int gateFrom = query + 2 * keyValue;
+    mixed = memory.scratch().rows(Area.OPERAND, query);
     gate = mixer.outputGate() ? Optional.of(projection.columns(gateFrom, query)) : Optional.empty();
     mixer.headNorm().ifPresent(this::bindNorms);
   }
@@ -64,7 +67,6 @@ final class AttentionExecutor implements MixerExecutor {
 
   @Override
   public void run(StepInputs step) {
-    Rows heads = attention.dst();
     ops.matmul(projection, input, weights.projection(), step.tokens);
     if (weights.bias().isPresent()) {
       ops.addBias(projection, weights.bias().get(), step.tokens);
@@ -74,9 +76,9 @@ final class AttentionExecutor implements MixerExecutor {
     }
     ops.ropeWriteKvAttend(attention, step);
     if (gate.isPresent()) {
-      ops.activateMul(heads, gate.get(), heads, Activation.SIGMOID, step.tokens);
+      ops.activateMul(mixed, gate.get(), attention.dst(), Activation.SIGMOID, step.tokens);
     }
-    ops.matmul(output, heads, weights.output(), step.tokens);
+    ops.matmul(output, mixed, weights.output(), step.tokens);
     if (weights.outputBias().isPresent()) {
       ops.addBias(output, weights.outputBias().get(), step.tokens);
     }
