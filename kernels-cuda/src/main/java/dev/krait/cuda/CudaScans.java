@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
 final class CudaScans {
   private static final int SELECTIVE_THREADS = 128;
   private static final int SELECTIVE_CHANNELS = SELECTIVE_THREADS / 4;
-  private static final int SSD_PARTS = 4;
-  private static final int MOST_SSD_HEAD_DIM = 128;
+
+  /// Elements of a head that a block takes in steps with more tokens than sequences, so that one
+  /// sequence's heads fill the device.
+  private static final int SSD_FEW_ELEMENTS = 32;
 
   /// Tokens of a step and columns of which the scan projects step sizes itself: `kScanFewTokens`
   /// and 16 `kRankSteps`.
@@ -42,6 +44,8 @@ final class CudaScans {
   private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] selectiveSteps = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] ssd = new Kernel[SSD_STATES.length];
+  private final int ssdParts;
+  private final int ssdMostElements;
 
   CudaScans(CudaDevice device) {
     KernelModule first = KernelModule.load(device, "selective_scan");
@@ -56,6 +60,8 @@ final class CudaScans {
     for (int i = 0; i < ssd.length; i++) {
       ssd[i] = second.kernel("ssd_scan_" + SSD_STATES[i]);
     }
+    ssdParts = second.constant("ssd_parts");
+    ssdMostElements = second.constant("ssd_most_elements");
   }
 
   /// The kernel whose states are enough.
@@ -136,10 +142,6 @@ final class CudaScans {
     Mamba2Weights weights = args.weights();
     Mamba2 mixer = weights.mixer();
     StateCache cache = args.cache();
-    if (mixer.headDim() > MOST_SSD_HEAD_DIM) {
-      throw new IllegalArgumentException(
-          "headDim: " + mixer.headDim() + " (expected: at most " + MOST_SSD_HEAD_DIM + ")");
-    }
     Kernel kernel = enough(ssd, SSD_STATES, mixer.stateDim());
     KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
@@ -159,6 +161,9 @@ final class CudaScans {
         .integer(mixer.bGroups())
         .integer(mixer.cGroups())
         .integer(Math.max(1, cache.windowTokens()));
-    kernel.launch(mixer.heads(), step.sequences, 1, SSD_PARTS * mixer.headDim(), 0);
+    int most = step.tokens > step.sequences ? SSD_FEW_ELEMENTS : ssdMostElements;
+    int parts = Math.ceilDiv(mixer.headDim(), most);
+    int elements = Math.ceilDiv(mixer.headDim(), parts);
+    kernel.launch(mixer.heads(), step.sequences, parts, ssdParts * elements, 0);
   }
 }
