@@ -3,7 +3,6 @@ package dev.krait.template;
 import java.time.Clock;
 import java.time.ZoneId;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -74,17 +73,12 @@ public final class Template {
     return parsed.quoted().contains(text);
   }
 
-  /// The names that [#reads] is true for.
-  public Set<String> variables() {
-    return Set.copyOf(parsed.read());
-  }
-
   /// The limits on depth come first; this is for threads with very small stacks.
   private static <T> T bounded(Supplier<T> work) {
     try {
       return work.get();
     } catch (StackOverflowError e) {
-      throw TemplateException.limit("depth of the stack", 1, 0);
+      throw TemplateException.stack();
     }
   }
 }

@@ -52,6 +52,11 @@ public final class TemplateException extends RuntimeException {
         0);
   }
 
+  static TemplateException stack() {
+    return new TemplateException(
+        Reason.LIMIT, "chat template depth: too deep for the stack of this thread", 0);
+  }
+
   /// This failure with the line where it happened.
   TemplateException at(int where) {
     TemplateException located = line > 0 ? this : new TemplateException(reason, text, where);

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -206,6 +207,31 @@ class HostileTemplateTest {
     Map<String, Object> variables = new HashMap<>();
     variables.put("messages", deep);
     assertThat(failure("{{ messages }}", variables).reason()).isEqualTo(Reason.LIMIT);
+  }
+
+  static Stream<String> deep() {
+    return Stream.of(
+        "{% macro f() %}"
+            + "{% if 1 %}".repeat(80)
+            + "{{ f() }}"
+            + "{% endif %}".repeat(80)
+            + "{% endmacro %}{{ f() }}",
+        "{% macro f() %}{% call g() %}{{ f() }}{% endcall %}{% endmacro %}"
+            + "{% macro g() %}{{ caller() }}{% endmacro %}{{ f() }}",
+        "{% set ns = namespace(x=[1]) %}{% for i in range(9999) %}{% set ns.x = [ns.x] %}"
+            + "{% endfor %}{{ ns.x | tojson }}",
+        "{% for i in [1] recursive %}{{ loop([[1]]) | upper }}{% endfor %}",
+        "{{ 1" + " + 1".repeat(9_999) + " }}");
+  }
+
+  @ParameterizedTest
+  @MethodSource("deep")
+  void depthIsEndsAtALimitBeforeASmallStackDoes(String source) throws Exception {
+    FutureTask<TemplateException> task = new FutureTask<>(() -> failure(source, Map.of()));
+    Thread thread = new Thread(null, task, "small", 512 * 1024);
+    thread.start();
+    assertThat(task.get())
+        .hasMessageStartingWith("chat template depth: 501 (expected: at most 500)");
   }
 
   @Test
