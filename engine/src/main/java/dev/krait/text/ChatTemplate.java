@@ -2,7 +2,7 @@ package dev.krait.text;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.text.template.TemplateException;
+import dev.krait.template.TemplateException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
@@ -16,11 +16,9 @@ import org.jspecify.annotations.Nullable;
 /// Turns a conversation into the prompt that a model was trained on, with the Jinja template of its
 /// checkpoint.
 ///
-/// Any thread may render, and a rendering takes about a millisecond once warm. [#open] only reads
-/// files: the first rendering compiles the template, which loads some thousand classes and takes a
-/// good part of a second, so a server calls [#probe] on a background thread while the weights load.
-/// Templates cannot reach Java, files or the network, and every rendering has a budget of work,
-/// depth and text.
+/// Any thread may render. [#open] only reads files: the first rendering parses the template, and a
+/// server calls [#probe] on a background thread while the weights load. Templates cannot reach
+/// Java, files or the network, and every rendering has a budget of work, depth and memory.
 public final class ChatTemplate {
   private static final String TOOL_USE = "tool_use";
   private static final Map<String, Object> TOOL =

@@ -1,6 +1,6 @@
 package dev.krait.text;
 
-import dev.krait.text.template.TemplateException;
+import dev.krait.template.TemplateException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.krait.text;
 
-import dev.krait.text.template.PromptTemplate;
-import dev.krait.text.template.TemplateException;
+import dev.krait.template.Template;
+import dev.krait.template.TemplateException;
 import java.time.Clock;
 import java.util.HashMap;
 import java.util.List;
@@ -20,7 +20,7 @@ final class JinjaTemplate {
   private final @Nullable List<Object> sampleTools;
   private final ContentForms forms;
   private final ReentrantLock compiling = new ReentrantLock();
-  private volatile @Nullable PromptTemplate compiled;
+  private volatile @Nullable Template compiled;
 
   /// Keeps a source to be compiled.
   ///
@@ -41,11 +41,11 @@ final class JinjaTemplate {
     variables.put("tools", null);
     variables.put("documents", null);
     variables.putAll(given);
-    return compiled().render(variables);
+    return compiled().render(variables, clock);
   }
 
   boolean usesTools() {
-    return compiled().mentions("tools");
+    return compiled().reads("tools");
   }
 
   /// Whether it tells a role from others.
@@ -86,15 +86,15 @@ final class JinjaTemplate {
   }
 
   /// Compiles it if that has not happened yet.
-  PromptTemplate compiled() {
-    PromptTemplate ready = compiled;
+  Template compiled() {
+    Template ready = compiled;
     if (ready != null) {
       return ready;
     }
     compiling.lock();
     try {
       if (compiled == null) {
-        compiled = PromptTemplate.compile(source, clock);
+        compiled = Template.parse(source);
       }
       return Objects.requireNonNull(compiled);
     } finally {

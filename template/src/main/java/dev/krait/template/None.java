@@ -1,0 +1,6 @@
+package dev.krait.template;
+
+/// Python's `None`.
+enum None {
+  NONE
+}
