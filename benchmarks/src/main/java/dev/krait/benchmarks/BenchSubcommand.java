@@ -5,7 +5,8 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import picocli.CommandLine;
 
-/// Adds `krait bench` and `krait bench load` to a command line that has this module on its class path.
+/// Adds `krait bench` and `krait bench load` to a command line that has this module on its class
+/// path.
 public final class BenchSubcommand implements Subcommand {
   @Override
   public Object command(PrintStream out, Path home) {

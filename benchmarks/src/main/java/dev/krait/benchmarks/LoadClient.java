@@ -72,14 +72,22 @@ final class LoadClient implements AutoCloseable {
       throws InterruptedException, LoadFailure {
     Map<String, Object> body =
         Map.of(
-            "model", model,
-            "prompt", prompt,
-            "max_tokens", outputTokens,
-            "min_tokens", outputTokens,
-            "ignore_eos", true,
-            "temperature", 0,
-            "stream", true,
-            "stream_options", Map.of("include_usage", true));
+            "model",
+            model,
+            "prompt",
+            prompt,
+            "max_tokens",
+            outputTokens,
+            "min_tokens",
+            outputTokens,
+            "ignore_eos",
+            true,
+            "temperature",
+            0,
+            "stream",
+            true,
+            "stream_options",
+            Map.of("include_usage", true));
     HttpRequest request =
         HttpRequest.newBuilder(url.resolve("/v1/completions"))
             .timeout(limit)

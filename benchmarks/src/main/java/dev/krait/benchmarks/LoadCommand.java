@@ -117,7 +117,8 @@ final class LoadCommand implements Callable<Integer> {
         int asked = requests.orElse(REQUESTS_OF_A_STREAM * count);
         LoadRow row = new LoadRun(client, promptTokens, outputTokens).run(count, asked, seconds);
         out.println(row.line());
-        row.failures().forEach((reason, times) -> out.println("  failed: " + times + " x " + reason));
+        row.failures()
+            .forEach((reason, times) -> out.println("  failed: " + times + " x " + reason));
         rows.add(row);
       }
       json.ifPresent(file -> write(file, client.model(), rows));
@@ -141,7 +142,8 @@ final class LoadCommand implements Callable<Integer> {
     root.put("rows", rows.stream().map(LoadRow::toMap).toList());
     try {
       Files.writeString(
-          file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
+          file,
+          JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
     } catch (IOException failure) {
       throw new UncheckedIOException(failure);
     }

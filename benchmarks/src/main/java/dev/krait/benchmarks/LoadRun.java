@@ -36,14 +36,13 @@ final class LoadRun {
     for (int i = 0; i < streams; i++) {
       threads.add(
           Thread.ofVirtual()
-              .start(
-                  () -> {
-                    for (int r = next.getAndIncrement();
-                        r < requests && System.nanoTime() < deadline && !isInterrupted();
-                        r = next.getAndIncrement()) {
-                      complete(r + 1_000_003L * start);
-                    }
-                  }));
+              .start(() -> {
+                for (int r = next.getAndIncrement();
+                    r < requests && System.nanoTime() < deadline && !isInterrupted();
+                    r = next.getAndIncrement()) {
+                  complete(r + 1_000_003L * start);
+                }
+              }));
     }
     for (Thread thread : threads) {
       thread.join();
