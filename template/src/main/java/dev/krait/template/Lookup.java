@@ -59,7 +59,7 @@ final class Lookup {
         switch (base) {
           case String _, Markup _ -> TextMethods.ALL;
           case Dict _ -> ContainerMethods.OF_DICT;
-          case List<?> _, Tuple _ -> ContainerMethods.OF_LIST;
+          case List<?> _, Tuple _, Range _ -> ContainerMethods.OF_LIST;
           default -> Map.of();
         };
     Builtin method = methods.get(name);

@@ -92,6 +92,12 @@ class TemplateDialectTest {
   }
 
   @Test
+  void rangesHaveTheMethodsOfSequences() {
+    assertThat(render("{{ range(4).count(3) }}{{ range(2, 9, 3).index(5) }}", Map.of()))
+        .isEqualTo("11");
+  }
+
+  @Test
   void numbersOfAnySizeAreTaken() {
     Map<String, Object> variables =
         Map.of(
