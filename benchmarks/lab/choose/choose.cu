@@ -21,8 +21,8 @@
 
 #include "../../../kernels-cuda/src/main/cuda/kernels/choose_tokens.cu"
 
-using krait::Chosen;
 using krait::ChooseParams;
+using krait::Chosen;
 using krait::Sampling;
 
 #define CHECK(call)                                                                 \
@@ -121,13 +121,19 @@ struct Mix {
 };
 
 static const Mix kMixes[] = {
-    {"greedy", 0, 0, 1, 0},          {"temperature 1", 1, 0, 1, 0},
-    {"temperature 0.7", 0.7f, 0, 1, 0}, {"top-p 0.9", 0.7f, 0, 0.9f, 0},
-    {"top-p 0.3", 1.5f, 0, 0.3f, 0}, {"top-k 1", 1, 1, 1, 0},
-    {"top-k 7", 1, 7, 1, 0},         {"top-k 50, top-p 0.95", 0.8f, 50, 0.95f, 0},
+    {"greedy", 0, 0, 1, 0},
+    {"temperature 1", 1, 0, 1, 0},
+    {"temperature 0.7", 0.7f, 0, 1, 0},
+    {"top-p 0.9", 0.7f, 0, 0.9f, 0},
+    {"top-p 0.3", 1.5f, 0, 0.3f, 0},
+    {"top-k 1", 1, 1, 1, 0},
+    {"top-k 7", 1, 7, 1, 0},
+    {"top-k 50, top-p 0.95", 0.8f, 50, 0.95f, 0},
     {"top-k 100000, top-p 0.999", 2, 100000, 0.999f, 0},
-    {"min-p 0.1", 1, 0, 1, 0.1f},    {"all", 0.9f, 20, 0.9f, 0.05f},
-    {"cold", 0.01f, 0, 0.99f, 0},    {"hot", 100, 0, 0.5f, 0},
+    {"min-p 0.1", 1, 0, 1, 0.1f},
+    {"all", 0.9f, 20, 0.9f, 0.05f},
+    {"cold", 0.01f, 0, 0.99f, 0},
+    {"hot", 100, 0, 0.5f, 0},
 };
 
 // Logits as models give them, nearly equal ones, and many equal ones; some rows are damaged.
@@ -136,8 +142,11 @@ static void fill(float* logits, int row, std::mt19937& random) {
   const int kind = row % 4;
   for (int i = 0; i < kStride; i++) {
     const float v = normal(random);
-    logits[i] = i >= kVocab ? 100 : kind == 0 ? 2.5f * v : kind == 1 ? 0.02f * v
-                : kind == 2 ? std::round(3 * v) : 6 * v;
+    logits[i] = i >= kVocab ? 100
+                : kind == 0 ? 2.5f * v
+                : kind == 1 ? 0.02f * v
+                : kind == 2 ? std::round(3 * v)
+                            : 6 * v;
   }
   if (row % 16 == 5) {
     for (int i = 0; i < kVocab; i += 3) logits[i] = -INFINITY;
@@ -195,12 +204,19 @@ int main(int argc, char** argv) {
     std::vector<Sampling> sampling(kMost);
     for (int r = 0; r < kMost; r++) {
       const unsigned int seed = static_cast<unsigned int>(random());
-      sampling[r] = {mix.temperature, mix.top_p, mix.min_p, mix.top_k,
-                     seed, seed * 3, static_cast<unsigned int>(r * 17), 0};
+      sampling[r] = {mix.temperature,
+                     mix.top_p,
+                     mix.min_p,
+                     mix.top_k,
+                     seed,
+                     seed * 3,
+                     static_cast<unsigned int>(r * 17),
+                     0};
     }
     CHECK(cudaMemcpy(device_sampling, sampling.data(), kMost * sizeof(Sampling),
                      cudaMemcpyHostToDevice));
-    ChooseParams params{{device_logits, kStride, kStride}, device_sampling, device_chosen, kVocab, 1};
+    ChooseParams params{
+        {device_logits, kStride, kStride}, device_sampling, device_chosen, kVocab, 1};
     std::vector<Chosen> chosen(rows), one(1);
     choose_tokens<<<rows, krait::kChooseThreads>>>(params);
     CHECK(cudaMemcpy(chosen.data(), device_chosen, rows * sizeof(Chosen), cudaMemcpyDeviceToHost));

@@ -100,8 +100,8 @@ int main() {
   CHECK(cudaMalloc(&device, (kCopies + 1) * kBytes));
   cudaEvent_t done[2];
   for (auto& e : done) CHECK(cudaEventCreateWithFlags(&e, cudaEventDisableTiming));
-  std::printf("%-22s %12s %16s %16s %16s\n", "step", "graph, us", "host work, us",
-              "awaited first", "submitted ahead");
+  std::printf("%-22s %12s %16s %16s %16s\n", "step", "graph, us", "host work, us", "awaited first",
+              "submitted ahead");
   for (long long cycles : {2000ll, 10000ll}) {
     cudaGraphExec_t exec = record(stream, 600, cycles);
     auto submit = [&](int turn) {

@@ -174,7 +174,7 @@ __device__ inline int segment_of(int length) {
 
 // Sums of kept weights over consecutive segments of [begin, begin + length), in shared memory.
 __device__ inline void sum_segments(const Row& row, const Cut& cut, int begin, int length,
-                                   Shared& shared) {
+                                    Shared& shared) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int segment = segment_of(length);
@@ -502,8 +502,7 @@ extern "C" __global__ void __launch_bounds__(krait::kChooseThreads)
         for (int i = static_cast<int>(threadIdx.x); i < p.columns; i += krait::kChooseThreads) {
           sum += expf(logits[i] - best.value);
         }
-        chosen.probability =
-            1.0f / krait::block_sum<krait::kChooseThreads>(sum, shared.values);
+        chosen.probability = 1.0f / krait::block_sum<krait::kChooseThreads>(sum, shared.values);
       }
     }
   }

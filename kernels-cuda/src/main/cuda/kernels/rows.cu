@@ -86,8 +86,7 @@ __device__ inline void for_columns(int columns, Body body) {
 
 template <typename T>
 __device__ inline void embed(const EmbedParams& p) {
-  const T* from = static_cast<const T*>(p.table) +
-                  static_cast<long long>(token_id(p)) * p.padded;
+  const T* from = static_cast<const T*>(p.table) + static_cast<long long>(token_id(p)) * p.padded;
   float* to = p.dst.row(blockIdx.x);
   for_columns(p.dst.columns, [=](int c) { to[c] = to_float(from[c]); });
 }
