@@ -130,8 +130,8 @@ __device__ inline void ssd_scan(const SsdScanParams& p) {
     for (int i = part; i < some; i += kSsdParts) {
       copy_word(shared_place(&x[slot][i][own]), p.xbc.row(row + i) + x_at, true);
     }
-    if (tid < some) {
-      copy_word(shared_place(&step[slot][tid]), p.time_step.row(row + tid) + head, true);
+    for (int i = tid; i < some; i += threads) {
+      copy_word(shared_place(&step[slot][i]), p.time_step.row(row + i) + head, true);
     }
     copies_commit();
   };
@@ -170,8 +170,8 @@ __device__ inline void ssd_scan(const SsdScanParams& p) {
       const int some = min(kAhead, end - from_token);
       copies_wait<0>();
       __syncthreads();
-      if (tid < some) {
-        dt[tid] = softplus(step[slot][tid] + bias);
+      for (int i = tid; i < some; i += threads) {
+        dt[i] = softplus(step[slot][i] + bias);
       }
       copy(slot ^ 1, from_token + kAhead, end);
       __syncthreads();
