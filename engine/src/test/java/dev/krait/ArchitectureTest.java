@@ -51,7 +51,8 @@ class ArchitectureTest {
           row("backend", "model tensor error"),
           row("backend.reference", "backend model tensor error"),
           row("backend.cpu.machine", "backend error"),
-          row("backend.cpu", "backend.cpu.machine backend model tensor error"),
+          row("backend.cpu.matmul", "backend.cpu.machine backend tensor error"),
+          row("backend.cpu", "backend.cpu.matmul backend.cpu.machine backend model tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
           row("runner.mixer", "backend model cache.pool tensor error"),
           row(
@@ -146,7 +147,7 @@ class ArchitectureTest {
       noClasses()
           .that()
           .haveNameNotMatching(
-              "dev\\.krait\\.backend\\.cpu\\.(machine\\.SystemCalls|TileKernels).*")
+              "dev\\.krait\\.backend\\.cpu\\.(machine\\.SystemCalls|matmul\\.TileKernel).*")
           .should()
           .dependOnClassesThat()
           .haveFullyQualifiedName("java.lang.foreign.Linker");

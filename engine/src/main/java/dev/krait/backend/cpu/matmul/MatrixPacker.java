@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.matmul;
 
 import dev.krait.backend.RowBlocks;
 import dev.krait.backend.cpu.machine.Lanes;
@@ -8,14 +8,14 @@ import dev.krait.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 
 /// Packs row-major blocks into the tiles of a [CpuMatrix], a tile at a time.
-final class MatrixPacker implements WorkerPool.Task {
+public final class MatrixPacker implements WorkerPool.Task {
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
-  private static final int LANES = Lanes.COUNT;
 
   private final List<Tensor> blocks;
   private final CpuMatrix matrix;
@@ -26,7 +26,7 @@ final class MatrixPacker implements WorkerPool.Task {
   }
 
   /// A packed copy of the stacked blocks.
-  static CpuMatrix pack(List<Tensor> blocks, SegmentAllocator memory, WorkerPool pool) {
+  public static CpuMatrix pack(List<Tensor> blocks, SegmentAllocator memory, WorkerPool pool) {
     RowBlocks checked = RowBlocks.of(blocks);
     CpuMatrix matrix =
         CpuMatrix.allocate(memory, checked.rows(), checked.columns(), checked.computed());
@@ -36,91 +36,78 @@ final class MatrixPacker implements WorkerPool.Task {
 
   @Override
   public void run(int worker, int first, int end) {
-    switch (blocks.getFirst().dtype()) {
+    switch (matrix.format()) {
       case BF16, F16 -> packHalves(first, end);
-      default -> packFloats(first, end);
+      case F32 -> packFloats(first, end);
     }
   }
 
   private void packHalves(int first, int end) {
     int columns = matrix.columns();
-    short[] rows = new short[TILE_ROWS * columns];
-    int[] packed = new int[LANES * columns];
+    short[] line = new short[columns];
+    short[] packed = new short[TILE_ROWS * columns];
     for (int tile = first; tile < end; tile++) {
       for (int r = 0; r < TILE_ROWS; r++) {
-        copyHalves(tile * TILE_ROWS + r, rows, r * columns);
-      }
-      for (int lane = 0; lane < LANES; lane++) {
-        int low = lane * columns;
-        int high = (lane + LANES) * columns;
+        readHalves(tile * TILE_ROWS + r, line);
+        int to = matrix.format().place(r, Lanes.COUNT);
         for (int k = 0; k < columns; k++) {
-          packed[k * LANES + lane] = Short.toUnsignedInt(rows[low + k]) | rows[high + k] << 16;
+          packed[k * TILE_ROWS + to] = line[k];
         }
       }
-      MemorySegment.copy(
-          packed,
-          0,
-          matrix.piece(tile),
-          ValueLayout.JAVA_INT,
-          matrix.tileFrom(tile),
-          packed.length);
+      MemorySegment target = matrix.piece(tile);
+      long from = matrix.tileFrom(tile);
+      MemorySegment.copy(packed, 0, target, ValueLayout.JAVA_SHORT, from, packed.length);
     }
-  }
-
-  private void copyHalves(int row, short[] target, int to) {
-    int columns = matrix.columns();
-    int index = row;
-    for (Tensor block : blocks) {
-      int blockRows = (int) block.shape().dim(0);
-      if (index < blockRows) {
-        long from = (long) index * columns * Short.BYTES;
-        MemorySegment.copy(block.data(), SHORT, from, target, to, columns);
-        return;
-      }
-      index -= blockRows;
-    }
-    java.util.Arrays.fill(target, to, to + columns, (short) 0);
   }
 
   private void packFloats(int first, int end) {
     int columns = matrix.columns();
-    float[] rows = new float[TILE_ROWS * columns];
+    float[] line = new float[columns];
     float[] packed = new float[TILE_ROWS * columns];
     for (int tile = first; tile < end; tile++) {
       for (int r = 0; r < TILE_ROWS; r++) {
-        copyFloats(tile * TILE_ROWS + r, rows, r * columns);
+        readFloats(tile * TILE_ROWS + r, line);
         for (int k = 0; k < columns; k++) {
-          packed[k * TILE_ROWS + r] = rows[r * columns + k];
+          packed[k * TILE_ROWS + r] = line[k];
         }
       }
-      MemorySegment.copy(
-          packed,
-          0,
-          matrix.piece(tile),
-          ValueLayout.JAVA_FLOAT,
-          matrix.tileFrom(tile),
-          packed.length);
+      MemorySegment target = matrix.piece(tile);
+      long from = matrix.tileFrom(tile);
+      MemorySegment.copy(packed, 0, target, ValueLayout.JAVA_FLOAT, from, packed.length);
     }
   }
 
-  private void copyFloats(int row, float[] target, int to) {
-    int columns = matrix.columns();
+  private void readHalves(int row, short[] line) {
     int index = row;
     for (Tensor block : blocks) {
       int blockRows = (int) block.shape().dim(0);
       if (index < blockRows) {
-        long from = (long) index * columns;
+        long from = (long) index * line.length * Short.BYTES;
+        MemorySegment.copy(block.data(), SHORT, from, line, 0, line.length);
+        return;
+      }
+      index -= blockRows;
+    }
+    Arrays.fill(line, (short) 0);
+  }
+
+  private void readFloats(int row, float[] line) {
+    int index = row;
+    for (Tensor block : blocks) {
+      int blockRows = (int) block.shape().dim(0);
+      if (index < blockRows) {
+        long from = (long) index * line.length;
         if (block.dtype() == DType.F32) {
-          MemorySegment.copy(block.data(), FLOAT, from * Float.BYTES, target, to, columns);
+          MemorySegment.copy(block.data(), FLOAT, from * Float.BYTES, line, 0, line.length);
         } else {
-          for (int k = 0; k < columns; k++) {
-            target[to + k] = block.floatAt(from + k);
+          for (int k = 0; k < line.length; k++) {
+            line[k] = block.floatAt(from + k);
           }
         }
         return;
       }
       index -= blockRows;
     }
-    java.util.Arrays.fill(target, to, to + columns, 0);
+    Arrays.fill(line, 0);
   }
 }
