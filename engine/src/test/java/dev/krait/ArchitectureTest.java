@@ -52,7 +52,10 @@ class ArchitectureTest {
           row("backend", "model sampling generation tensor error"),
           row("backend.reference", "backend model generation tensor error"),
           row("backend.cpu.machine", "backend error"),
-          row("backend.cpu", "backend.cpu.machine backend model generation tensor error"),
+          row("backend.cpu.matmul", "backend.cpu.machine backend tensor error"),
+          row(
+              "backend.cpu",
+              "backend.cpu.matmul backend.cpu.machine backend model generation tensor error"),
           row("loading", "backend model model.family checkpoint tensor error"),
           row("runner.mixer", "backend model cache.pool tensor error"),
           row(
@@ -148,7 +151,7 @@ class ArchitectureTest {
       noClasses()
           .that()
           .haveNameNotMatching(
-              "dev\\.krait\\.backend\\.cpu\\.(machine\\.SystemCalls|TileKernels).*")
+              "dev\\.krait\\.backend\\.cpu\\.(machine\\.SystemCalls|matmul\\.TileKernel).*")
           .should()
           .dependOnClassesThat()
           .haveFullyQualifiedName("java.lang.foreign.Linker");

@@ -2,8 +2,8 @@ package dev.krait.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.testing.Requirement;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Other vector widths and compilers give the same bits: JVMs of their own run the scenarios and
@@ -37,23 +38,30 @@ class VectorWidthTest {
     assertThat(actual.getFirst())
         .contains(bits + "-bit")
         .as("why products are not in machine code, and pages not large")
-        .contains("bf16 products in Java (the JVM was started without --enable-native-access")
+        .contains("products in Java (the JVM was started without --enable-native-access")
         .contains("small pages (the JVM was started without --enable-native-access");
     assertSame(actual);
   }
 
-  /// Without native access products run on the Vector API, with it in machine code if the machine
-  /// has AVX2.
-  @Test
-  void machineCodeGivesTheSameBits() throws IOException, InterruptedException {
-    List<String> actual = digest("-Dkrait.vector-bits=256", "--enable-native-access=ALL-UNNAMED");
-    assertThat(actual.getFirst().contains("machine code")).isEqualTo(hasAvx2());
+  /// Without native access products run on the Vector API, with it in machine code if the processor
+  /// has the instructions.
+  @ParameterizedTest
+  @CsvSource({"256, AVX2, avx2", "512, AVX512, avx512f"})
+  void machineCodeGivesTheSameBits(String bits, Requirement needed, String flag)
+      throws IOException, InterruptedException {
+    needed.orSkip(Requirement.missingProcessorFlag(flag));
+    List<String> actual =
+        digest("-Dkrait.vector-bits=" + bits, "--enable-native-access=ALL-UNNAMED");
+    assertThat(actual.getFirst()).contains(bits + "-bit vectors, products in machine code");
     assertSame(actual);
   }
 
-  private static boolean hasAvx2() throws IOException {
-    Path processors = Path.of("/proc/cpuinfo");
-    return Files.exists(processors) && Files.readString(processors).contains(" avx2 ");
+  @Test
+  void machineCodeCanBeSwitchedOff() throws IOException, InterruptedException {
+    List<String> actual =
+        digest("-Dkrait.machine-code=false", "--enable-native-access=ALL-UNNAMED");
+    assertThat(actual.getFirst()).contains("products in Java (krait.machine-code is false)");
+    assertSame(actual);
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.backend.cpu.machine.PagedMemory;
 import dev.krait.backend.cpu.machine.WorkerPool;
+import dev.krait.backend.cpu.matmul.MatrixPacker;
 import dev.krait.error.EngineException;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
@@ -14,7 +15,7 @@ import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
 
-/// The processor's cores and vector units. Weights lie off-heap as [CpuMatrix], activations and
+/// The processor's cores and vector units. Weights lie off-heap as [WeightMatrix], activations and
 /// caches in the heap; both are one owner's, who calls from one thread at a time.
 ///
 /// An idle backend uses no CPU: its workers park.
@@ -54,7 +55,7 @@ public final class CpuBackend implements Backend {
     return pool.threads();
   }
 
-  /// Threads, vector width and kernels, such as `cpu: 2 threads, 256-bit vectors, bf16 products in
+  /// Threads, vector width and kernels, such as `cpu: 2 threads, 256-bit vectors, products in
   /// machine code`, and why slower code or memory was taken where it was.
   @Override
   public String describe() {

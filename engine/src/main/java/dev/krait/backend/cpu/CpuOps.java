@@ -14,26 +14,22 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.backend.cpu.machine.WorkerPool;
+import dev.krait.backend.cpu.matmul.CpuMatrix;
+import dev.krait.backend.cpu.matmul.MatmulTask;
 import dev.krait.model.Activation;
 import dev.krait.tensor.Buffer;
-import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.lang.foreign.Arena;
-import org.jspecify.annotations.Nullable;
 
-/// The operations on the Vector API, products with bf16 weights in machine code where the machine
-/// has a kernel, each spread over the pool where it is worth it.
+/// The operations on the Vector API, products in machine code where the machine takes it, each
+/// spread over the pool where it is worth it.
 ///
 /// Results do not depend on the vector width, the number of threads, or what else is in the step.
 /// After the first steps of the largest size nothing is allocated.
 final class CpuOps implements Ops {
   private final MatmulTask matmul;
 
-  /// Null where there is no machine code for this machine.
-  private final @Nullable TileMatmulTask tileMatmul;
-
-  private final String products;
   private final float[] stripes = new float[RowNorm.STRIPES];
   private final DrawnTokens drawn = new DrawnTokens();
   private final NormTask norm;
@@ -47,16 +43,9 @@ final class CpuOps implements Ops {
   CpuOps(WorkerPool pool, Arena arena) {
     Scratch[] scratch = new Scratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch(arena);
+      scratch[i] = new Scratch();
     }
-    matmul = new MatmulTask(pool, scratch);
-    TileKernels.Opened opened = TileKernels.open(arena);
-    TileKernels kernels = opened.kernels();
-    tileMatmul = kernels == null ? null : new TileMatmulTask(pool, kernels, arena);
-    products =
-        kernels == null
-            ? "bf16 products in Java (" + opened.missing() + ")"
-            : "bf16 products in machine code";
+    matmul = new MatmulTask(pool, arena);
     norm = new NormTask(pool, scratch);
     elements = new ElementTask(pool, scratch);
     rope = new RopeTask(pool);
@@ -66,9 +55,9 @@ final class CpuOps implements Ops {
     ssdScan = new SsdScanTask(pool);
   }
 
-  /// How products with bf16 weights are computed, for people, and why not faster.
+  /// How products are computed, for people, and why not faster.
   String describeProducts() {
-    return products;
+    return matmul.describe();
   }
 
   @Override
@@ -81,12 +70,7 @@ final class CpuOps implements Ops {
 
   @Override
   public void matmul(Rows dst, Rows x, WeightMatrix weight, int rows) {
-    CpuMatrix matrix = (CpuMatrix) weight;
-    if (tileMatmul != null && matrix.dtype() == DType.BF16) {
-      tileMatmul.run(dst, x, matrix, rows);
-    } else {
-      matmul.run(dst, x, matrix, rows);
-    }
+    matmul.run(dst, x, (CpuMatrix) weight, rows);
   }
 
   @Override

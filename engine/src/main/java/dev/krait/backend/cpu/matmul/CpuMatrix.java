@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.matmul;
 
 import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.tensor.DType;
@@ -10,23 +10,18 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Weights in tiles of `2 * lanes` rows; one step along the columns finds the tile's rows side by
-/// side. Rows after the last are zero.
+/// side, in the order of [TileFormat]. Rows after the last are zero.
 ///
 /// ```
 ///   tile 0: column 0 | column 1 | ... | column columns-1     tile 1: column 0 | ...
-///   16 bits: a column is one vector of ints, lane j = row j (low half), row j + lanes (high half)
-///   32 bits: a column is two vectors of floats, rows 0..lanes-1 and rows lanes..2*lanes-1
 /// ```
-///
-/// The 16-bit order widens without moving between lanes: a shift gives the first half of the rows,
-/// a mask the second.
 ///
 /// @param pieces the tiles, off-heap, in native byte order; each piece holds [#pieceTiles] of them,
 ///   the last the rest, so that places within a piece fit an int
 /// @param rows output width
 /// @param columns input width
-/// @param dtype BF16, F16 or F32
-record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
+/// @param format how elements are stored
+public record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, TileFormat format)
     implements WeightMatrix {
   /// Rows of a tile.
   static final int TILE_ROWS = 2 * Lanes.COUNT;
@@ -34,17 +29,16 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
   private static final int ALIGNMENT_BYTES = 64;
   private static final long MOST_PIECE_BYTES = 1L << 30;
   private static final int HALF_BITS = 16;
-  private static final int HIGH_HALF = 0xffff0000;
 
   /// A matrix of zeros.
   static CpuMatrix allocate(SegmentAllocator memory, int rows, int columns, DType dtype) {
-    CpuMatrix shape = new CpuMatrix(List.of(), rows, columns, dtype);
+    CpuMatrix shape = new CpuMatrix(List.of(), rows, columns, TileFormat.of(dtype));
     List<MemorySegment> pieces = new ArrayList<>();
     for (int tile = 0; tile < shape.tiles(); tile += shape.pieceTiles()) {
       long tiles = Math.min(shape.pieceTiles(), shape.tiles() - tile);
       pieces.add(memory.allocate(tiles * shape.tileBytes(), ALIGNMENT_BYTES));
     }
-    return new CpuMatrix(List.copyOf(pieces), rows, columns, dtype);
+    return new CpuMatrix(List.copyOf(pieces), rows, columns, shape.format);
   }
 
   int tiles() {
@@ -53,7 +47,7 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
 
   /// Bytes of one column of a tile.
   int columnBytes() {
-    return TILE_ROWS * dtype.bytes();
+    return TILE_ROWS * format.elementBytes();
   }
 
   int tileBytes() {
@@ -75,33 +69,24 @@ record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, DType dtype)
     return tile % pieceTiles() * tileBytes();
   }
 
-  /// Thrown where a type is not one that matrices are kept in.
-  IllegalStateException unexpectedType() {
-    return new IllegalStateException("matrix of " + dtype + " (expected: BF16, F16 or F32)");
-  }
-
   @Override
   public long bytes() {
     return (long) tiles() * tileBytes();
   }
 
   /// Widens one row into `target[to, to + columns)`.
-  void readRow(int row, float[] target, int to) {
-    int lane = row % TILE_ROWS % Lanes.COUNT;
-    boolean second = row % TILE_ROWS >= Lanes.COUNT;
+  public void readRow(int row, float[] target, int to) {
     MemorySegment piece = piece(row / TILE_ROWS);
-    long from = tileFrom(row / TILE_ROWS) + (long) lane * Integer.BYTES;
-    if (dtype == DType.F32 && second) {
-      from += Lanes.BYTES;
-    }
+    long from =
+        tileFrom(row / TILE_ROWS)
+            + (long) format.place(row % TILE_ROWS, Lanes.COUNT) * format.elementBytes();
     for (int k = 0; k < columns; k++) {
-      int bits = piece.get(ValueLayout.JAVA_INT, from + (long) k * columnBytes());
+      long at = from + (long) k * columnBytes();
       target[to + k] =
-          switch (dtype) {
-            case BF16 -> Float.intBitsToFloat(second ? bits & HIGH_HALF : bits << HALF_BITS);
-            case F16 -> Float.float16ToFloat((short) (second ? bits >> HALF_BITS : bits));
-            case F32 -> Float.intBitsToFloat(bits);
-            case F64, I64, I32, I16, I8, U8, BOOL -> throw unexpectedType();
+          switch (format) {
+            case BF16 -> Float.intBitsToFloat(piece.get(ValueLayout.JAVA_SHORT, at) << HALF_BITS);
+            case F16 -> Float.float16ToFloat(piece.get(ValueLayout.JAVA_SHORT, at));
+            case F32 -> piece.get(ValueLayout.JAVA_FLOAT, at);
           };
     }
   }

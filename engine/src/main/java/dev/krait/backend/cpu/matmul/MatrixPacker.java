@@ -1,4 +1,4 @@
-package dev.krait.backend.cpu;
+package dev.krait.backend.cpu.matmul;
 
 import dev.krait.backend.cpu.machine.Lanes;
 import dev.krait.backend.cpu.machine.WorkerPool;
@@ -8,9 +8,8 @@ import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 
 /// Packs stored rows into the tiles of a [CpuMatrix], a tile at a time.
-final class MatrixPacker implements WorkerPool.Task {
+public final class MatrixPacker implements WorkerPool.Task {
   private static final int TILE_ROWS = CpuMatrix.TILE_ROWS;
-  private static final int LANES = Lanes.COUNT;
 
   private final StoredMatrix.Dense stored;
   private final CpuMatrix matrix;
@@ -21,7 +20,8 @@ final class MatrixPacker implements WorkerPool.Task {
   }
 
   /// A packed copy.
-  static CpuMatrix pack(StoredMatrix.Dense stored, SegmentAllocator memory, WorkerPool pool) {
+  public static CpuMatrix pack(
+      StoredMatrix.Dense stored, SegmentAllocator memory, WorkerPool pool) {
     CpuMatrix matrix = CpuMatrix.allocate(memory, stored.rows(), stored.columns(), stored.dtype());
     pool.parallelFor(new MatrixPacker(stored, matrix), matrix.tiles(), 1);
     return matrix;
@@ -29,10 +29,9 @@ final class MatrixPacker implements WorkerPool.Task {
 
   @Override
   public void run(int worker, int first, int end) {
-    switch (matrix.dtype()) {
+    switch (matrix.format()) {
       case BF16, F16 -> packHalves(first, end);
       case F32 -> packFloats(first, end);
-      case F64, I64, I32, I16, I8, U8, BOOL -> throw matrix.unexpectedType();
     }
   }
 
@@ -40,23 +39,18 @@ final class MatrixPacker implements WorkerPool.Task {
     int columns = matrix.columns();
     short[] rows = new short[TILE_ROWS * columns];
     MemorySegment read = MemorySegment.ofArray(rows);
-    int[] packed = new int[LANES * columns];
+    short[] packed = new short[TILE_ROWS * columns];
     for (int tile = first; tile < end; tile++) {
       readTile(tile, read);
-      for (int lane = 0; lane < LANES; lane++) {
-        int low = lane * columns;
-        int high = (lane + LANES) * columns;
+      for (int r = 0; r < TILE_ROWS; r++) {
+        int to = matrix.format().place(r, Lanes.COUNT);
         for (int k = 0; k < columns; k++) {
-          packed[k * LANES + lane] = Short.toUnsignedInt(rows[low + k]) | rows[high + k] << 16;
+          packed[k * TILE_ROWS + to] = rows[r * columns + k];
         }
       }
-      MemorySegment.copy(
-          packed,
-          0,
-          matrix.piece(tile),
-          ValueLayout.JAVA_INT,
-          matrix.tileFrom(tile),
-          packed.length);
+      MemorySegment target = matrix.piece(tile);
+      long from = matrix.tileFrom(tile);
+      MemorySegment.copy(packed, 0, target, ValueLayout.JAVA_SHORT, from, packed.length);
     }
   }
 
@@ -72,13 +66,9 @@ final class MatrixPacker implements WorkerPool.Task {
           packed[k * TILE_ROWS + r] = rows[r * columns + k];
         }
       }
-      MemorySegment.copy(
-          packed,
-          0,
-          matrix.piece(tile),
-          ValueLayout.JAVA_FLOAT,
-          matrix.tileFrom(tile),
-          packed.length);
+      MemorySegment target = matrix.piece(tile);
+      long from = matrix.tileFrom(tile);
+      MemorySegment.copy(packed, 0, target, ValueLayout.JAVA_FLOAT, from, packed.length);
     }
   }
 
@@ -88,7 +78,8 @@ final class MatrixPacker implements WorkerPool.Task {
     int first = tile * TILE_ROWS;
     int count = Math.min(TILE_ROWS, matrix.rows() - first);
     for (int r = 0; r < count; r++) {
-      stored.readRow(first + r, target, (long) r * matrix.columns() * matrix.dtype().bytes());
+      stored.readRow(
+          first + r, target, (long) r * matrix.columns() * matrix.format().elementBytes());
     }
   }
 }
