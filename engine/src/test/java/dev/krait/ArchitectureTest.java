@@ -16,13 +16,13 @@ import com.tngtech.archunit.junit.ArchTests;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.krait.testing.HouseRules;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassModel;
 import java.lang.classfile.MethodModel;
 import java.lang.classfile.instruction.MonitorInstruction;
 import java.lang.reflect.AccessFlag;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -164,9 +164,8 @@ class ArchitectureTest {
   }
 
   private static boolean entersMonitor(JavaClass type) {
-    try {
-      Path file = Path.of(type.getSource().orElseThrow().getUri());
-      ClassModel model = ClassFile.of().parse(file);
+    try (InputStream file = type.getSource().orElseThrow().getUri().toURL().openStream()) {
+      ClassModel model = ClassFile.of().parse(file.readAllBytes());
       return model.methods().stream().anyMatch(ArchitectureTest::entersMonitor);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
