@@ -2,7 +2,7 @@
 """Attacks on a server, one kind after another, each bounded in count and time: does it go on answering?
 
 usage: benchmarks/attacks/attacks.py [--soak MINUTES] [--only NAME,...] [--health SECONDS]
-Starts ./krait serve with 1 GiB of heap, small caches and 600 file descriptors on free ports of the
+Starts ./krait serve with 1 GiB of heap, small caches and 700 file descriptors on free ports of the
 loopback interface. With --soak it first sends streams and whole answers of up to 1,900 tokens for that long, with drafts of four tokens and caches
 for about two of the longest, and hangs up on one in five; it fails when nothing was drafted or preempted. A client that gives up by itself after 300 s
 counts as "late" when the server produced tokens meanwhile, as "wrong" otherwise.
@@ -30,7 +30,7 @@ class Server:
         self.port, self.grpc, self.log = free_port(), free_port(), log
         environment = {k: v for k, v in os.environ.items() if not k.startswith("KRAIT_")}
         environment["KRAIT_JAVA_OPTIONS"] = "-Xmx1g"
-        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600))
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700))
         self.process = subprocess.Popen([os.path.join(HOME, "krait"), "serve", "--port", str(self.port), "--grpc-port", str(self.grpc), *flags],
                                         stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=limit)
         end = time.time() + 400
@@ -291,7 +291,7 @@ def damaged(server):
 
 
 def connections(server):
-    "M10: 800 idle connections of gRPC and 800 of HTTP against 600 descriptors"
+    "M10: 800 idle connections of gRPC and 800 of HTTP against 700 descriptors"
     held = []
     for i in range(1600):
         s = quietly(server.connect, i < 800)
