@@ -180,8 +180,7 @@ final class ChainMatmul {
     int xRows = OperandBuffer.paddedTokens(tokens);
     int tileTokens = form.tileTokens();
     int slot = form.chunksOfStep() * CHUNK_BYTES * (form.rows() + Math.min(tileTokens, xRows));
-    int fitting = (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES);
-    int slots = Math.max(2, fitting);
+    int slots = Math.max(2, (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES));
     // A tile reads all its tokens, also where the last slot of the ring holds fewer.
     int behind = Math.max(0, (tileTokens - xRows - form.rows()) * CHUNK_BYTES);
     int shared = ALIGNMENT + slots * (slot + BARRIER_BYTES) + behind;

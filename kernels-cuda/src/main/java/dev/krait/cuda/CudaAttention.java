@@ -4,7 +4,6 @@ import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.RopeAngles;
-import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
 import dev.krait.cuda.driver.Kernel;
@@ -56,39 +55,39 @@ final class CudaAttention {
     }
   }
 
-  void rope(Rows x, int heads, RopeAngles angles, StepInputs step, CudaStep own) {
+  void rope(Rows x, int heads, RopeAngles angles, CudaStep step) {
     KernelParams params = ropeWriteKv.params();
     Arguments.put(params, x);
     Arguments.putNone(params);
     Arguments.putNone(params);
     Arguments.put(params, angles.cos());
     Arguments.put(params, angles.sin());
-    own.put(params);
+    step.put(params);
     params.pointer(0).pointer(0).integer(heads).integer(0);
     params.integer(x.columns() / heads).integer(1).integer(0);
     launchRope(heads, step);
   }
 
-  void writeKv(AttentionArgs args, StepInputs step, CudaStep own) {
+  void writeKv(AttentionArgs args, CudaStep step) {
     KernelParams params = ropeWriteKv.params();
     Arguments.putNone(params);
     Arguments.put(params, args.keys());
     Arguments.put(params, args.values());
     Arguments.putNone(params);
     Arguments.putNone(params);
-    own.put(params);
+    step.put(params);
     putCache(params, args, 0);
     launchRope(args.attention().kvHeads(), step);
   }
 
-  void ropeWriteKv(AttentionArgs args, RopeAngles angles, StepInputs step, CudaStep own) {
+  void ropeWriteKv(AttentionArgs args, RopeAngles angles, CudaStep step) {
     KernelParams params = ropeWriteKv.params();
     Arguments.put(params, args.queries());
     Arguments.put(params, args.keys());
     Arguments.put(params, args.values());
     Arguments.put(params, angles.cos());
     Arguments.put(params, angles.sin());
-    own.put(params);
+    step.put(params);
     putCache(params, args, args.attention().heads());
     launchRope(args.attention().heads() + args.attention().kvHeads(), step);
   }
@@ -115,13 +114,13 @@ final class CudaAttention {
     };
   }
 
-  private void launchRope(int heads, StepInputs step) {
+  private void launchRope(int heads, CudaStep step) {
     if (step.tokens > 0) {
       ropeWriteKv.launch(step.tokens, heads, 1, ROPE_THREADS, 0);
     }
   }
 
-  void attend(AttentionArgs args, StepInputs step, CudaStep own) {
+  void attend(AttentionArgs args, CudaStep step) {
     if (step.tokens == 0) {
       return;
     }
@@ -131,7 +130,7 @@ final class CudaAttention {
     if (tiles.isPresent() && rounded && TileAttention.takes(args)) {
       int positions = step.maxBlocks * cache.blockTokens();
       long scratch = scratch(tiles.get().scratchElements(attention, positions));
-      tiles.get().attend(args, step, own, scratch);
+      tiles.get().attend(args, step, scratch);
       return;
     }
     if (attention.headDim() > MOST_HEAD_DIM) {
@@ -143,15 +142,15 @@ final class CudaAttention {
     int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), CHUNK_POSITIONS);
     if (step.tokens > SPLIT_TOKENS) {
       Kernel kernel = rounded ? wholeBf16 : whole;
-      put(kernel.params(), args, step, own, 0, chunks);
+      put(kernel.params(), args, step, 0, chunks);
       kernel.launch(step.tokens, groups, 1, THREADS, sharedBytes);
       return;
     }
     long scratch = scratch(scratchElements(attention, chunks));
     Kernel kernel = rounded ? splitBf16 : split;
-    put(kernel.params(), args, step, own, scratch, chunks);
+    put(kernel.params(), args, step, scratch, chunks);
     kernel.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
-    put(merge.params(), args, step, own, scratch, chunks);
+    put(merge.params(), args, step, scratch, chunks);
     merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
   }
 
@@ -176,26 +175,29 @@ final class CudaAttention {
   }
 
   private static void put(
-      KernelParams params,
-      AttentionArgs args,
-      StepInputs step,
-      CudaStep own,
-      long scratch,
-      int chunks) {
-    Attention attention = args.attention();
+      KernelParams params, AttentionArgs args, CudaStep step, long scratch, int chunks) {
     int operandRows = Arguments.putMaybeOperand(params, args.dst(), step.tokens);
     Arguments.put(params, args.queries());
-    own.put(params);
+    step.put(params);
     params
         .pointer(Arguments.address(args.cache().keys()))
         .pointer(Arguments.address(args.cache().values()))
-        .pointer(scratch)
+        .pointer(scratch);
+    putLayer(params, args, chunks, operandRows);
+  }
+
+  /// The last fields of `AttendParams` and of `AttendTilesParams`, which are the same.
+  ///
+  /// @param splits parts of a context
+  static void putLayer(KernelParams params, AttentionArgs args, int splits, int operandRows) {
+    Attention attention = args.attention();
+    params
         .integer(attention.heads())
         .integer(attention.kvHeads())
         .integer(attention.headDim())
         .integer(args.cache().blockTokens())
         .integer(attention.window())
-        .integer(chunks)
+        .integer(splits)
         .integer(operandRows)
         .real((float) attention.scale());
   }

@@ -1,7 +1,6 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.OpArgs.CausalConvArgs;
-import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
@@ -27,7 +26,7 @@ final class CudaConvolution {
   }
 
   /// @param operand where the result goes as an operand, too; 0 for nowhere
-  void launch(CausalConvArgs args, StepInputs step, CudaStep own, long operand) {
+  void launch(CausalConvArgs args, CudaStep step, long operand) {
     if (step.sequences == 0) {
       return;
     }
@@ -40,7 +39,7 @@ final class CudaConvolution {
     KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
     Arguments.put(params, args.x());
-    own.put(params);
+    step.put(params);
     params
         .pointer(Arguments.address(args.taps()))
         .pointer(Arguments.address(args.bias()))

@@ -303,17 +303,17 @@ final class CudaOps implements Ops {
 
   @Override
   public void rope(Rows x, int heads, RopeAngles angles, StepInputs step) {
-    attention.rope(x, heads, angles, step, own(step));
+    attention.rope(x, heads, angles, own(step));
   }
 
   @Override
   public void writeKv(AttentionArgs args, StepInputs step) {
-    attention.writeKv(args, step, own(step));
+    attention.writeKv(args, own(step));
   }
 
   @Override
   public void attend(AttentionArgs args, StepInputs step) {
-    attention.attend(args, step, own(step));
+    attention.attend(args, own(step));
   }
 
   @Override
@@ -322,13 +322,13 @@ final class CudaOps implements Ops {
       Ops.super.ropeWriteKvAttend(args, step);
       return;
     }
-    attention.ropeWriteKv(args, args.angles().get(), step, own(step));
-    attention.attend(args, step, own(step));
+    attention.ropeWriteKv(args, args.angles().get(), own(step));
+    attention.attend(args, own(step));
   }
 
   @Override
   public void causalConv(CausalConvArgs args, StepInputs step) {
-    convolution.launch(args, step, own(step), 0);
+    convolution.launch(args, own(step), 0);
   }
 
   @Override
@@ -338,19 +338,19 @@ final class CudaOps implements Ops {
       Ops.super.convMatmul(dst, conv, weight, step);
       return;
     }
-    convolution.launch(conv, step, own(step), operand);
+    convolution.launch(conv, own(step), operand);
     Objects.requireNonNull(operands).launchWritten(dst, (CudaMatrix) weight, step.tokens);
   }
 
   @Override
   public void selectiveScan(SelectiveScanArgs args, StepInputs step) {
-    scans.selective(null, args, step, own(step));
+    scans.selective(null, args, own(step));
   }
 
   @Override
   public void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
     if (CudaScans.projects(lowRank, args.weights(), step)) {
-      scans.selective(lowRank, args, step, own(step));
+      scans.selective(lowRank, args, own(step));
     } else {
       Ops.super.timeStepScan(lowRank, args, step);
     }
@@ -358,6 +358,6 @@ final class CudaOps implements Ops {
 
   @Override
   public void ssdScan(SsdScanArgs args, StepInputs step) {
-    scans.ssd(args, step, own(step));
+    scans.ssd(args, own(step));
   }
 }

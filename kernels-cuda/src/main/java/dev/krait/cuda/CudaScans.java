@@ -89,7 +89,7 @@ final class CudaScans {
   ///
   /// @param lowRank what step sizes are projected from when the kernel does it; null when they are
   ///   given
-  void selective(@Nullable Rows lowRank, SelectiveScanArgs args, StepInputs step, CudaStep own) {
+  void selective(@Nullable Rows lowRank, SelectiveScanArgs args, CudaStep step) {
     if (step.sequences == 0) {
       return;
     }
@@ -106,7 +106,7 @@ final class CudaScans {
     Arguments.put(params, args.b());
     Arguments.put(params, args.c());
     Arguments.put(params, args.z());
-    own.put(params);
+    step.put(params);
     params
         .pointer(Arguments.address(weights.a()))
         .pointer(Arguments.address(weights.d()))
@@ -138,7 +138,7 @@ final class CudaScans {
     }
   }
 
-  void ssd(SsdScanArgs args, StepInputs step, CudaStep own) {
+  void ssd(SsdScanArgs args, CudaStep step) {
     Mamba2Weights weights = args.weights();
     Mamba2 mixer = weights.mixer();
     StateCache cache = args.cache();
@@ -147,7 +147,7 @@ final class CudaScans {
     Arguments.put(params, args.dst());
     Arguments.put(params, args.xbc());
     Arguments.put(params, args.timeStep());
-    own.put(params);
+    step.put(params);
     params
         .pointer(Arguments.address(weights.a()))
         .pointer(Arguments.address(weights.d()))

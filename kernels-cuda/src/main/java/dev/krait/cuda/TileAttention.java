@@ -1,7 +1,6 @@
 package dev.krait.cuda;
 
 import dev.krait.backend.OpArgs.AttentionArgs;
-import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
@@ -106,7 +105,7 @@ final class TileAttention {
   }
 
   /// @param scratch address of as many floats as [#scratchElements] says
-  void attend(AttentionArgs args, StepInputs step, CudaStep own, long scratch) {
+  void attend(AttentionArgs args, CudaStep step, long scratch) {
     Attention attention = args.attention();
     int shared = attention.heads() / attention.kvHeads();
     Form form = choose(attention.headDim(), shared, step);
@@ -119,17 +118,17 @@ final class TileAttention {
       int wanted = Math.ceilDiv(ENOUGH_BLOCKS * multiprocessors, heads * places);
       every = Math.min(splits, Math.max(2, wanted));
     }
-    put(form.kernel().params(), args, step, own, scratch, splits);
+    put(form.kernel().params(), args, step, scratch, splits);
     form.kernel().launch(every, heads, places, form.threads(), form.sharedBytes());
     if (every > 1) {
-      put(merge.params(), args, step, own, scratch, splits);
+      put(merge.params(), args, step, scratch, splits);
       merge.launch(step.tokens, attention.heads(), 1, mergeThreads, 0);
     }
   }
 
   /// The form whose tiles hold what a sequence has in the mean. Steps that deal out a context keep
   /// to few rows.
-  private Form choose(int headDim, int shared, StepInputs step) {
+  private Form choose(int headDim, int shared, CudaStep step) {
     Forms fitting = forms.getFirst();
     for (int i = 1; fitting.headDim() < headDim; i++) {
       fitting = forms.get(i);
@@ -143,28 +142,15 @@ final class TileAttention {
   }
 
   private static void put(
-      KernelParams params,
-      AttentionArgs args,
-      StepInputs step,
-      CudaStep own,
-      long scratch,
-      int splits) {
-    Attention attention = args.attention();
+      KernelParams params, AttentionArgs args, CudaStep step, long scratch, int splits) {
     int operandRows = Arguments.putMaybeOperand(params, args.dst(), step.tokens);
     Arguments.put(params, args.queries());
-    own.put(params);
+    step.put(params);
     params
         .pointer(Arguments.address(args.cache().keys()))
         .pointer(Arguments.address(args.cache().values()))
         .pointer(scratch)
-        .integer(step.sequences)
-        .integer(attention.heads())
-        .integer(attention.kvHeads())
-        .integer(attention.headDim())
-        .integer(args.cache().blockTokens())
-        .integer(attention.window())
-        .integer(splits)
-        .integer(operandRows)
-        .real((float) attention.scale());
+        .integer(step.sequences);
+    CudaAttention.putLayer(params, args, splits, operandRows);
   }
 }
