@@ -93,22 +93,6 @@ __device__ inline double uniform(const Sampling& how) {
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
-__device__ inline double warp_sum(double v) {
-#pragma unroll
-  for (int distance = 16; distance > 0; distance /= 2) {
-    v += __shfl_xor_sync(0xffffffffu, v, distance);
-  }
-  return v;
-}
-
-__device__ inline int warp_sum(int v) {
-#pragma unroll
-  for (int distance = 16; distance > 0; distance /= 2) {
-    v += __shfl_xor_sync(0xffffffffu, v, distance);
-  }
-  return v;
-}
-
 // One row of logits and how its token is drawn.
 struct Row {
   const float* logits;

@@ -39,7 +39,8 @@ __device__ inline float activate(int activation, float v) {
 __device__ inline float softplus(float v) { return v > 20.0f ? v : log1pf(expf(v)); }
 
 // Sum over the lanes of a warp, in every lane: a butterfly, so the order is that of the lanes.
-__device__ inline float warp_sum(float v) {
+template <typename T>
+__device__ inline T warp_sum(T v) {
 #pragma unroll
   for (int distance = 16; distance > 0; distance /= 2) {
     v += __shfl_xor_sync(0xffffffffu, v, distance);
