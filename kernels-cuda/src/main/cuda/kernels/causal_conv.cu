@@ -176,3 +176,6 @@ extern "C" __global__ void __launch_bounds__(krait::kConvThreads* krait::kConvLa
   krait::causal_conv<krait::kConvLanes>(p);
 }
 KRAIT_PARAMS(causal_conv_long, krait::CausalConvParams);
+KRAIT_CONSTANT(causal_conv_threads, krait::kConvThreads);
+KRAIT_CONSTANT(causal_conv_lanes, krait::kConvLanes);
+KRAIT_CONSTANT(causal_conv_most_width, krait::kMaxWidth);

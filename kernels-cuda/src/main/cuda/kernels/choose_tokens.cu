@@ -328,3 +328,4 @@ extern "C" __global__ void __launch_bounds__(krait::kChooseThreads)
   }
 }
 KRAIT_PARAMS(choose_tokens, krait::ChooseParams);
+KRAIT_CONSTANT(choose_tokens_threads, krait::kChooseThreads);

@@ -352,3 +352,7 @@ KRAIT_SELECTIVE_SCAN(selective_scan_32_ahead, 32, 4, false);
 KRAIT_SELECTIVE_SCAN(selective_scan_8_steps, 8, 4, true);
 KRAIT_SELECTIVE_SCAN(selective_scan_16_steps, 16, 4, true);
 KRAIT_SELECTIVE_SCAN(selective_scan_32_steps, 32, 4, true);
+KRAIT_CONSTANT(selective_scan_threads, krait::kScanThreads);
+KRAIT_CONSTANT(selective_scan_channels, krait::kScanChannels);
+KRAIT_CONSTANT(selective_scan_steps_tokens, krait::kScanFewTokens);
+KRAIT_CONSTANT(selective_scan_steps_rank, 16 * krait::kRankSteps);

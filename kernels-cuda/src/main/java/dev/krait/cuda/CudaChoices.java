@@ -8,12 +8,13 @@ import dev.krait.cuda.driver.KernelParams;
 
 /// The choice of tokens, see choose_tokens.cu: one block for each output.
 final class CudaChoices {
-  private static final int THREADS = 1024;
-
   private final Kernel chooseTokens;
+  private final int threads;
 
   CudaChoices(CudaDevice device) {
-    chooseTokens = KernelModule.load(device, "choose_tokens").kernel("choose_tokens");
+    KernelModule module = KernelModule.load(device, "choose_tokens");
+    chooseTokens = module.kernel("choose_tokens");
+    threads = module.constant("choose_tokens_threads");
   }
 
   void launch(ChooseArgs args, CudaStep step, int first, int count) {
@@ -27,6 +28,6 @@ final class CudaChoices {
         .pointer(step.chosenAddress(first))
         .integer(args.columns())
         .integer(args.probabilities() ? 1 : 0);
-    chooseTokens.launch(count, 1, 1, THREADS, 0);
+    chooseTokens.launch(count, 1, 1, threads, 0);
   }
 }

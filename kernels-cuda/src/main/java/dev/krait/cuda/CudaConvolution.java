@@ -8,21 +8,22 @@ import dev.krait.cuda.driver.KernelParams;
 
 /// Convolutions by kernels/causal_conv.cu.
 final class CudaConvolution {
-  private static final int THREADS = 64;
-  private static final int LANES = 16;
-
-  /// Tokens of a sequence, in the mean, from which on a thread for each source would be waited for.
-  private static final int LONG_RUN_TOKENS = 2 * LANES;
-
-  private static final int MOST_WIDTH = 8;
-
   private final Kernel shortRuns;
   private final Kernel longRuns;
+  private final int threads;
+
+  /// Threads that share a long run.
+  private final int lanes;
+
+  private final int mostWidth;
 
   CudaConvolution(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "causal_conv");
     shortRuns = module.kernel("causal_conv");
     longRuns = module.kernel("causal_conv_long");
+    threads = module.constant("causal_conv_threads");
+    lanes = module.constant("causal_conv_lanes");
+    mostWidth = module.constant("causal_conv_most_width");
   }
 
   /// @param operand where the result goes as an operand, too; 0 for nowhere
@@ -30,11 +31,12 @@ final class CudaConvolution {
     if (step.sequences == 0) {
       return;
     }
-    if (args.width() > MOST_WIDTH) {
+    if (args.width() > mostWidth) {
       throw new IllegalArgumentException(
-          "convWidth: " + args.width() + " (expected: at most " + MOST_WIDTH + ")");
+          "convWidth: " + args.width() + " (expected: at most " + mostWidth + ")");
     }
-    boolean isLong = step.tokens > LONG_RUN_TOKENS * step.sequences;
+    // From two tokens a lane on, in the mean, a single thread for each source would be waited for.
+    boolean isLong = step.tokens > 2 * lanes * step.sequences;
     Kernel kernel = isLong ? longRuns : shortRuns;
     KernelParams params = kernel.params();
     Arguments.put(params, args.dst());
@@ -52,8 +54,7 @@ final class CudaConvolution {
         .pointer(operand)
         .integer(OperandBuffer.paddedTokens(step.tokens))
         .align();
-    int blocks = Math.ceilDiv(args.x().columns(), THREADS);
-    int threads = isLong ? LANES * THREADS : THREADS;
-    kernel.launch(blocks, step.sequences, 1, threads, 0);
+    int blocks = Math.ceilDiv(args.x().columns(), threads);
+    kernel.launch(blocks, step.sequences, 1, isLong ? lanes * threads : threads, 0);
   }
 }

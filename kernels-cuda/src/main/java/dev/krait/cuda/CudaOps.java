@@ -349,7 +349,7 @@ final class CudaOps implements Ops {
 
   @Override
   public void timeStepScan(Rows lowRank, SelectiveScanArgs args, StepInputs step) {
-    if (CudaScans.projects(lowRank, args.weights(), step)) {
+    if (scans.projects(lowRank, args.weights(), step)) {
       scans.selective(lowRank, args, own(step));
     } else {
       Ops.super.timeStepScan(lowRank, args, step);

@@ -18,21 +18,13 @@ import org.jspecify.annotations.Nullable;
 
 /// Recurrences by kernels/selective_scan.cu and kernels/ssd_scan.cu.
 final class CudaScans {
-  private static final int SELECTIVE_THREADS = 128;
-  private static final int SELECTIVE_CHANNELS = SELECTIVE_THREADS / 4;
-
   /// Elements of a head that a block takes in steps with more tokens than sequences, so that one
   /// sequence's heads fill the device.
   private static final int SSD_FEW_ELEMENTS = 32;
 
-  /// Tokens of a step and columns of which the scan projects step sizes itself: `kScanFewTokens`
-  /// and 16 `kRankSteps`.
-  private static final int MOST_PROJECTED_TOKENS = 16;
-
-  /// Each sequence's blocks read all weights of the projection.
+  /// Sequences for which the scan projects step sizes itself: the blocks of each read all weights.
   private static final int MOST_PROJECTED_SEQUENCES = 4;
 
-  private static final int MOST_PROJECTED_RANK = 256;
   private static final int[] SELECTIVE_STATES = {8, 16, 32, 128};
   private static final int[] SSD_STATES = {16, 64, 128, 256};
 
@@ -44,6 +36,13 @@ final class CudaScans {
   private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] selectiveSteps = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] ssd = new Kernel[SSD_STATES.length];
+  private final int selectiveThreads;
+  private final int selectiveChannels;
+
+  /// Tokens of a step and columns of which the scan projects step sizes itself.
+  private final int mostProjectedTokens;
+
+  private final int mostProjectedRank;
   private final int ssdParts;
   private final int ssdMostElements;
 
@@ -56,6 +55,10 @@ final class CudaScans {
       selectiveAhead[i] = few ? first.kernel(name + "_ahead") : selective[i];
       selectiveSteps[i] = few ? first.kernel(name + "_steps") : selective[i];
     }
+    selectiveThreads = first.constant("selective_scan_threads");
+    selectiveChannels = first.constant("selective_scan_channels");
+    mostProjectedTokens = first.constant("selective_scan_steps_tokens");
+    mostProjectedRank = first.constant("selective_scan_steps_rank");
     KernelModule second = KernelModule.load(device, "ssd_scan");
     for (int i = 0; i < ssd.length; i++) {
       ssd[i] = second.kernel("ssd_scan_" + SSD_STATES[i]);
@@ -76,11 +79,11 @@ final class CudaScans {
   }
 
   /// Whether the scan can project the step sizes of a step.
-  static boolean projects(Rows lowRank, Mamba1Weights weights, StepInputs step) {
-    return step.tokens <= MOST_PROJECTED_TOKENS
+  boolean projects(Rows lowRank, Mamba1Weights weights, StepInputs step) {
+    return step.tokens <= mostProjectedTokens
         && step.sequences <= MOST_PROJECTED_SEQUENCES
         && weights.mixer().stateDim() <= MOST_STATES_AHEAD
-        && lowRank.columns() <= MOST_PROJECTED_RANK
+        && lowRank.columns() <= mostProjectedRank
         && weights.timeStep() instanceof CudaMatrix matrix
         && matrix.layout() == CudaMatrix.Layout.OPERAND;
   }
@@ -122,8 +125,8 @@ final class CudaScans {
     putProjection(params, lowRank, weights.timeStep());
     int columns =
         operandRows == 0 ? mixer.innerDim() : OperandBuffer.paddedColumns(mixer.innerDim());
-    int blocks = Math.ceilDiv(columns, SELECTIVE_CHANNELS);
-    kernel.launch(blocks, step.sequences, 1, SELECTIVE_THREADS, 0);
+    int blocks = Math.ceilDiv(columns, selectiveChannels);
+    kernel.launch(blocks, step.sequences, 1, selectiveThreads, 0);
   }
 
   private static void putProjection(
