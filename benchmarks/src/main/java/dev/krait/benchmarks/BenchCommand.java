@@ -7,7 +7,6 @@ import dev.krait.backend.NumericMode;
 import dev.krait.backend.cpu.machine.ProcessorRates;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import java.io.IOException;
@@ -15,8 +14,6 @@ import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,7 +24,6 @@ import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.json.JsonMapper;
 
 /// Measures decode and prefill of a model beside the machine's own limits.
 @Command(
@@ -149,7 +145,7 @@ final class BenchCommand implements Callable<Integer> {
     }
     ModelBench.measurableTokens(model.orElse(shipped()));
     draftModel.ifPresent(this::requireSpeculation);
-    json.ifPresent(BenchCommand::requireWritable);
+    json.ifPresent(JsonReport::requireWritable);
   }
 
   private void requireSpeculation(Path draft) {
@@ -160,22 +156,6 @@ final class BenchCommand implements Callable<Integer> {
     if (!(tokensPerIteration >= 1 && tokensPerIteration <= draftTokens + 1)) {
       throw EngineException.invalidArgument(
           "tokens-per-iteration", tokensPerIteration, "1 to " + (draftTokens + 1));
-    }
-  }
-
-  /// Makes the file, unless it is there.
-  private static void requireWritable(Path file) {
-    try {
-      Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND).close();
-    } catch (IOException failure) {
-      throw new EngineException(
-          ErrorCode.INVALID_ARGUMENT,
-          "json: "
-              + file
-              + ": "
-              + failure.getClass().getSimpleName()
-              + " (expected: a file that can be written)",
-          failure);
     }
   }
 
@@ -255,19 +235,12 @@ final class BenchCommand implements Callable<Integer> {
 
   private static void write(
       Path file, MachineRates rates, String backend, List<Map<String, Object>> rows) {
-    Map<String, Object> root = new LinkedHashMap<>();
-    root.put("time", Instant.now().toString());
-    root.put("backend", backend);
-    root.put("java", Runtime.version().toString());
-    root.put("processors", Runtime.getRuntime().availableProcessors());
-    root.put("read_bytes_per_second", rates.readBytesPerSecond());
-    root.put("fma_flops_per_second", rates.flopsPerSecond());
-    root.put("rows", rows);
-    try {
-      Files.writeString(
-          file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root));
-    } catch (IOException failure) {
-      throw new UncheckedIOException(failure);
-    }
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("backend", backend);
+    facts.put("java", Runtime.version().toString());
+    facts.put("processors", Runtime.getRuntime().availableProcessors());
+    facts.put("read_bytes_per_second", rates.readBytesPerSecond());
+    facts.put("fma_flops_per_second", rates.flopsPerSecond());
+    JsonReport.write(file, facts, rows);
   }
 }

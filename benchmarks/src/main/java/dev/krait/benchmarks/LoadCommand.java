@@ -1,13 +1,9 @@
 package dev.krait.benchmarks;
 
 import dev.krait.error.EngineException;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.io.UncheckedIOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,7 +13,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import tools.jackson.databind.json.JsonMapper;
 
 /// Loads a running server: some streams at a time, each of which sends its next request when the
 /// last one has ended.
@@ -102,6 +97,7 @@ final class LoadCommand implements Callable<Integer> {
     for (int count : streams) {
       within("streams", count, MOST_STREAMS);
     }
+    json.ifPresent(JsonReport::requireWritable);
     List<LoadRow> rows = new ArrayList<>();
     try (LoadClient client = new LoadClient(url, model, seconds)) {
       out.println(
@@ -133,19 +129,11 @@ final class LoadCommand implements Callable<Integer> {
   }
 
   private void write(Path file, String served, List<LoadRow> rows) {
-    Map<String, Object> root = new LinkedHashMap<>();
-    root.put("time", Instant.now().toString());
-    root.put("url", url.toString());
-    root.put("model", served);
-    root.put("prompt_tokens", promptTokens);
-    root.put("output_tokens", outputTokens);
-    root.put("rows", rows.stream().map(LoadRow::toMap).toList());
-    try {
-      Files.writeString(
-          file,
-          JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
-    } catch (IOException failure) {
-      throw new UncheckedIOException(failure);
-    }
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("url", url.toString());
+    facts.put("model", served);
+    facts.put("prompt_tokens", promptTokens);
+    facts.put("output_tokens", outputTokens);
+    JsonReport.write(file, facts, rows.stream().map(LoadRow::toMap).toList());
   }
 }

@@ -132,4 +132,12 @@ class LoadCommandTest {
         .contains("failed: 6 x 1 tokens (expected: 3)")
         .contains("failed: 6 x the stream ended without [DONE]");
   }
+
+  @Test
+  void aFileThatCannotBeWrittenIsRefusedBeforeAnythingIsAsked() {
+    assertThat(load("--json", temporary.resolve("missing/load.json").toString())).isEqualTo(1);
+
+    assertThat(written()).contains("json: ").contains("(expected: a file that can be written)");
+    assertThat(asked).isEmpty();
+  }
 }
