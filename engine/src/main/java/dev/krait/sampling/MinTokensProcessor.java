@@ -21,7 +21,7 @@ final class MinTokensProcessor implements LogitsProcessor {
 
   @Override
   public boolean mayChange() {
-    return generated < minTokens;
+    return isActive();
   }
 
   @Override
