@@ -12,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "../lab.cuh"
 #include "step.cuh"
 #undef KRAIT_CONSTANT
 #define KRAIT_CONSTANT(name, value) static_assert((value) > 0)
@@ -23,23 +24,6 @@
 #else
 #include "../../../kernels-cuda/src/main/cuda/kernels/ssd_scan.cu"
 #endif
-
-#define CHECK(call)                                                                 \
-  do {                                                                              \
-    const cudaError_t error = (call);                                               \
-    if (error != cudaSuccess) {                                                     \
-      std::printf("FAIL %s at %d: %s\n", cudaGetErrorName(error), __LINE__, #call); \
-      std::exit(3);                                                                 \
-    }                                                                               \
-  } while (0)
-
-template <typename T>
-static T* uploaded(const std::vector<T>& v) {
-  void* p;
-  CHECK(cudaMalloc(&p, v.size() * sizeof(T)));
-  CHECK(cudaMemcpy(p, v.data(), v.size() * sizeof(T), cudaMemcpyHostToDevice));
-  return static_cast<T*>(p);
-}
 
 struct Mixer {
   int heads, head_dim, states, groups;

@@ -15,24 +15,16 @@
 #include <random>
 #include <vector>
 
+#include "../lab.cuh"
 #include "step.cuh"
-#undef KRAIT_PARAMS
-#define KRAIT_PARAMS(kernel, type) static_assert(sizeof(type) > 0)
+#undef KRAIT_CONSTANT
+#define KRAIT_CONSTANT(name, value) static_assert((value) > 0)
 
 #include "../../../kernels-cuda/src/main/cuda/kernels/choose_tokens.cu"
 
 using krait::ChooseParams;
 using krait::Chosen;
 using krait::Sampling;
-
-#define CHECK(call)                                                                 \
-  do {                                                                              \
-    const cudaError_t error = (call);                                               \
-    if (error != cudaSuccess) {                                                     \
-      std::printf("FAIL %s at %d: %s\n", cudaGetErrorName(error), __LINE__, #call); \
-      std::exit(3);                                                                 \
-    }                                                                               \
-  } while (0)
 
 constexpr int kVocab = 128256;
 constexpr int kStride = kVocab + 8;

@@ -12,14 +12,7 @@
 #include <cstdlib>
 #include <vector>
 
-#define CHECK(call)                                                                 \
-  do {                                                                              \
-    const cudaError_t error = (call);                                               \
-    if (error != cudaSuccess) {                                                     \
-      std::printf("FAIL %s at %d: %s\n", cudaGetErrorName(error), __LINE__, #call); \
-      std::exit(3);                                                                 \
-    }                                                                               \
-  } while (0)
+#include "../lab.cuh"
 
 struct Params {
   long long cycles;
