@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /// Values as Python prints them: `str` and `repr`.
 final class Text {
@@ -67,7 +68,7 @@ final class Text {
         out.append('>');
       }
       case Loop loop -> {
-        Object index = java.util.Objects.requireNonNull(loop.attribute(run, "index"));
+        Object index = Objects.requireNonNull(loop.attribute(run, "index"));
         out.append("<LoopContext ").append(index).append('/');
         out.append(loop.length(run)).append('>');
       }

@@ -4,7 +4,9 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// The filters that give a text.
@@ -42,7 +44,7 @@ final class TextFilters {
   private TextFilters() {}
 
   private static Map.Entry<String, Builtin> method(String name, String method) {
-    Builtin plain = java.util.Objects.requireNonNull(TextMethods.ALL.get(method));
+    Builtin plain = Objects.requireNonNull(TextMethods.ALL.get(method));
     Builtin marked = TextMethods.marked(plain);
     return Map.entry(
         name,
@@ -87,7 +89,7 @@ final class TextFilters {
   }
 
   private static Object center(Run run, Object value, Bound args) {
-    Builtin method = java.util.Objects.requireNonNull(TextMethods.ALL.get("center"));
+    Builtin method = Objects.requireNonNull(TextMethods.ALL.get("center"));
     return method.call(run, Text.str(run, value), Args.of(args.get(0, 80L)));
   }
 
@@ -105,8 +107,8 @@ final class TextFilters {
       if (!separates) {
         int first = part.offsetByCodePoints(0, 1);
         part =
-            part.substring(0, first).toUpperCase(java.util.Locale.ROOT)
-                + part.substring(first).toLowerCase(java.util.Locale.ROOT);
+            part.substring(0, first).toUpperCase(Locale.ROOT)
+                + part.substring(first).toLowerCase(Locale.ROOT);
       }
       out.append(part);
       from = end;
@@ -275,6 +277,6 @@ final class TextFilters {
   /// The text of a value that is a text, in small letters where the case does not count.
   static Object caseless(Object value, boolean sensitive) {
     @Nullable String text = sensitive ? null : Comparison.string(value);
-    return text == null ? value : text.toLowerCase(java.util.Locale.ROOT);
+    return text == null ? value : text.toLowerCase(Locale.ROOT);
   }
 }

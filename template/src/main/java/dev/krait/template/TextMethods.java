@@ -39,7 +39,8 @@ final class TextMethods {
                   text.codePoints().anyMatch(Chars::isCased) && text.equals(title(text))),
           text("splitlines", "keepends?", (_, text, args) -> lines(text, args.truth(0))),
           text("expandtabs", "tabsize?", TextMethods::expanded),
-          text("format", "", (_, text, _) -> text),
+          Map.entry(
+              "format", (run, value, args) -> FieldFormat.format(run, Text.of(run, value), args)),
           text("center", "width fillchar?", (run, text, args) -> padded(run, text, args, 'c')),
           text("ljust", "width fillchar?", (run, text, args) -> padded(run, text, args, 'l')),
           text("rjust", "width fillchar?", (run, text, args) -> padded(run, text, args, 'r')),
@@ -68,10 +69,6 @@ final class TextMethods {
   }
 
   private static Map.Entry<String, Builtin> text(String name, String parameters, Body body) {
-    if (name.equals("format")) {
-      return Map.entry(
-          name, (run, value, args) -> FieldFormat.format(run, Text.of(run, value), args));
-    }
     return Builtin.entry(
         name,
         parameters,

@@ -43,10 +43,10 @@ final class TextSearch {
 
   static Object rsplit(Run run, String text, Bound args) {
     int limit = args.integer(1, -1);
-    if (limit < 0) {
-      return args.has(0) ? splitFromEnd(run, text, args, limit) : split(run, text, args);
+    if (args.has(0)) {
+      return splitFromEnd(run, text, args, limit);
     }
-    return args.has(0) ? splitFromEnd(run, text, args, limit) : wordsFromEnd(run, text, limit);
+    return limit < 0 ? words(run, text, limit) : wordsFromEnd(run, text, limit);
   }
 
   private static List<Object> splitFromEnd(Run run, String text, Bound args, int limit) {
