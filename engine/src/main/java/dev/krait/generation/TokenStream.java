@@ -36,6 +36,8 @@ public final class TokenStream {
   private volatile int publishedPrompt;
   private volatile @Nullable End end;
   private volatile int published;
+  private volatile int drafted;
+  private volatile int accepted;
   private volatile @Nullable Thread waiting;
 
   // Reader's.
@@ -185,6 +187,23 @@ public final class TokenStream {
       logprobs[appended] = tokenLogprobs;
     }
     appended++;
+  }
+
+  /// Engine: says how many tokens were drafted so far and how many of them accepted; before the
+  /// [#publish] of the tokens that they led to.
+  public void setDrafts(int draftedTokens, int acceptedTokens) {
+    drafted = draftedTokens;
+    accepted = acceptedTokens;
+  }
+
+  /// Reader: tokens drafted so far, at least for the tokens that it has.
+  public int draftedTokens() {
+    return drafted;
+  }
+
+  /// Reader: drafted tokens accepted so far, also those beyond the end.
+  public int acceptedTokens() {
+    return accepted;
   }
 
   /// Engine: adds log-probabilities of prompt tokens, unseen until published. Those that were added

@@ -278,6 +278,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   void addDrafts(int drafted, int accepted) {
     draftedTokens += drafted;
     acceptedTokens += accepted;
+    stream.setDrafts(draftedTokens, acceptedTokens);
   }
 
   GenerationStats stats(long nowNanos) {

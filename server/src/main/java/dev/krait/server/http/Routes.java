@@ -133,6 +133,7 @@ public final class Routes {
             .on(API, "POST", "/tokenize", tokens::tokenize)
             .on(API, "POST", "/detokenize", tokens::detokenize)
             .on(API, "GET", "/tokenizer_info", tokens::info)
+            .on(OPEN, "GET", "/", new PageHandler())
             .on(OPEN, "GET", "/health", health)
             .on(OPEN, "GET", "/readyz", health)
             .on(OPEN, "GET", "/livez", Routes::alive)

@@ -126,7 +126,7 @@ public final class TextStream {
     return tokenizer.decodeAfter(before, shown.build().toArray(), skipSpecialTokens);
   }
 
-  /// Counts so far; drafts are counted when the sequence is over.
+  /// Counts so far; those of the prefix cache when the sequence is over.
   public Usage usage() {
     return usage;
   }
@@ -177,7 +177,7 @@ public final class TextStream {
         return stoppedByString(burst, i + 1, text);
       }
     }
-    usage = new Usage(tokens.promptTokens(), 0, generated, 0, 0);
+    usage = counted(0, tokens.draftedTokens(), tokens.acceptedTokens());
     Optional<Finish> finish = Optional.empty();
     ahead = tokens.poll();
     if (ahead.isPresent() && ahead.get() instanceof End end) {
@@ -272,18 +272,16 @@ public final class TextStream {
 
   private void end(GenerationStats stats, String outcome) {
     over = true;
-    int rejected = Math.max(0, stats.draftedTokens() - stats.acceptedTokens());
-    usage =
-        new Usage(
-            tokens.promptTokens(),
-            stats.cachedTokens(),
-            generated,
-            stats.acceptedTokens(),
-            rejected);
+    usage = counted(stats.cachedTokens(), stats.draftedTokens(), stats.acceptedTokens());
     if (whole && stats.firstTokenNanos().isPresent()) {
       observeWhole(stats, stats.firstTokenNanos().getAsLong());
     }
     listener.finished(outcome, tokens.request().sampling(), stats);
+  }
+
+  private Usage counted(int cached, int drafted, int accepted) {
+    int rejected = Math.max(0, drafted - accepted);
+    return new Usage(tokens.promptTokens(), cached, generated, accepted, rejected);
   }
 
   /// Times of tokens that were not read one by one: the first, and the mean of the others.
