@@ -12,7 +12,8 @@ public final class ModelFamilies {
           new MambaInLlamaFamily(),
           new LlamaFamily(),
           new MambaFamily(),
-          new Mamba2Family());
+          new Mamba2Family(),
+          new GraniteHybridFamily());
 
   private ModelFamilies() {}
 
