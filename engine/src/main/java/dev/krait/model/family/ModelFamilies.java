@@ -13,7 +13,8 @@ public final class ModelFamilies {
           new LlamaFamily(),
           new MambaFamily(),
           new Mamba2Family(),
-          new GraniteHybridFamily());
+          new GraniteHybridFamily(),
+          new BambaFamily());
 
   private ModelFamilies() {}
 
