@@ -14,7 +14,8 @@ public final class ModelFamilies {
           new MambaFamily(),
           new Mamba2Family(),
           new GraniteHybridFamily(),
-          new BambaFamily());
+          new BambaFamily(),
+          new FalconMambaFamily());
 
   private ModelFamilies() {}
 
