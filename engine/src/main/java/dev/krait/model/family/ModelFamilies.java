@@ -15,7 +15,8 @@ public final class ModelFamilies {
           new Mamba2Family(),
           new GraniteHybridFamily(),
           new BambaFamily(),
-          new FalconMambaFamily());
+          new FalconMambaFamily(),
+          new Lfm2Family());
 
   private ModelFamilies() {}
 
