@@ -16,7 +16,8 @@ public final class ModelFamilies {
           new GraniteHybridFamily(),
           new BambaFamily(),
           new FalconMambaFamily(),
-          new Lfm2Family());
+          new Lfm2Family(),
+          new JambaFamily());
 
   private ModelFamilies() {}
 
