@@ -17,7 +17,8 @@ public final class ModelFamilies {
           new BambaFamily(),
           new FalconMambaFamily(),
           new Lfm2Family(),
-          new JambaFamily());
+          new JambaFamily(),
+          new NemotronFamily());
 
   private ModelFamilies() {}
 
