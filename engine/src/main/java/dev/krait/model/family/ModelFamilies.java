@@ -18,7 +18,8 @@ public final class ModelFamilies {
           new FalconMambaFamily(),
           new Lfm2Family(),
           new JambaFamily(),
-          new NemotronFamily());
+          new NemotronFamily(),
+          new QwenHybridFamily());
 
   private ModelFamilies() {}
 
