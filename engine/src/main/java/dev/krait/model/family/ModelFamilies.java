@@ -19,7 +19,8 @@ public final class ModelFamilies {
           new Lfm2Family(),
           new JambaFamily(),
           new NemotronFamily(),
-          new QwenHybridFamily());
+          new QwenHybridFamily(),
+          new OlmoHybridFamily());
 
   private ModelFamilies() {}
 
