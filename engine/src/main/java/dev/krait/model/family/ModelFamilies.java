@@ -20,7 +20,8 @@ public final class ModelFamilies {
           new JambaFamily(),
           new NemotronFamily(),
           new QwenHybridFamily(),
-          new OlmoHybridFamily());
+          new OlmoHybridFamily(),
+          new KimiLinearFamily());
 
   private ModelFamilies() {}
 
