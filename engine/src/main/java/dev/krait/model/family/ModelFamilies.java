@@ -21,7 +21,8 @@ public final class ModelFamilies {
           new NemotronFamily(),
           new QwenHybridFamily(),
           new OlmoHybridFamily(),
-          new KimiLinearFamily());
+          new KimiLinearFamily(),
+          new FalconH1Family());
 
   private ModelFamilies() {}
 
