@@ -86,6 +86,11 @@ public interface Backend extends AutoCloseable {
   /// @throws EngineException UNSUPPORTED naming a format that it does not support
   WeightMatrix upload(StoredMatrix matrix);
 
+  /// What it lacks for a mixer, for people; empty when it computes it.
+  default Optional<String> missing(Mixer mixer) {
+    return Optional.empty();
+  }
+
   /// Refuses a format that it does not support.
   ///
   /// @throws EngineException UNSUPPORTED naming it

@@ -23,7 +23,7 @@ public sealed interface LayerCache {
   /// their position.
   ///
   /// @param state committed states: Mamba-1 `[slots, stateDim, innerDim]`, Mamba-2 `[slots, heads,
-  ///   stateDim, headDim]`
+  ///   stateDim, headDim]`, delta rule `[slots, valueHeads, keyDim, valueDim]`
   /// @param convRing raw inputs `[slots, ringTokens, channels]`
   /// @param window scan inputs `[slots, windowTokens, inputElements]`
   /// @param ringTokens rows of a ring

@@ -21,6 +21,14 @@ public enum NumericMode {
     };
   }
 
+  /// A number as products take it and the cache keeps it.
+  public float operand(float value) {
+    return switch (this) {
+      case EXACT -> value;
+      case BF16 -> DType.roundToBf16(value);
+    };
+  }
+
   /// The formats that fit, for people.
   String formats() {
     return switch (this) {

@@ -4,8 +4,10 @@ import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
+import dev.krait.model.MixerWeights.GatedDeltaNetWeights;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.MixerWeights.Mamba2Weights;
+import dev.krait.model.MixerWeights.RoutedMlpWeights;
 import dev.krait.model.Norm;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
@@ -141,4 +143,24 @@ public sealed interface OpArgs {
   /// @param cache state and replay window
   record SsdScanArgs(Rows dst, Rows xbc, Rows timeStep, Mamba2Weights weights, StateCache cache)
       implements OpArgs {}
+
+  /// Arguments of the gated delta rule.
+  ///
+  /// @param dst output before norm and gate `[tokens, valueColumns]`
+  /// @param qkv convolved q, k, v, the heads of q and k normed `[tokens, convChannels]`
+  /// @param beta step sizes before the sigmoid `[tokens, valueHeads]`
+  /// @param decay decays before bias and softplus `[tokens, decays]`
+  /// @param weights the layer
+  /// @param cache state and replay window
+  record DeltaRuleArgs(
+      Rows dst, Rows qkv, Rows beta, Rows decay, GatedDeltaNetWeights weights, StateCache cache)
+      implements OpArgs {}
+
+  /// Arguments of a mixture of experts.
+  ///
+  /// @param dst `[tokens, width]`
+  /// @param x what the experts read `[tokens, width]`
+  /// @param scores logits of the router `[tokens, scores]`
+  /// @param weights the layer
+  record ExpertsArgs(Rows dst, Rows x, Rows scores, RoutedMlpWeights weights) implements OpArgs {}
 }

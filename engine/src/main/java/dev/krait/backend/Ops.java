@@ -3,6 +3,8 @@ package dev.krait.backend;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.ChooseArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
@@ -129,4 +131,13 @@ public interface Ops {
   /// `dst = groupNorm(y silu(z)) weight`: the gate first, then a root-mean-square norm over each of
   /// `groups` groups.
   void gatedRmsNorm(GatedNormArgs args, int rows);
+
+  /// Gated delta rule with replay, see [dev.krait.model.GatedDeltaNet] for the formula and
+  /// [StepInputs] for what is replayed and written.
+  void deltaRule(DeltaRuleArgs args, StepInputs step);
+
+  /// `dst = sum_i weight_i expert_i(x)` over the experts that each row's scores choose, see
+  /// [dev.krait.model.RoutedMlp]: of equal scores the lower index is chosen, and the sum is one
+  /// chain of fused multiply-adds in the order of the choice, the shared expert last.
+  void experts(ExpertsArgs args, int rows);
 }

@@ -91,6 +91,15 @@ public final class CheckpointConfig {
         .orElseGet(OptionalInt::empty);
   }
 
+  /// An integer from 0 to [#MAX_SIZE], or the fallback for an absent key.
+  public int count(String key, int fallback) {
+    return optional(
+            key,
+            "an integer from 0 to " + MAX_SIZE,
+            node -> asInt(node).filter(value -> value >= 0 && value <= MAX_SIZE))
+        .orElse(fallback);
+  }
+
   /// A number, which may be `NaN` or infinite, or the fallback for an absent key.
   public double number(String key, double fallback) {
     return optional(key, "a number", this::asNumber).orElse(fallback);

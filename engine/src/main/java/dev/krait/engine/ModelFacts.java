@@ -10,6 +10,7 @@ import dev.krait.model.FeedForward;
 import dev.krait.model.ModelSpec;
 import dev.krait.text.Tokenizer;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -24,7 +25,8 @@ import java.util.stream.Collectors;
 ///
 /// @param endTokenIds ids that end a generation
 /// @param defaults sampling values of generation_config.json
-record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
+/// @param skipped prefixes of tensors that were left out
+record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults, List<String> skipped) {
 
   private static final String END_TOKEN_ID = "eos_token_id";
 
@@ -37,7 +39,8 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         CheckpointConfig.readIfPresent(loader.folder().path().resolve("generation_config.json"));
     return new ModelFacts(
         endTokens(loader, generation),
-        generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults));
+        generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults),
+        loader.skipped());
   }
 
   /// The facts with those of the loaded model.
@@ -50,7 +53,16 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
         endTokenIds,
         defaults,
         model.backend().numericMode().text(),
-        summary(spec, model));
+        summary(spec, model) + leftOut());
+  }
+
+  /// Such as `, without mtp.*`.
+  private String leftOut() {
+    return skipped.isEmpty()
+        ? ""
+        : skipped.stream()
+            .map(prefix -> prefix + "*")
+            .collect(Collectors.joining(", ", ", without ", ""));
   }
 
   /// What generation_config.json calls the end of a sequence, or config.json where that names none,
@@ -61,6 +73,7 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults) {
     generation.ifPresent(config -> ids.addAll(config.intOrInts(END_TOKEN_ID)));
     if (ids.isEmpty()) {
       ids.addAll(loader.folder().config().intOrInts(END_TOKEN_ID));
+      ids.addAll(loader.folder().text().config().intOrInts(END_TOKEN_ID));
     }
     ids.addAll(Tokenizer.endTokenIds(loader.folder().path()));
     int vocabSize = loader.spec().vocabSize();

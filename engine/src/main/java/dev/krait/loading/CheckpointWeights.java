@@ -4,11 +4,14 @@ import dev.krait.checkpoint.Checkpoint;
 import dev.krait.error.EngineException;
 import dev.krait.model.WeightSource;
 import dev.krait.tensor.Buffer;
+import dev.krait.tensor.DType;
 import dev.krait.tensor.Shape;
 import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.Tensor;
 import dev.krait.tensor.WeightMatrix;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -23,10 +26,12 @@ final class CheckpointWeights implements WeightSource {
   private final Set<String> unused;
   private long bytes;
 
+  /// @param names of the tensors that have a role
   /// @param upload what is done with a matrix
   /// @param write what is done with a vector
   CheckpointWeights(
       Checkpoint checkpoint,
+      Collection<String> names,
       StoredType type,
       Function<StoredMatrix, WeightMatrix> upload,
       Function<float[], Buffer> write) {
@@ -34,7 +39,7 @@ final class CheckpointWeights implements WeightSource {
     this.type = type;
     this.upload = upload;
     this.write = write;
-    unused = new TreeSet<>(checkpoint.names());
+    unused = new TreeSet<>(names);
     // Old exports store the rotary frequencies, which follow from the configuration.
     unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq"));
   }
@@ -64,11 +69,22 @@ final class CheckpointWeights implements WeightSource {
   public WeightMatrix matrix(int columns, RowBlock... blocks) {
     List<Tensor> rows = new ArrayList<>();
     for (RowBlock block : blocks) {
-      rows.add(
-          tensor(block.name(), Shape.of(block.storedRows(), columns))
-              .rows(block.first(), block.rows()));
+      boolean stacked = block.stack() > 0;
+      Shape expected =
+          stacked
+              ? Shape.of(block.stack(), block.storedRows(), columns)
+              : Shape.of(block.storedRows(), columns);
+      Tensor stored = tensor(block.name(), expected);
+      Shape flat = Shape.of(expected.elements() / columns, columns);
+      rows.add(new Tensor(stored.dtype(), flat, stored.data()).rows(block.first(), block.rows()));
     }
     return kept(rows);
+  }
+
+  @Override
+  public WeightMatrix matrix(int columns, float[] values) {
+    Shape shape = Shape.of(values.length / columns, columns);
+    return kept(List.of(new Tensor(DType.F32, shape, MemorySegment.ofArray(values))));
   }
 
   private WeightMatrix kept(List<Tensor> rows) {

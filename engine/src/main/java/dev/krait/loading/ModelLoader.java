@@ -3,6 +3,8 @@ package dev.krait.loading;
 import dev.krait.backend.Backend;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.NumericMode;
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.family.ModelFamilies;
@@ -52,10 +54,25 @@ public final class ModelLoader implements AutoCloseable {
     return folder;
   }
 
+  /// Prefixes of the tensors that are left out, such as those of a vision tower.
+  public List<String> skipped() {
+    return family.skipped().stream()
+        .filter(prefix ->
+            folder.checkpoint().names().stream().anyMatch(name -> name.startsWith(prefix)))
+        .toList();
+  }
+
+  /// Names of the tensors that have a role in the model.
+  private List<String> names() {
+    return folder.checkpoint().names().stream()
+        .filter(name -> family.skipped().stream().noneMatch(name::startsWith))
+        .toList();
+  }
+
   /// About how many bytes the weights will take, from the checkpoint's headers alone.
   public long weightBytes(StoredType type) {
     long bytes = 0;
-    for (String name : folder.checkpoint().names()) {
+    for (String name : names()) {
       Tensor tensor = folder.checkpoint().require(name);
       bytes += tensor.shape().elements() * type.target().orElse(tensor.dtype()).bytes();
     }
@@ -74,6 +91,7 @@ public final class ModelLoader implements AutoCloseable {
     CheckpointWeights source =
         new CheckpointWeights(
             folder.checkpoint(),
+            names(),
             type,
             matrix -> {
               if (!mode.fits(matrix)) {
@@ -97,10 +115,20 @@ public final class ModelLoader implements AutoCloseable {
   /// Loads all weights.
   ///
   /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing,
-  ///   unused or misshapen
+  ///   unused or misshapen; UNSUPPORTED naming a mixer that the backend does not compute
   public LoadedModel load(Backend backend, StoredType type) {
+    spec.mixers()
+        .flatMap(mixer -> backend.missing(mixer).stream())
+        .findFirst()
+        .ifPresent(what -> {
+          throw new EngineException(
+              ErrorCode.UNSUPPORTED,
+              "model %s: the backend %s does not have %s yet (expected: --backend cpu)"
+                  .formatted(spec.architecture(), backend.name(), what));
+        });
     CheckpointWeights source =
-        new CheckpointWeights(folder.checkpoint(), type, backend::upload, backend::bufferOf);
+        new CheckpointWeights(
+            folder.checkpoint(), names(), type, backend::upload, backend::bufferOf);
     ModelWeights weights = family.weights(spec, folder, source);
     source.requireAllUsed();
     folder.checkpoint().requireUncut();

@@ -4,6 +4,7 @@ import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.tensor.DType;
+import java.util.List;
 import java.util.Optional;
 
 /// What a residual block computes from its normalised input.
@@ -11,7 +12,14 @@ import java.util.Optional;
 /// The differences between families are numbers here, not subclasses. Sizes follow the literature:
 /// heads, headDim, groups, stateDim; a group of B or C serves the heads or channels whose index
 /// divides into it consecutively (`a, a, b, b`).
-public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba2, FeedForward {
+public sealed interface Mixer
+    permits Mixer.Attention,
+        Mixer.Mamba1,
+        Mixer.Mamba2,
+        ShortConv,
+        GatedDeltaNet,
+        LatentAttention,
+        FeedForward {
 
   /// What the layer remembers of a sequence; empty for feed-forward mixers.
   Optional<CacheSpec> cacheSpec();
@@ -24,7 +32,8 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
   /// @param rope rotary embedding of queries and keys; empty for none
   /// @param window a position sees itself and the `window - 1` before it; 0 sees all
   /// @param scale what scores are multiplied with before softmax
-  /// @param headNorm norm of every head of queries and keys before they are rotated; empty for none
+  /// @param headNorm norm of queries and keys before they are rotated, of every head or, where it
+  ///   has another width, of all heads together; empty for none
   /// @param bias whether something is added to the projection
   /// @param outputBias whether something is added to the output
   /// @param outputGate whether the heads' output is multiplied with the sigmoid of a gate that is
@@ -48,9 +57,10 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
         throw new IllegalArgumentException(
             "rope: " + rope.get().dim() + " (expected: at most headDim " + headDim + ")");
       }
-      if (headNorm.isPresent() && headNorm.get().width() != headDim) {
+      int normed = headNorm.map(Norm::width).orElse(headDim);
+      if (normed != headDim && normed != heads * headDim) {
         throw new IllegalArgumentException(
-            "head norm: " + headNorm.get().width() + " (expected: headDim " + headDim + ")");
+            "head norm: " + normed + " (expected: headDim " + headDim + " or that of all heads)");
       }
     }
 
@@ -92,9 +102,23 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
 
     /// The same with normed heads of queries and keys.
     public Attention withHeadNorm(float epsilon) {
-      Optional<Norm> own = Optional.of(new Norm(headDim, epsilon));
+      return withNorm(new Norm(headDim, epsilon));
+    }
+
+    /// The same with queries and keys whose heads are normed together.
+    public Attention withWholeNorm(float epsilon) {
+      return withNorm(new Norm(heads * headDim, epsilon));
+    }
+
+    private Attention withNorm(Norm norm) {
+      Optional<Norm> own = Optional.of(norm);
       return new Attention(
           heads, kvHeads, headDim, rope, window, scale, own, bias, outputBias, outputGate);
+    }
+
+    /// True when all heads of queries, and of keys, have one mean square.
+    public boolean hasWholeNorm() {
+      return headNorm.isPresent() && headNorm.get().width() != headDim;
     }
 
     /// The same with a bias of the projection.
@@ -161,6 +185,7 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
   /// @param selectsFromConv true when step size, B and C are projected from the convolved x (the
   ///   original form); false when they come from the layer's input and are not convolved
   ///   (MambaInLlama)
+  /// @param innerNormEpsilon of the norms of the low-rank step size, B and C; 0 for no norms
   record Mamba1(
       int innerDim,
       int xDim,
@@ -169,8 +194,22 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
       int timeStepRank,
       int bGroups,
       int cGroups,
-      boolean selectsFromConv)
+      boolean selectsFromConv,
+      float innerNormEpsilon)
       implements Mixer {
+    /// Without inner norms.
+    public Mamba1(
+        int innerDim,
+        int xDim,
+        int stateDim,
+        int convWidth,
+        int timeStepRank,
+        int bGroups,
+        int cGroups,
+        boolean selectsFromConv) {
+      this(innerDim, xDim, stateDim, convWidth, timeStepRank, bGroups, cGroups, selectsFromConv, 0);
+    }
+
     /// Checks the divisors.
     public Mamba1 {
       divides("xDim", xDim, "innerDim", innerDim);
@@ -232,7 +271,8 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
   /// out      = groupNorm(y silu(z)) weight
   /// ```
   ///
-  /// where x, B and C have been convolved and passed through silu.
+  /// where x, B and C have been convolved and passed through silu. Each segment of the projection
+  /// may have a factor.
   ///
   /// @param heads heads of the scan
   /// @param headDim elements of a head
@@ -241,8 +281,9 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
   /// @param bGroups vectors B per token
   /// @param cGroups vectors C per token
   /// @param convWidth taps of the convolution
-  /// @param normGroups groups of the gated norm
+  /// @param normGroups groups of the gated norm; 0 for a gate without a norm
   /// @param normEpsilon added to the mean square of the gated norm
+  /// @param segmentScales factors of z, x, B, C and step sizes; empty for none
   record Mamba2(
       int heads,
       int headDim,
@@ -252,14 +293,40 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
       int cGroups,
       int convWidth,
       int normGroups,
-      float normEpsilon)
+      float normEpsilon,
+      List<Float> segmentScales)
       implements Mixer {
+    /// Without factors.
+    public Mamba2(
+        int heads,
+        int headDim,
+        int stateDim,
+        int xHeads,
+        int bGroups,
+        int cGroups,
+        int convWidth,
+        int normGroups,
+        float normEpsilon) {
+      this(
+          heads,
+          headDim,
+          stateDim,
+          xHeads,
+          bGroups,
+          cGroups,
+          convWidth,
+          normGroups,
+          normEpsilon,
+          List.of());
+    }
+
     /// Checks the divisors.
     public Mamba2 {
+      segmentScales = List.copyOf(segmentScales);
       divides("xHeads", xHeads, "heads", heads);
       divides("bGroups", bGroups, "heads", heads);
       divides("cGroups", cGroups, "heads", heads);
-      divides("normGroups", normGroups, "innerDim", heads * headDim);
+      divides("normGroups", Math.max(1, normGroups), "innerDim", heads * headDim);
     }
 
     /// Channels of the scan's output.
@@ -280,6 +347,11 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
     /// Columns of the input projection: z, x, B, C, step sizes.
     public int projectionColumns() {
       return innerDim() + convChannels() + heads;
+    }
+
+    /// Widths of z, x, B, C and step sizes, in the order of the projection.
+    public List<Integer> segments() {
+      return List.of(innerDim(), xDim(), bGroups * stateDim, cGroups * stateDim, heads);
     }
 
     /// The head of x that feeds a head.
@@ -314,7 +386,8 @@ public sealed interface Mixer permits Mixer.Attention, Mixer.Mamba1, Mixer.Mamba
     }
   }
 
-  private static void divides(String partName, int part, String wholeName, int whole) {
+  /// Refuses a part that does not divide the whole.
+  static void divides(String partName, int part, String wholeName, int whole) {
     if (part <= 0 || whole <= 0 || whole % part != 0) {
       throw new IllegalArgumentException(
           partName + ": " + part + " (expected: a divisor of " + wholeName + " " + whole + ")");

@@ -15,6 +15,8 @@ import java.util.stream.Stream;
 /// @param layers layers in order, each a list of residual blocks
 /// @param finalNorm norm before the head
 /// @param maxTokens longest sequence that the model was made for
+/// @param embeddingScale what embeddings are multiplied with
+/// @param logitScale what logits are multiplied with
 public record ModelSpec(
     String architecture,
     int hiddenDim,
@@ -22,7 +24,21 @@ public record ModelSpec(
     int headRows,
     List<List<ResidualBlock>> layers,
     Norm finalNorm,
-    int maxTokens) {
+    int maxTokens,
+    float embeddingScale,
+    float logitScale) {
+
+  /// A model without multipliers.
+  public ModelSpec(
+      String architecture,
+      int hiddenDim,
+      int vocabSize,
+      int headRows,
+      List<List<ResidualBlock>> layers,
+      Norm finalNorm,
+      int maxTokens) {
+    this(architecture, hiddenDim, vocabSize, headRows, layers, finalNorm, maxTokens, 1, 1);
+  }
 
   /// Checks facts across layers.
   public ModelSpec {

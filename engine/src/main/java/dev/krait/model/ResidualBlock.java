@@ -2,11 +2,18 @@ package dev.krait.model;
 
 import java.util.List;
 
-/// One residual block: `residual += sum_i scale_i mixer_i(norm(residual))`.
+/// One residual block: `residual += sum_i scale_i mixer_i(norm(residual))`, or `residual +=
+/// norm(sum_i scale_i mixer_i(residual))`.
 ///
-/// @param norm what is applied to the residual stream first
-/// @param mixers what is computed side by side of the same normalised input, at least one
-public record ResidualBlock(Norm norm, List<ScaledMixer> mixers) {
+/// @param norm what is applied to the residual stream first, or to the sum
+/// @param mixers what is computed side by side of the same input, at least one
+/// @param normsOutput whether the norm is that of the sum
+public record ResidualBlock(Norm norm, List<ScaledMixer> mixers, boolean normsOutput) {
+
+  /// A block that norms its input.
+  public ResidualBlock(Norm norm, List<ScaledMixer> mixers) {
+    this(norm, mixers, false);
+  }
 
   /// A mixer and what its output is multiplied with before it is added.
   ///

@@ -20,6 +20,7 @@ import java.util.List;
 /// The interpreter of a model: residual blocks in order, then norm and head for the rows that are
 /// asked for.
 public final class Forward {
+  private final ModelSpec spec;
   private final ModelWeights weights;
   private final Ops ops;
   private final Activations activations;
@@ -29,7 +30,7 @@ public final class Forward {
   private final ChooseArgs choice;
 
   /// A residual block, bound to its memory.
-  private record BoundBlock(NormArgs norm, List<BoundMixer> mixers) {}
+  private record BoundBlock(NormArgs norm, List<BoundMixer> mixers, boolean normsOutput) {}
 
   /// A mixer of a block, where its output goes and what that is multiplied with.
   private record BoundMixer(MixerExecutor executor, Rows output, float scale) {}
@@ -44,7 +45,7 @@ public final class Forward {
       int maxTokens,
       boolean probabilities) {
     this.activations = activations;
-    ModelSpec spec = model.spec();
+    spec = model.spec();
     choice = new ChooseArgs(activations.logits(), spec.vocabSize(), probabilities);
     weights = model.weights();
     ops = model.backend().ops();
@@ -65,26 +66,41 @@ public final class Forward {
 
   private BoundBlock bind(BlockWeights block, MixerScratch scratch, CacheTensors caches) {
     List<BoundMixer> mixers = new ArrayList<>();
+    boolean after = block.block().normsOutput();
+    Rows input = after ? activations.residual() : activations.normed();
     for (int i = 0; i < block.mixers().size(); i++) {
       Rows output = i == 0 ? activations.delta() : activations.moreDelta();
-      MixerMemory memory =
-          new MixerMemory(ops, caches, scratch, ropes, activations.normed(), output);
+      MixerMemory memory = new MixerMemory(ops, caches, scratch, ropes, input, output);
       MixerExecutor executor = MixerExecutor.bind(block.mixers().get(i), memory);
       mixers.add(new BoundMixer(executor, output, block.block().mixers().get(i).scale()));
     }
     NormArgs norm =
         new NormArgs(
-            activations.normed(), activations.residual(), block.norm(), block.block().norm());
-    return new BoundBlock(norm, mixers);
+            after ? activations.delta() : activations.normed(),
+            after ? activations.delta() : activations.residual(),
+            block.norm(),
+            block.block().norm());
+    return new BoundBlock(norm, mixers, after);
   }
 
   /// Runs all layers; the residual stream of every row is then complete.
   public void run(StepInputs step) {
     Rows residual = activations.residual();
     ops.embed(residual, weights.embedding(), step);
+    if (spec.embeddingScale() != 1) {
+      ops.scale(residual, spec.embeddingScale(), step.tokens);
+    }
     ropes.compute(ops, step);
     for (int i = 0; i < blocks.size(); i++) {
       BoundBlock block = blocks.get(i);
+      if (block.normsOutput()) {
+        if (i > 0) {
+          ops.add(residual, activations.delta(), step.tokens);
+        }
+        mix(block, step);
+        ops.rmsNorm(block.norm(), step.tokens);
+        continue;
+      }
       if (i == 0) {
         ops.rmsNorm(block.norm(), step.tokens);
       } else {
@@ -126,6 +142,9 @@ public final class Forward {
     ops.gatherOutputs(activations.gathered(), activations.residual(), step, first, count);
     ops.rmsNorm(finalNorm, count);
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);
+    if (spec.logitScale() != 1) {
+      ops.scale(activations.logits(), spec.logitScale(), count);
+    }
   }
 
   /// Chooses the tokens of some rows of the last [#head].

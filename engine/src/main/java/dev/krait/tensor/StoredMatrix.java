@@ -22,6 +22,7 @@ public sealed interface StoredMatrix {
   /// @param blocks matrices `[n, columns]` of float types
   /// @param dtype the type that rows are read in, whatever their block's: F32, F16 or BF16
   record Dense(List<Tensor> blocks, DType dtype) implements StoredMatrix {
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
@@ -81,7 +82,10 @@ public sealed interface StoredMatrix {
       int columns = columns();
       int bytes = dtype.bytes();
       if (block.dtype() == dtype) {
-        MemorySegment.copy(block.data(), first * bytes, target, to, (long) columns * bytes);
+        // Not the copy without layouts: in JDK 25 that of less than 64 bytes can be lost when the
+        // compiler inlines it into a loop that then reads the heap array behind the target.
+        MemorySegment.copy(
+            block.data(), BYTE, first * bytes, target, BYTE, to, (long) columns * bytes);
         return;
       }
       for (int k = 0; k < columns; k++) {

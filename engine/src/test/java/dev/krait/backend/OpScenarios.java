@@ -68,6 +68,7 @@ final class OpScenarios {
     ropes(all);
     AttentionScenarios.add(all);
     RecurrentScenarios.add(all);
+    ExpertScenarios.add(all);
     return all;
   }
 

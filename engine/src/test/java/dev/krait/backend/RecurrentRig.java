@@ -2,14 +2,21 @@ package dev.krait.backend;
 
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
+import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.model.Activation;
+import dev.krait.model.GatedDeltaNet;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.MixerWeights.DeltaVectors;
+import dev.krait.model.MixerWeights.GatedDeltaNetWeights;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.MixerWeights.Mamba2Weights;
+import dev.krait.model.Norm;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -40,32 +47,36 @@ final class RecurrentRig extends SequenceRig {
     int slots = sequences + 2;
     int decays;
     int steps;
-    int sources;
-    int stateElements;
-    int inputElements;
-    if (mixer instanceof Mamba1 m) {
-      channels = m.innerDim();
-      sources = m.xDim();
-      decays = m.stateDim() * m.innerDim();
-      steps = m.innerDim();
-      stateElements = decays;
-      inputElements = m.inputElements();
-      addInput(m.xDim(), 2);
-      addInput(steps, 3);
-      addInput(m.bGroups() * m.stateDim(), 1);
-      addInput(m.cGroups() * m.stateDim(), 1);
-      addInput(m.innerDim(), 3);
-    } else {
-      Mamba2 m = (Mamba2) mixer;
-      channels = m.convChannels();
-      sources = channels;
-      decays = m.heads();
-      steps = m.heads();
-      stateElements = m.innerDim() * m.stateDim();
-      inputElements = m.inputElements();
-      addInput(m.convChannels(), 2);
-      addInput(steps, 3);
+    switch (mixer) {
+      case Mamba1 m -> {
+        channels = m.innerDim();
+        decays = m.stateDim() * m.innerDim();
+        steps = m.innerDim();
+        addInput(m.xDim(), 2);
+        addInput(steps, 3);
+        addInput(m.bGroups() * m.stateDim(), 1);
+        addInput(m.cGroups() * m.stateDim(), 1);
+        addInput(m.innerDim(), 3);
+      }
+      case Mamba2 m -> {
+        channels = m.convChannels();
+        decays = m.heads();
+        steps = m.heads();
+        addInput(m.convChannels(), 2);
+        addInput(steps, 3);
+      }
+      default -> {
+        GatedDeltaNet m = (GatedDeltaNet) mixer;
+        channels = m.convChannels();
+        decays = m.valueHeads();
+        steps = m.decays();
+        addInput(m.convChannels(), 2);
+        addInput(m.valueHeads(), 3);
+        addInput(m.decays(), 3);
+      }
     }
+    StateSpec spec = (StateSpec) mixer.cacheSpec().orElseThrow();
+    int stateElements = Math.toIntExact(spec.stateElements());
     taps = bench.buffer(channels * width(), 1);
     convBias = bench.buffer(channels, 1);
     timeStepBias = bench.buffer(steps, 1);
@@ -79,18 +90,22 @@ final class RecurrentRig extends SequenceRig {
     cache =
         new StateCache(
             bench.buffer(slots * stateElements, 5),
-            bench.buffer(slots * ringTokens * sources, 5),
-            bench.buffer(slots * 2 * WINDOW * inputElements, 5),
+            bench.buffer(slots * ringTokens * spec.convChannels(), 5),
+            bench.buffer(slots * 2 * WINDOW * spec.inputElements(), 5),
             ringTokens,
             2 * WINDOW);
   }
 
   private static int outputColumns(Mixer mixer) {
-    return mixer instanceof Mamba1 m ? m.innerDim() : ((Mamba2) mixer).innerDim();
+    return switch (mixer) {
+      case Mamba1 m -> m.innerDim();
+      case Mamba2 m -> m.innerDim();
+      default -> ((GatedDeltaNet) mixer).valueColumns();
+    };
   }
 
   private int width() {
-    return mixer instanceof Mamba1 m ? m.convWidth() : ((Mamba2) mixer).convWidth();
+    return ((StateSpec) mixer.cacheSpec().orElseThrow()).convWidth();
   }
 
   @Override
@@ -117,13 +132,39 @@ final class RecurrentRig extends SequenceRig {
           new SelectiveScanArgs(
               dst, convolved, in.get(1), in.get(2), in.get(3), in.get(4), weights, cache),
           step);
-    } else {
-      Mamba2 m = (Mamba2) mixer;
+    } else if (mixer instanceof Mamba2 m) {
       ops.causalConv(conv(convolved, in.get(0), channels, 1), step);
       Mamba2Weights weights =
           new Mamba2Weights(m, none, taps, convBias, timeStepBias, a, d, d, none);
       ops.ssdScan(new SsdScanArgs(dst, convolved, in.get(1), weights, cache), step);
+    } else {
+      deltaRule((GatedDeltaNet) mixer, dst, convolved, in, step);
     }
+  }
+
+  private void deltaRule(
+      GatedDeltaNet m, Rows dst, Rows convolved, List<Rows> in, StepInputs step) {
+    Ops ops = bench.ops();
+    ops.causalConv(conv(convolved, in.get(0), channels, 1), step);
+    float[] ones = new float[m.keyDim()];
+    java.util.Arrays.fill(ones, 1f / m.keyDim());
+    Norm norm = new Norm(m.keyDim(), 1e-6f);
+    Rows both = convolved.columns(0, 2 * m.keyColumns());
+    ops.headRmsNorm(
+        new HeadNormArgs(both, 2 * m.keyHeads(), bench.bufferOf(ones), norm), step.tokens);
+    GatedDeltaNetWeights weights =
+        new GatedDeltaNetWeights(
+            m,
+            none,
+            Optional.empty(),
+            Optional.empty(),
+            taps,
+            timeStepBias,
+            a,
+            new DeltaVectors(convBias, a, a),
+            a,
+            none);
+    ops.deltaRule(new DeltaRuleArgs(dst, convolved, in.get(1), in.get(2), weights, cache), step);
   }
 
   private CausalConvArgs conv(Rows dst, Rows x, int groupWidth, int repeat) {

@@ -2,6 +2,8 @@ package dev.krait.backend;
 
 import dev.krait.backend.OpScenarios.Scenario;
 import dev.krait.backend.SequenceRig.Span;
+import dev.krait.model.Activation;
+import dev.krait.model.GatedDeltaNet;
 import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
@@ -25,7 +27,12 @@ final class RecurrentScenarios {
         new Mamba2(2, 64, 128, 2, 1, 1, 4, 1, 1e-5f),
         new Mamba2(8, 16, 16, 4, 2, 4, 4, 2, 1e-5f),
         new Mamba2(6, 10, 7, 2, 3, 6, 3, 1, 1e-5f),
-        new Mamba2(3, 80, 33, 3, 3, 1, 4, 1, 1e-5f));
+        new Mamba2(3, 80, 33, 3, 3, 1, 4, 1, 1e-5f),
+        new GatedDeltaNet(1, 1, 1, 1, 1, 1, 0, Activation.SILU, 1e-5f),
+        new GatedDeltaNet(2, 6, 16, 16, 4, 1, 0, Activation.SILU, 1e-5f),
+        new GatedDeltaNet(4, 4, 12, 24, 4, 2, 0, Activation.SILU, 1e-5f),
+        new GatedDeltaNet(1, 2, 64, 70, 4, 1, 0, Activation.SILU, 1e-5f),
+        new GatedDeltaNet(3, 3, 17, 33, 3, 1, 17, Activation.SIGMOID, 1e-5f));
   }
 
   static void add(List<Scenario> all) {

@@ -7,6 +7,8 @@ import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -14,12 +16,16 @@ import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.OpArgs.SsdScanArgs;
 import dev.krait.backend.cpu.CpuBackend;
 import dev.krait.model.Activation;
+import dev.krait.model.GatedDeltaNet;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
+import dev.krait.model.MixerWeights.DeltaVectors;
+import dev.krait.model.MixerWeights.GatedDeltaNetWeights;
 import dev.krait.model.MixerWeights.Mamba1Weights;
 import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.model.Norm;
+import dev.krait.model.RoutedMlp;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -120,6 +126,7 @@ class StepAllocationTest {
   void scansAllocateNothing(int tokens) {
     assertAllocatesNothing(bench -> mamba1(bench, tokens));
     assertAllocatesNothing(bench -> mamba2(bench, tokens));
+    assertAllocatesNothing(bench -> deltaRule(bench, tokens));
   }
 
   private static Runnable mamba1(OpBench bench, int tokens) {
@@ -165,6 +172,45 @@ class StepAllocationTest {
     Rows dst = bench.output(tokens, 64);
     SsdScanArgs scan = new SsdScanArgs(dst, xbc, timeStep, weights, cache);
     return () -> bench.ops().ssdScan(scan, step);
+  }
+
+  private static Runnable deltaRule(OpBench bench, int tokens) {
+    GatedDeltaNet mixer = new GatedDeltaNet(1, 2, 16, 32, 4, 1, 0, Activation.SILU, 1e-5f);
+    Buffer perHead = bench.buffer(2, 1);
+    WeightMatrix none = bench.matrix(1, 1, DType.F32);
+    GatedDeltaNetWeights weights =
+        new GatedDeltaNetWeights(
+            mixer,
+            none,
+            Optional.empty(),
+            Optional.empty(),
+            perHead,
+            perHead,
+            perHead,
+            new DeltaVectors(perHead, perHead, perHead),
+            perHead,
+            none);
+    StateCache cache = cache(bench, 2 * 16 * 32, mixer.convChannels(), mixer.inputElements());
+    StepInputs step = verifying(bench, tokens);
+    Rows qkv = bench.rows(tokens, mixer.convChannels(), 0.1f);
+    Rows perToken = bench.rows(tokens, 2, 1);
+    Rows dst = bench.output(tokens, mixer.valueColumns());
+    DeltaRuleArgs args = new DeltaRuleArgs(dst, qkv, perToken, perToken, weights, cache);
+    return () -> bench.ops().deltaRule(args, step);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 8})
+  void expertsAllocateNothing(int tokens) {
+    for (RoutedMlp mixer : ExpertScenarios.mixers()) {
+      assertAllocatesNothing(bench -> {
+        Rows x = bench.rows(tokens, 24, 1);
+        Rows scores = bench.rows(tokens, mixer.scores(), 2);
+        Rows dst = bench.output(tokens, 24);
+        ExpertsArgs args = new ExpertsArgs(dst, x, scores, ExpertScenarios.weights(bench, mixer));
+        return () -> bench.ops().experts(args, tokens);
+      });
+    }
   }
 
   private static StateCache cache(OpBench bench, int state, int channels, int inputs) {

@@ -239,4 +239,55 @@ class StrictLoadingTest {
       assertThat(loader.spec().layers()).hasSize(4);
     }
   }
+
+  @ParameterizedTest(name = "{0} {1} {2}")
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          granite-hybrid-dense | mamba_proj_bias | true | false
+          granite-hybrid-dense | attention_bias | true | false
+          granite-hybrid-dense | position_embedding_type | "absolute" | nope or rope
+          granite-hybrid-dense | logits_scaling | 0 | a finite number above 0
+          granite-hybrid-dense | layer_types | ["mamba"] | for each of 2 layers
+          granite-hybrid-moe | num_experts_per_tok | 7 | at most the 6 experts
+          bamba | attn_rotary_emb | 18 | an even number, at most head_dim 16
+          falcon-mamba | mixer_rms_eps | 2.0 | above 0, below 1
+          lfm2 | conv_bias | true | false
+          jamba | mamba_proj_bias | true | false
+          jamba | sliding_window | 128 | null
+          nemotron-h | mlp_hidden_act | "silu" | relu2
+          nemotron-h | use_bias | true | false
+          nemotron-h | time_step_limit | [0.001, 0.1] | no clamp
+          nemotron-h | hybrid_override_pattern | "M-*" | for each of 4 layers
+          nemotron3-moe | topk_group | 2 | at most n_group 1
+          qwen3-next | attention_bias | true | false
+          qwen3-next | use_sliding_window | true | false
+          qwen3-next | rope_scaling | {"type": "yarn", "factor": 4.0} | default, linear or llama3
+          qwen3-next | partial_rotary_factor | 0.01 | a share of head_dim 32
+          qwen3.5-text | attn_output_gate | false | true
+          qwen3.5-text | hidden_act | "gelu" | silu
+          olmo-hybrid | attention_bias | true | false
+          kimi-linear | q_lora_rank | 32 | null
+          kimi-linear | mla_use_nope | false | true
+          kimi-linear | moe_router_activation_func | "softmax" | sigmoid
+          falcon-h1 | mamba_norm_before_gate | true | false
+          falcon-h1 | ssm_multipliers | [1.0, 1.0] | 5 finite numbers
+          """)
+  void refusesWhatAFamilyDoesNotCompute(String fixture, String key, String value, String expected) {
+    assertThat(refusal(copy(fixture).with(CONFIG, key, value)))
+        .startsWith(temporary.resolve(CONFIG) + ": ")
+        .contains(key)
+        .contains("(expected: ")
+        .contains(expected);
+  }
+
+  /// Vision towers and layers that predict further tokens have names that the family leaves out;
+  /// any other tensor is still an error.
+  @Test
+  void leavesOutTensorsByNameAndNoOthers() {
+    try (ModelLoader loader = ModelLoader.open(copy("qwen3.5").folder())) {
+      assertThat(loader.skipped()).containsExactly("mtp.", "model.visual.");
+    }
+  }
 }

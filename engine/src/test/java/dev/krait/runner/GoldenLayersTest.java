@@ -6,17 +6,24 @@ import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.model.FeedForward;
+import dev.krait.model.GatedDeltaNet;
+import dev.krait.model.LatentAttention;
+import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.ResidualBlock;
+import dev.krait.model.ResidualBlock.ScaledMixer;
+import dev.krait.model.ShortConv;
 import dev.krait.testing.FlatMemory;
 import dev.krait.testing.GoldenModel;
 import dev.krait.testing.TestBackends;
 import dev.krait.testing.TracingOps;
 import dev.krait.testing.TracingOps.TracingBackend;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -27,6 +34,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GoldenLayersTest {
   private static final double TOLERANCE = 1e-4;
   private static final int TOKENS = 17;
+
+  /// What the oracle multiplies keys with, where this project multiplies scores.
+  private static final Map<String, Float> KEY_FACTORS = Map.of("falcon-h1", 0.78f);
 
   static Stream<Arguments> cases() {
     return GoldenModelsTest.exactCases();
@@ -49,16 +59,31 @@ class GoldenLayersTest {
         List<ResidualBlock> layer = bench.model.spec().layers().get(i);
         for (ResidualBlock part : layer) {
           block++;
-          switch (part.mixers().getFirst().mixer()) {
-            case Attention mixer -> compareKv(golden, i, mixer, (KvCache) caches.next(), memory);
-            case Mamba1 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
-            case Mamba2 mixer -> compareState(golden, i, mixer, (StateCache) caches.next(), memory);
-            case FeedForward mixer -> {}
+          for (ScaledMixer scaled : part.mixers()) {
+            compareMemory(golden, i, scaled.mixer(), caches, memory);
           }
         }
         compare(golden, "hidden." + i, tracing.ops().residual(block));
       }
       compare(golden, "hidden.final_norm", lastNorm(tracing.ops()));
+    }
+  }
+
+  private static void compareMemory(
+      GoldenModel golden, int layer, Mixer of, Iterator<LayerCache> caches, FlatMemory memory) {
+    switch (of) {
+      case Attention mixer -> compareKv(golden, layer, mixer, (KvCache) caches.next(), memory);
+      case LatentAttention mixer ->
+          compareLatents(golden, layer, mixer, (KvCache) caches.next(), memory);
+      case Mamba1 mixer -> compareState(golden, layer, mixer, (StateCache) caches.next(), memory);
+      case Mamba2 mixer -> compareState(golden, layer, mixer, (StateCache) caches.next(), memory);
+      case GatedDeltaNet mixer ->
+          compareState(golden, layer, mixer, (StateCache) caches.next(), memory);
+      case ShortConv mixer -> {
+        StateCache cache = (StateCache) caches.next();
+        compareRing(golden, layer, mixer.hiddenDim(), mixer.convWidth(), cache, memory);
+      }
+      case FeedForward mixer -> {}
     }
   }
 
@@ -77,6 +102,37 @@ class GoldenLayersTest {
     int headDim = mixer.headDim();
     float[] keys = new float[TOKENS * mixer.kvHeads() * headDim];
     float[] values = new float[keys.length];
+    read(mixer, cache, memory, keys, values);
+    float factor = KEY_FACTORS.getOrDefault(golden.name(), 1f);
+    for (int i = 0; i < keys.length; i++) {
+      keys[i] *= factor;
+    }
+    compare(golden, "state.k." + layer, keys);
+    compare(golden, "state.v." + layer, values);
+  }
+
+  /// Cached rows are keys and values: a latent vector and a part that all heads share.
+  private static void compareLatents(
+      GoldenModel golden, int layer, LatentAttention mixer, KvCache cache, FlatMemory memory) {
+    float[] keys = new float[TOKENS * mixer.rowDim()];
+    float[] values = new float[keys.length];
+    read(mixer.attention(), cache, memory, keys, values);
+    assertThat(values).isEqualTo(keys);
+    float[] latents = new float[TOKENS * mixer.latentDim()];
+    float[] shared = new float[TOKENS * mixer.sharedDim()];
+    for (int t = 0; t < TOKENS; t++) {
+      int from = t * mixer.rowDim();
+      System.arraycopy(keys, from, latents, t * mixer.latentDim(), mixer.latentDim());
+      System.arraycopy(
+          keys, from + mixer.latentDim(), shared, t * mixer.sharedDim(), mixer.sharedDim());
+    }
+    compare(golden, "state.k." + layer, latents);
+    compare(golden, "state.v." + layer, shared);
+  }
+
+  private static void read(
+      Attention mixer, KvCache cache, FlatMemory memory, float[] keys, float[] values) {
+    int headDim = mixer.headDim();
     float[] cachedKeys = TestBackends.content(cache.keys());
     float[] cachedValues = TestBackends.content(cache.values());
     int block = cache.blockTokens();
@@ -90,8 +146,28 @@ class GoldenLayersTest {
         }
       }
     }
-    compare(golden, "state.k." + layer, keys);
-    compare(golden, "state.v." + layer, values);
+  }
+
+  private static void compareState(
+      GoldenModel golden, int layer, GatedDeltaNet mixer, StateCache cache, FlatMemory memory) {
+    compareRing(golden, layer, mixer.convChannels(), 4, cache, memory);
+    int elements = Math.toIntExact(mixer.states().stateElements());
+    int from = memory.stateSlot() * elements;
+    float[] committed = TestBackends.content(cache.state());
+    compare(golden, "state.ssm." + layer, Arrays.copyOfRange(committed, from, from + elements));
+  }
+
+  /// The raw inputs of a convolution that has no repeats.
+  private static void compareRing(
+      GoldenModel golden, int layer, int channels, int width, StateCache cache, FlatMemory memory) {
+    float[] ring = TestBackends.content(cache.convRing());
+    float[] conv = new float[channels * width];
+    for (int c = 0; c < channels; c++) {
+      for (int k = 0; k < width; k++) {
+        conv[c * width + k] = ring(ring, cache, memory, channels, k + 4 - width, c);
+      }
+    }
+    compare(golden, "state.conv." + layer, conv);
   }
 
   private static void compareState(
@@ -120,15 +196,7 @@ class GoldenLayersTest {
 
   private static void compareState(
       GoldenModel golden, int layer, Mamba2 mixer, StateCache cache, FlatMemory memory) {
-    int channels = mixer.convChannels();
-    float[] ring = TestBackends.content(cache.convRing());
-    float[] conv = new float[channels * 4];
-    for (int c = 0; c < channels; c++) {
-      for (int k = 0; k < 4; k++) {
-        conv[c * 4 + k] = ring(ring, cache, memory, channels, k, c);
-      }
-    }
-    compare(golden, "state.conv." + layer, conv);
+    compareRing(golden, layer, mixer.convChannels(), 4, cache, memory);
     int headDim = mixer.headDim();
     int stateDim = mixer.stateDim();
     float[] state = new float[mixer.innerDim() * stateDim];

@@ -33,7 +33,16 @@ class SameBitsTest {
             "mil2-25",
             "mil2-50-n128",
             "mamba1-hf",
-            "mamba2-hf-g2")
+            "mamba2-hf-g2",
+            "granite-hybrid-moe",
+            "jamba",
+            "nemotron3-latent",
+            "lfm2-moe",
+            "qwen3-next",
+            "qwen3.5",
+            "olmo-hybrid",
+            "kimi-linear",
+            "falcon-h1")
         .flatMap(name -> TestBackends.names().stream().map(backend -> Arguments.of(name, backend)));
   }
 

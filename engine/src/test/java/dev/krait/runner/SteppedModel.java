@@ -29,6 +29,7 @@ final class SteppedModel implements AutoCloseable {
   }
 
   SteppedModel(Path folder, Backend backend, StoredType type, ModelRig.Sizes sizes) {
+    TestBackends.assumeComputes(backend, folder);
     rig = new ModelRig(folder, Optional.empty(), backend, type, sizes);
     pass = rig.target();
     model = pass.model();

@@ -102,7 +102,11 @@ class PrefixEqualityTest {
     "mil2-50-n128, ''",
     "mil2-0, mamba2-hf-g1",
     "mamba1-hf, mil1-50-split",
-    "mamba2-hf-g2, mamba1-hf"
+    "mamba2-hf-g2, mamba1-hf",
+    "lfm2, ''",
+    "nemotron3-moe, falcon-mamba",
+    "qwen3.5-moe, lfm2",
+    "kimi-linear, qwen3.5"
   })
   void aConversation(String target, String draft) {
     int[] text = GoldenModel.open(target).promptIds("len130");

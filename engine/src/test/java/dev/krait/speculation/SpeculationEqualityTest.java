@@ -46,7 +46,13 @@ class SpeculationEqualityTest {
     "mil2-25",
     "mil2-0",
     "mamba1-hf",
-    "mamba2-hf-g2"
+    "mamba2-hf-g2",
+    "granite-hybrid-moe",
+    "lfm2-moe",
+    "nemotron3-latent",
+    "qwen3.5-moe",
+    "kimi-linear",
+    "falcon-h1"
   };
   private static final String[] DRAFTS = {
     "llama-gqa-rope3", "mamba1-hf", "mamba2-hf-g1", "mil2-25", "mil1-50-split"

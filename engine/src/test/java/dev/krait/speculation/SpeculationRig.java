@@ -112,6 +112,8 @@ final class SpeculationRig implements AutoCloseable {
       Sizes sizes,
       Function<Integer, Drafter> drafters,
       IntFunction<DraftLengthPolicy> policies) {
+    TestBackends.assumeComputes(backend, target);
+    draft.ifPresent(folder -> TestBackends.assumeComputes(backend, folder));
     int window = sizes.draftTokens() == 0 ? 0 : sizes.draftTokens() + 1;
     ModelRig models =
         opened(

@@ -62,6 +62,11 @@ public final class GoldenModel {
     return folder;
   }
 
+  /// The fixture's name.
+  public String name() {
+    return folder.getFileName().toString();
+  }
+
   /// Names of the prompts.
   public List<String> prompts() {
     return new ArrayList<>(expected.get("prompts").propertyNames());
@@ -88,6 +93,11 @@ public final class GoldenModel {
       all[i] = i;
     }
     return all;
+  }
+
+  /// How far logits may be off in bf16, relative.
+  public double bf16Tolerance() {
+    return expected.path("tolerance").path("bf16_logits_rel").asDouble(0);
   }
 
   /// True when the fixture has the tensor.

@@ -1,10 +1,14 @@
 package dev.krait.testing;
 
+import static org.assertj.core.api.Assumptions.assumeThat;
+
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.NumericMode;
+import dev.krait.loading.ModelLoader;
 import dev.krait.loading.StoredType;
 import dev.krait.tensor.Buffer;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -30,6 +34,15 @@ public final class TestBackends {
             : NumericMode.valueOf(name.substring(colon + 1).toUpperCase(Locale.ROOT));
     String backend = colon < 0 ? name : name.substring(0, colon);
     return Backends.select(backend, OptionalInt.of(THREADS), mode::equals).backend();
+  }
+
+  /// Skips a test of a model that a backend refuses to load.
+  public static void assumeComputes(Backend backend, Path folder) {
+    try (ModelLoader loader = ModelLoader.open(folder)) {
+      assumeThat(loader.spec().mixers().flatMap(mixer -> backend.missing(mixer).stream()))
+          .as("what %s lacks", backend.name())
+          .isEmpty();
+    }
   }
 
   /// The type of weights that a backend's numeric mode takes.

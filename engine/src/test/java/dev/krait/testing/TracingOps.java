@@ -5,6 +5,8 @@ import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.ChooseArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -14,6 +16,7 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.RopeAngles;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Activation;
+import dev.krait.model.Mixer;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -21,12 +24,15 @@ import dev.krait.tensor.StoredMatrix;
 import dev.krait.tensor.WeightMatrix;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// Operations of a backend that keep the residual stream after the embedding and after every block,
 /// and the last norm.
 public final class TracingOps implements Ops {
   private final Ops ops;
   private final List<float[]> residuals = new ArrayList<>();
+  private @Nullable Rows residual;
   private float[] lastNorm = new float[0];
 
   private TracingOps(Ops ops) {
@@ -58,6 +64,11 @@ public final class TracingOps implements Ops {
     @Override
     public Buffer allocate(DType type, long elements) {
       return backend.allocate(type, elements);
+    }
+
+    @Override
+    public Optional<String> missing(Mixer mixer) {
+      return backend.missing(mixer);
     }
 
     @Override
@@ -104,6 +115,7 @@ public final class TracingOps implements Ops {
   @Override
   public void embed(Rows dst, WeightMatrix embedding, StepInputs step) {
     ops.embed(dst, embedding, step);
+    residual = dst;
     residuals.add(copy(dst, step.tokens));
   }
 
@@ -114,14 +126,19 @@ public final class TracingOps implements Ops {
   }
 
   @Override
-  public void add(Rows residual, Rows delta, int rows) {
-    ops.add(residual, delta, rows);
-    residuals.add(copy(residual, rows));
+  public void add(Rows sum, Rows delta, int rows) {
+    ops.add(sum, delta, rows);
+    if (sum.equals(residual)) {
+      residuals.add(copy(sum, rows));
+    }
   }
 
   @Override
   public void scale(Rows x, float factor, int rows) {
     ops.scale(x, factor, rows);
+    if (x.equals(residual)) {
+      residuals.set(0, copy(x, rows));
+    }
   }
 
   @Override
@@ -203,5 +220,15 @@ public final class TracingOps implements Ops {
   @Override
   public void gatedRmsNorm(GatedNormArgs args, int rows) {
     ops.gatedRmsNorm(args, rows);
+  }
+
+  @Override
+  public void deltaRule(DeltaRuleArgs args, StepInputs step) {
+    ops.deltaRule(args, step);
+  }
+
+  @Override
+  public void experts(ExpertsArgs args, int rows) {
+    ops.experts(args, rows);
   }
 }

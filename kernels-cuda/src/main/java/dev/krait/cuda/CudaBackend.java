@@ -7,7 +7,12 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
+import dev.krait.model.FeedForward;
+import dev.krait.model.GatedDeltaNet;
+import dev.krait.model.LatentAttention;
 import dev.krait.model.Mixer;
+import dev.krait.model.RoutedMlp;
+import dev.krait.model.ShortConv;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
@@ -101,6 +106,21 @@ public final class CudaBackend implements Backend {
             .max()
             .orElse(0);
     return attention + StepGraphs.MOST_BYTES;
+  }
+
+  @Override
+  public Optional<String> missing(Mixer mixer) {
+    return switch (mixer) {
+      case GatedDeltaNet delta -> Optional.of("gated delta nets");
+      case LatentAttention latent -> Optional.of("latent attention");
+      case RoutedMlp experts -> Optional.of("mixtures of experts");
+      case Mixer.Attention attention -> Optional.empty();
+      case Mixer.Mamba1 mamba -> Optional.empty();
+      case Mixer.Mamba2 mamba -> Optional.empty();
+      case ShortConv conv -> Optional.empty();
+      case FeedForward.GatedMlp mlp -> Optional.empty();
+      case FeedForward.Mlp mlp -> Optional.empty();
+    };
   }
 
   @Override

@@ -4,6 +4,8 @@ import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.ChooseArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
@@ -359,5 +361,15 @@ final class CudaOps implements Ops {
   @Override
   public void ssdScan(SsdScanArgs args, StepInputs step) {
     scans.ssd(args, own(step));
+  }
+
+  @Override
+  public void deltaRule(DeltaRuleArgs args, StepInputs step) {
+    throw new UnsupportedOperationException("the gated delta rule has no kernel");
+  }
+
+  @Override
+  public void experts(ExpertsArgs args, int rows) {
+    throw new UnsupportedOperationException("experts have no kernel");
   }
 }

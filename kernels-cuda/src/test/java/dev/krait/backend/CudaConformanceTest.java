@@ -26,7 +26,11 @@ class CudaConformanceTest {
   private Optional<Backend> opened = Optional.empty();
 
   static List<Scenario> scenarios() {
-    return OpScenarios.selected();
+    // What has no kernel yet, see CudaBackend#missing.
+    return OpScenarios.selected().stream()
+        .filter(each -> !each.name().startsWith("experts"))
+        .filter(each -> !each.name().contains("GatedDeltaNet"))
+        .toList();
   }
 
   @BeforeAll

@@ -2,9 +2,12 @@ package dev.krait.backend.cpu;
 
 import dev.krait.backend.DrawnTokens;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.HostExperts;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.ChooseArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -32,6 +35,7 @@ final class CpuOps implements Ops {
 
   private final float[] stripes = new float[RowNorm.STRIPES];
   private final DrawnTokens drawn = new DrawnTokens();
+  private final HostExperts experts = new HostExperts();
   private final NormTask norm;
   private final ElementTask elements;
   private final RopeTask rope;
@@ -39,6 +43,7 @@ final class CpuOps implements Ops {
   private final ConvTask conv;
   private final SelectiveScanTask selectiveScan;
   private final SsdScanTask ssdScan;
+  private final DeltaRuleTask deltaRule;
 
   CpuOps(WorkerPool pool, Arena arena) {
     Scratch[] scratch = new Scratch[pool.threads()];
@@ -53,6 +58,7 @@ final class CpuOps implements Ops {
     conv = new ConvTask(pool);
     selectiveScan = new SelectiveScanTask(pool, elements);
     ssdScan = new SsdScanTask(pool);
+    deltaRule = new DeltaRuleTask(pool);
   }
 
   /// How products are computed, for people, and why not faster.
@@ -179,5 +185,15 @@ final class CpuOps implements Ops {
   @Override
   public void gatedRmsNorm(GatedNormArgs args, int rows) {
     norm.gated(args, rows);
+  }
+
+  @Override
+  public void deltaRule(DeltaRuleArgs args, StepInputs step) {
+    deltaRule.run(args, step);
+  }
+
+  @Override
+  public void experts(ExpertsArgs args, int rows) {
+    experts.run(this, args, rows);
   }
 }

@@ -3,12 +3,15 @@ package dev.krait.backend.reference;
 import dev.krait.backend.ArgMax;
 import dev.krait.backend.DrawnTokens;
 import dev.krait.backend.HostBuffer;
+import dev.krait.backend.HostExperts;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
 import dev.krait.backend.NumericMode;
 import dev.krait.backend.OpArgs.AttentionArgs;
 import dev.krait.backend.OpArgs.CausalConvArgs;
 import dev.krait.backend.OpArgs.ChooseArgs;
+import dev.krait.backend.OpArgs.DeltaRuleArgs;
+import dev.krait.backend.OpArgs.ExpertsArgs;
 import dev.krait.backend.OpArgs.GatedNormArgs;
 import dev.krait.backend.OpArgs.HeadNormArgs;
 import dev.krait.backend.OpArgs.NormArgs;
@@ -21,7 +24,6 @@ import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Norm;
 import dev.krait.tensor.Buffer;
-import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 
@@ -29,6 +31,7 @@ import dev.krait.tensor.WeightMatrix;
 public final class ReferenceOps implements Ops {
   private final NumericMode mode;
   private final DrawnTokens drawn = new DrawnTokens();
+  private final HostExperts experts = new HostExperts();
 
   /// Operations of a numeric mode.
   ReferenceOps(NumericMode mode) {
@@ -76,19 +79,11 @@ public final class ReferenceOps implements Ops {
       for (int t = 0; t < rows; t++) {
         float sum = 0;
         for (int k = 0; k < row.length; k++) {
-          sum = Math.fma(row[k], operand(in[at(x, t) + k]), sum);
+          sum = Math.fma(row[k], mode.operand(in[at(x, t) + k]), sum);
         }
         out[at(dst, t) + r] = sum;
       }
     }
-  }
-
-  /// An activation as products take it and the cache keeps it.
-  private float operand(float value) {
-    return switch (mode) {
-      case EXACT -> value;
-      case BF16 -> DType.roundToBf16(value);
-    };
   }
 
   @Override
@@ -256,9 +251,9 @@ public final class ReferenceOps implements Ops {
         int from = (base + h) * headDim * block;
         for (int i = 0; i < headDim; i++) {
           HostBuffer.floats(cache.keys())[from + i * block + slot] =
-              operand(floats(keys)[at(keys, t) + h * headDim + i]);
+              mode.operand(floats(keys)[at(keys, t) + h * headDim + i]);
           HostBuffer.floats(cache.values())[from + slot * headDim + i] =
-              operand(floats(values)[at(values, t) + h * headDim + i]);
+              mode.operand(floats(values)[at(values, t) + h * headDim + i]);
         }
       }
     }
@@ -290,7 +285,7 @@ public final class ReferenceOps implements Ops {
       double score = 0;
       for (int i = 0; i < headDim; i++) {
         score +=
-            (double) operand(q[qFrom + i])
+            (double) mode.operand(q[qFrom + i])
                 * HostBuffer.floats(cache.keys())[(base * headDim + i) * block + p % block];
       }
       scores[p - first] = score * attention.scale();
@@ -382,5 +377,17 @@ public final class ReferenceOps implements Ops {
         normalise(floats(args.dst()), to, gated, from, w, from, width, args.epsilon());
       }
     }
+  }
+
+  @Override
+  public void deltaRule(DeltaRuleArgs args, StepInputs step) {
+    for (int s = 0; s < step.sequences; s++) {
+      new ReferenceDeltaRule(args, step, s).run();
+    }
+  }
+
+  @Override
+  public void experts(ExpertsArgs args, int rows) {
+    experts.run(this, args, rows);
   }
 }

@@ -12,8 +12,8 @@ final class ReferenceReplay {
   /// One token at a time: its inputs are loaded from the step or from the window into one array,
   /// then the state advances over them.
   interface Recurrence {
-    /// Fills the inputs of a row of the step.
-    void load(int row);
+    /// Fills the inputs of a row of the step, for the state before it.
+    void load(int row, float[] state, int from);
 
     /// Advances `state[from ...]` over the inputs.
     void advance(float[] state, int from);
@@ -76,7 +76,7 @@ final class ReferenceReplay {
         replay(heldFrom, step.heldTokens[sequence]);
       }
       int row = step.firstToken[sequence] + j;
-      recurrence.load(row);
+      recurrence.load(row, state, stateFrom);
       if (j >= direct) {
         int to = windowFrom(step.firstPosition[sequence] + j);
         System.arraycopy(inputs, 0, HostBuffer.floats(cache.window()), to, inputs.length);

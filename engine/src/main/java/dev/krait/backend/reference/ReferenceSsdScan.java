@@ -41,7 +41,7 @@ final class ReferenceSsdScan {
         inputs,
         new ReferenceReplay.Recurrence() {
           @Override
-          public void load(int row) {
+          public void load(int row, float[] state, int from) {
             loadInputs(row);
           }
 

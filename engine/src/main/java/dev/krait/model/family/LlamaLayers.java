@@ -38,6 +38,14 @@ final class LlamaLayers {
   ///
   /// @param scaled whether rope_scaling applies
   static Attention attention(ModelFolder folder, boolean scaled) {
+    Attention plain = plainAttention(folder);
+    return plain
+        .withRope(RopeKeys.read(folder.config(), plain.headDim(), scaled))
+        .withWindow(window(folder));
+  }
+
+  /// The same without positions and window.
+  static Attention plainAttention(ModelFolder folder) {
     CheckpointConfig config = folder.config();
     folder.require(!config.flag("attention_bias", false), config, "attention_bias", "false");
     int heads = config.positiveInt("num_attention_heads");
@@ -46,9 +54,7 @@ final class LlamaLayers {
         heads % kvHeads == 0, config, "num_key_value_heads", "a divisor of " + heads + " heads");
     int headDim = headDim(folder, heads);
     folder.product(config, "num_attention_heads * head_dim", heads, headDim);
-    return Attention.of(heads, kvHeads, headDim)
-        .withRope(RopeKeys.read(config, headDim, scaled))
-        .withWindow(window(folder));
+    return Attention.of(heads, kvHeads, headDim);
   }
 
   private static int window(ModelFolder folder) {
@@ -80,12 +86,18 @@ final class LlamaLayers {
   static GatedMlp mlp(ModelFolder folder) {
     CheckpointConfig config = folder.config();
     folder.require(!config.flag("mlp_bias", false), config, "mlp_bias", "false");
+    requireSilu(folder);
+    return new GatedMlp(config.positiveInt("intermediate_size"));
+  }
+
+  /// Refuses another activation.
+  static void requireSilu(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
     folder.require(
         config.optionalText("hidden_act").orElse("silu").equals("silu"),
         config,
         "hidden_act",
         "silu");
-    return new GatedMlp(config.positiveInt("intermediate_size"));
   }
 
   static float epsilon(ModelFolder folder) {

@@ -9,6 +9,7 @@ import dev.krait.model.ModelWeights;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import java.util.List;
+import java.util.Optional;
 
 /// Pure Mamba-2 (arXiv 2405.21060), in the Transformers and in the original state-spaces format.
 ///
@@ -155,7 +156,9 @@ public final class Mamba2Family implements ModelFamily {
         source.vector(prefix + "dt_bias", mamba.heads()),
         source.buffer(decay),
         source.vector(prefix + "D", mamba.heads()),
-        source.vector(prefix + "norm.weight", mamba.innerDim()),
+        mamba.normGroups() > 0
+            ? Optional.of(source.vector(prefix + "norm.weight", mamba.innerDim()))
+            : Optional.empty(),
         source.matrix(mamba.innerDim(), RowBlock.all(prefix + "out_proj.weight", hidden)));
   }
 }

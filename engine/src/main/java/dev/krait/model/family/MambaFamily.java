@@ -11,8 +11,10 @@ import dev.krait.model.Norm;
 import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
+import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Shape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -96,23 +98,27 @@ public final class MambaFamily implements ModelFamily {
               timeStepRank(arguments, "dt_rank", hidden));
       return describeOriginal(folder, "Mamba", mamba);
     }
+    return describeTransformers(folder, "Mamba", transformersMixer(folder));
+  }
+
+  /// The mixer as Transformers names its sizes.
+  static Mamba1 transformersMixer(ModelFolder folder) {
+    CheckpointConfig config = folder.config();
     int hidden = config.positiveInt("hidden_size");
     folder.require(!config.flag("use_bias", false), config, "use_bias", "false");
     folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
-    Mamba1 mamba =
-        mamba(
-            folder,
-            config,
-            List.of("state_size", "conv_kernel"),
-            config
-                .optionalPositiveInt("intermediate_size")
-                .orElseGet(() ->
-                    folder.product(
-                        config, "expand * hidden_size", config.positiveInt("expand", 2), hidden)),
-            config.positiveInt("state_size", 16),
-            config.positiveInt("conv_kernel", 4),
-            timeStepRank(config, "time_step_rank", hidden));
-    return describeTransformers(folder, "Mamba", mamba);
+    return mamba(
+        folder,
+        config,
+        List.of("state_size", "conv_kernel"),
+        config
+            .optionalPositiveInt("intermediate_size")
+            .orElseGet(() ->
+                folder.product(
+                    config, "expand * hidden_size", config.positiveInt("expand", 2), hidden)),
+        config.positiveInt("state_size", 16),
+        config.positiveInt("conv_kernel", 4),
+        timeStepRank(config, "time_step_rank", hidden));
   }
 
   /// A mixer with checked sizes.
@@ -167,11 +173,7 @@ public final class MambaFamily implements ModelFamily {
   /// The same shell in the Transformers format.
   static ModelSpec describeTransformers(ModelFolder folder, String architecture, Mixer mixer) {
     CheckpointConfig config = folder.config();
-    folder.require(
-        config.optionalText("hidden_act").orElse("silu").equals("silu"),
-        config,
-        "hidden_act",
-        "silu");
+    LlamaLayers.requireSilu(folder);
     int hidden = config.positiveInt("hidden_size");
     int vocab = config.positiveInt("vocab_size");
     Norm norm = new Norm(hidden, folder.epsilon("layer_norm_epsilon", 1e-5));
@@ -224,10 +226,18 @@ public final class MambaFamily implements ModelFamily {
     boolean tied =
         folder.config().flag(isOriginal(folder) ? "tie_embeddings" : "tie_word_embeddings", true);
     return weights(
-        spec, tied, source, (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, source));
+        spec,
+        tied,
+        source,
+        (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, List.of(), source));
   }
 
-  private static Mamba1Weights mixer(String prefix, int hidden, Mixer mixer, WeightSource source) {
+  /// Weights of a Mamba-1 mixer of the original form, which all families name alike.
+  ///
+  /// @param innerNorms names of the norms of low-rank step size, B and C; none where the mixer has
+  ///   no such norms or their weights are 1
+  static Mamba1Weights mixer(
+      String prefix, int hidden, Mixer mixer, List<String> innerNorms, WeightSource source) {
     if (!(mixer instanceof Mamba1 mamba)) {
       throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba1)");
     }
@@ -247,6 +257,22 @@ public final class MambaFamily implements ModelFamily {
         source.vector(prefix + "dt_proj.bias", inner),
         source.buffer(decay(source, prefix + "A_log", inner, mamba.stateDim())),
         source.vector(prefix + "D", inner),
+        mamba.innerNormEpsilon() > 0 ? innerNorms(prefix, mamba, innerNorms, source) : List.of(),
         source.matrix(inner, RowBlock.all(prefix + "out_proj.weight", hidden)));
+  }
+
+  private static List<Buffer> innerNorms(
+      String prefix, Mamba1 mamba, List<String> names, WeightSource source) {
+    int[] widths = {mamba.timeStepRank(), mamba.stateDim(), mamba.stateDim()};
+    List<Buffer> norms = new ArrayList<>();
+    for (int i = 0; i < widths.length; i++) {
+      float[] ones = new float[widths[i]];
+      Arrays.fill(ones, 1);
+      norms.add(
+          names.isEmpty()
+              ? source.buffer(ones)
+              : source.vector(prefix + names.get(i) + ".weight", widths[i]));
+    }
+    return norms;
   }
 }

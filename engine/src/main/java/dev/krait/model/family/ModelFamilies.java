@@ -12,7 +12,17 @@ public final class ModelFamilies {
           new MambaInLlamaFamily(),
           new LlamaFamily(),
           new MambaFamily(),
-          new Mamba2Family());
+          new Mamba2Family(),
+          new GraniteHybridFamily(),
+          new BambaFamily(),
+          new FalconMambaFamily(),
+          new Lfm2Family(),
+          new JambaFamily(),
+          new NemotronFamily(),
+          new QwenHybridFamily(),
+          new OlmoHybridFamily(),
+          new KimiLinearFamily(),
+          new FalconH1Family());
 
   private ModelFamilies() {}
 

@@ -3,6 +3,7 @@ package dev.krait.model.family;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.WeightSource;
+import java.util.List;
 
 /// Checkpoints that share a layout.
 public interface ModelFamily {
@@ -12,6 +13,12 @@ public interface ModelFamily {
 
   /// True when the folder is of this family.
   boolean accepts(ModelFolder folder);
+
+  /// Prefixes of tensors that its checkpoints may have and that text alone does not need: vision
+  /// towers, layers that predict further tokens.
+  default List<String> skipped() {
+    return List.of();
+  }
 
   /// The model that the configuration describes; no weight is read.
   ModelSpec describe(ModelFolder folder);

@@ -7,6 +7,7 @@ import dev.krait.error.EngineException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
@@ -36,6 +37,12 @@ public record ModelFolder(
     return new ModelFolder(path, config, mambaConfig, Checkpoint.open(path));
   }
 
+  /// The same folder with the language model's configuration where it lies inside of another.
+  public ModelFolder text() {
+    return new ModelFolder(
+        path, config.object("text_config").orElse(config), mambaConfig, checkpoint);
+  }
+
   /// True when the configuration names the architecture, by `architectures` or, where that is
   /// missing, by `model_type`.
   boolean hasArchitecture(String name) {
@@ -57,6 +64,22 @@ public record ModelFolder(
       case "mistral" -> "MistralForCausalLM";
       case "mamba" -> "MambaForCausalLM";
       case "mamba2" -> "Mamba2ForCausalLM";
+      case "bamba" -> "BambaForCausalLM";
+      case "falcon_h1" -> "FalconH1ForCausalLM";
+      case "falcon_mamba" -> "FalconMambaForCausalLM";
+      case "granitemoehybrid" -> "GraniteMoeHybridForCausalLM";
+      case "jamba" -> "JambaForCausalLM";
+      case "kimi_linear" -> "KimiLinearForCausalLM";
+      case "lfm2" -> "Lfm2ForCausalLM";
+      case "lfm2_moe" -> "Lfm2MoeForCausalLM";
+      case "nemotron_h" -> "NemotronHForCausalLM";
+      case "olmo_hybrid" -> "OlmoHybridForCausalLM";
+      case "qwen3_next" -> "Qwen3NextForCausalLM";
+      case "qwen3_5" -> "Qwen3_5ForConditionalGeneration";
+      case "qwen3_5_text" -> "Qwen3_5ForCausalLM";
+      case "qwen3_5_moe" -> "Qwen3_5MoeForConditionalGeneration";
+      case "qwen3_5_moe_text" -> "Qwen3_5MoeForCausalLM";
+      case "zamba2" -> "Zamba2ForCausalLM";
       default -> "model_type " + modelType;
     };
   }
@@ -73,13 +96,13 @@ public record ModelFolder(
 
   /// The number of layers, which is also how many the tensors' names count.
   int depth(String key) {
+    return depth(key, "");
+  }
+
+  /// The same of the layers whose names begin with a prefix.
+  int depth(String key, String prefix) {
     int depth = config.positiveInt(key);
-    long named =
-        checkpoint.names().stream()
-            .flatMap(name -> LAYER.matcher(name).results().limit(1))
-            .map((MatchResult found) -> found.group(1))
-            .distinct()
-            .count();
+    int named = namedLayers(prefix);
     if (named == 0) {
       throw EngineException.invalidCheckpoint(
           path
@@ -91,6 +114,33 @@ public record ModelFolder(
     }
     require(depth == named, config, key, named + ", the layers that the tensors' names count");
     return depth;
+  }
+
+  /// The kind of each layer.
+  ///
+  /// @param key of the list
+  /// @param prefix of the layers' tensors
+  /// @param known kinds that there are
+  List<String> layerTypes(String key, String prefix, Set<String> known) {
+    int depth = depth("num_hidden_layers", prefix);
+    List<String> types = config.texts(key);
+    require(
+        types.size() == depth && known.containsAll(types),
+        config,
+        key,
+        "one of " + known.stream().sorted().toList() + " for each of " + depth + " layers");
+    return types;
+  }
+
+  /// How many layers the tensors' names count that begin with a prefix.
+  int namedLayers(String prefix) {
+    return (int)
+        checkpoint.names().stream()
+            .filter(name -> name.startsWith(prefix))
+            .flatMap(name -> LAYER.matcher(name).results().limit(1))
+            .map((MatchResult found) -> found.group(1))
+            .distinct()
+            .count();
   }
 
   /// What a norm adds to the mean square, above 0 and below 1.

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 
 /// The rotary position embedding of a config.json, whose keys Transformers has spelled in two ways.
@@ -42,12 +43,24 @@ final class RopeKeys {
   private static final String AT_LEAST_ONE = "a finite number, 1 or more";
   private static final double MOST = Double.POSITIVE_INFINITY;
 
+  /// What a family makes of its keys beside the usual.
+  ///
+  /// @param theta what a configuration means that has no `rope_theta`
+  /// @param rotated share of a head that turns where the configuration does not say; empty where
+  ///   all of it does and the configuration must not say otherwise
+  /// @param ignored keys that change nothing for text
+  record Reading(double theta, OptionalDouble rotated, Set<String> ignored) {
+    static final Reading LLAMA = new Reading(DEFAULT_THETA, OptionalDouble.empty(), Set.of());
+  }
+
   private final CheckpointConfig config;
   private final int headDim;
+  private final Reading reading;
 
-  private RopeKeys(CheckpointConfig config, int headDim) {
+  private RopeKeys(CheckpointConfig config, int headDim, Reading reading) {
     this.config = config;
     this.headDim = headDim;
+    this.reading = reading;
   }
 
   /// The rope of all attention layers.
@@ -55,7 +68,12 @@ final class RopeKeys {
   /// @param scaled whether the scaling applies; otherwise only the base of the frequencies does
   /// @throws EngineException INVALID_CHECKPOINT naming a key or value that has no meaning here
   static Rope read(CheckpointConfig config, int headDim, boolean scaled) {
-    RopeKeys keys = new RopeKeys(config, headDim);
+    return read(config, headDim, scaled, Reading.LLAMA);
+  }
+
+  /// The same as a family reads it.
+  static Rope read(CheckpointConfig config, int headDim, boolean scaled, Reading reading) {
+    RopeKeys keys = new RopeKeys(config, headDim, reading);
     keys.requireKnownOnTop();
     Optional<CheckpointConfig> parameters = parameters(config);
     if (parameters.isEmpty()) {
@@ -78,7 +96,9 @@ final class RopeKeys {
   private void requireKnownOnTop() {
     requireFullRotation(config);
     for (String key : config.keys()) {
-      boolean known = Set.of(THETA, SCALING, PARAMETERS, PARTIAL).contains(key);
+      boolean known =
+          Set.of(THETA, SCALING, PARAMETERS, PARTIAL).contains(key)
+              || reading.ignored().contains(key);
       boolean ofRope = key.contains("rope") || key.contains("rotary");
       // A Llama rotates halves; `rope_interleaved: false` says so.
       boolean halves = key.equals("rope_interleaved") && !config.flag(key, false);
@@ -108,7 +128,7 @@ final class RopeKeys {
   private Rope ofParameters(CheckpointConfig parameters, boolean scaled) {
     if (scaled) {
       for (String key : parameters.keys()) {
-        if (!INSIDE.contains(key) && parameters.has(key)) {
+        if (!INSIDE.contains(key) && !reading.ignored().contains(key) && parameters.has(key)) {
           throw parameters.refusal(
               key, "no such key, or one of " + INSIDE.stream().sorted().toList());
         }
@@ -120,8 +140,24 @@ final class RopeKeys {
         scaled ? Optional.of(parameters) : Optional.empty());
   }
 
-  private static void requireFullRotation(CheckpointConfig in) {
-    in.number(PARTIAL, 1, value -> value == 1, "1, which rotates whole heads");
+  private void requireFullRotation(CheckpointConfig in) {
+    if (reading.rotated().isEmpty()) {
+      in.number(PARTIAL, 1, value -> value == 1, "1, which rotates whole heads");
+    }
+  }
+
+  /// Elements of a head that turn, an even number.
+  private int rotated(CheckpointConfig in) {
+    if (reading.rotated().isEmpty()) {
+      return headDim;
+    }
+    double share =
+        in.number(
+            PARTIAL,
+            reading.rotated().getAsDouble(),
+            value -> value <= 1 && (int) (headDim * value) >= 2 && (int) (headDim * value) % 2 == 0,
+            "a share of head_dim %d that is an even number, 2 or more".formatted(headDim));
+    return (int) (headDim * share);
   }
 
   private Rope rope(CheckpointConfig thetaIn, Optional<CheckpointConfig> scaling) {
@@ -129,8 +165,9 @@ final class RopeKeys {
       // A null means no rotation at all to some families.
       throw thetaIn.refusal(THETA, AT_LEAST_ONE);
     }
-    double theta = thetaIn.number(THETA, DEFAULT_THETA, RopeKeys::atLeastOne, AT_LEAST_ONE);
-    return new Rope(headDim, theta, scaling.map(this::scaling).orElseGet(Rope.Scaling.None::new));
+    double theta = thetaIn.number(THETA, reading.theta(), RopeKeys::atLeastOne, AT_LEAST_ONE);
+    int rotated = rotated(scaling.filter(in -> in.has(PARTIAL)).orElse(config));
+    return new Rope(rotated, theta, scaling.map(this::scaling).orElseGet(Rope.Scaling.None::new));
   }
 
   private Rope.Scaling scaling(CheckpointConfig in) {

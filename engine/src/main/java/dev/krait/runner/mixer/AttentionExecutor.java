@@ -61,8 +61,11 @@ final class AttentionExecutor implements MixerExecutor {
     Attention mixer = weights.mixer();
     Buffer queryNorm = weights.queryNorm().orElseThrow();
     Buffer keyNorm = weights.keyNorm().orElseThrow();
-    headNorms.add(new HeadNormArgs(attention.queries(), mixer.heads(), queryNorm, norm));
-    headNorms.add(new HeadNormArgs(attention.keys(), mixer.kvHeads(), keyNorm, norm));
+    int queryHeads = mixer.hasWholeNorm() ? 1 : mixer.heads();
+    int keyHeads = mixer.hasWholeNorm() ? 1 : mixer.kvHeads();
+    Norm ofKeys = new Norm(mixer.keyValueColumns() / keyHeads, norm.epsilon());
+    headNorms.add(new HeadNormArgs(attention.queries(), queryHeads, queryNorm, norm));
+    headNorms.add(new HeadNormArgs(attention.keys(), keyHeads, keyNorm, ofKeys));
   }
 
   @Override

@@ -3,12 +3,14 @@ package dev.krait.runner.mixer;
 import dev.krait.backend.OpArgs.GatedMatmulArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
+import dev.krait.model.Activation;
 import dev.krait.model.FeedForward.GatedMlp;
 import dev.krait.model.MixerWeights.GatedMlpWeights;
 import dev.krait.runner.mixer.MixerScratch.Area;
 import dev.krait.tensor.Rows;
 
-/// The gated feed-forward: a gated product and the projection down.
+/// The gated feed-forward: a gated product, in one where the gate is silu without a factor, and the
+/// projection down.
 final class GatedMlpExecutor implements MixerExecutor {
   private final Ops ops;
   private final GatedMlpWeights weights;
@@ -35,7 +37,15 @@ final class GatedMlpExecutor implements MixerExecutor {
 
   @Override
   public void run(StepInputs step) {
-    ops.gatedMatmul(gatedMatmul, step.tokens);
+    GatedMlp mixer = weights.mixer();
+    if (mixer.activation() == Activation.SILU && mixer.gateScale() == 1) {
+      ops.gatedMatmul(gatedMatmul, step.tokens);
+    } else {
+      ops.matmul(gatedMatmul.gateUp(), gatedMatmul.x(), weights.gateUp(), step.tokens);
+      Rows gate = gatedMatmul.gate();
+      ops.scale(gate, mixer.gateScale(), step.tokens);
+      ops.activateMul(gatedMatmul.dst(), gate, gatedMatmul.up(), mixer.activation(), step.tokens);
+    }
     ops.matmul(output, gatedMatmul.dst(), weights.down(), step.tokens);
   }
 }

@@ -1,16 +1,20 @@
 package dev.krait.runner.mixer;
 
 import dev.krait.backend.OpArgs.CausalConvArgs;
+import dev.krait.backend.OpArgs.NormArgs;
 import dev.krait.backend.OpArgs.SelectiveScanArgs;
 import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.MixerWeights.Mamba1Weights;
+import dev.krait.model.Norm;
 import dev.krait.runner.mixer.MixerScratch.Area;
 import dev.krait.tensor.Rows;
+import java.util.ArrayList;
+import java.util.List;
 
-/// Mamba-1: projection, convolution, step sizes, scan with gate, output projection.
+/// Mamba-1: projection, convolution, inner norms, step sizes, scan with gate, output projection.
 final class Mamba1Executor implements MixerExecutor {
   private final Ops ops;
   private final Mamba1Weights weights;
@@ -21,6 +25,7 @@ final class Mamba1Executor implements MixerExecutor {
   private final Rows lowRank;
   private final CausalConvArgs conv;
   private final SelectiveScanArgs scan;
+  private final List<NormArgs> innerNorms = new ArrayList<>();
 
   static void addScratch(Mamba1 mixer, MixerScratch.Widths widths) {
     widths.include(Area.PROJECTION, mixer.projectionColumns());
@@ -74,6 +79,12 @@ final class Mamba1Executor implements MixerExecutor {
             projection.columns(0, inner),
             weights,
             cache);
+    List<Rows> selected = List.of(lowRank, scan.b(), scan.c());
+    for (int i = 0; i < weights.innerNorms().size(); i++) {
+      Rows rows = selected.get(i);
+      Norm norm = new Norm(rows.columns(), mixer.innerNormEpsilon());
+      innerNorms.add(new NormArgs(rows, rows, weights.innerNorms().get(i), norm));
+    }
   }
 
   @Override
@@ -83,6 +94,9 @@ final class Mamba1Executor implements MixerExecutor {
       ops.convMatmul(selection, conv, weights.selection().get(), step);
     } else {
       ops.causalConv(conv, step);
+    }
+    for (int i = 0; i < innerNorms.size(); i++) {
+      ops.rmsNorm(innerNorms.get(i), step.tokens);
     }
     ops.timeStepScan(lowRank, scan, step);
     ops.matmul(output, scan.dst(), weights.output(), step.tokens);

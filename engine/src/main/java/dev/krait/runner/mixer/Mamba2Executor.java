@@ -10,8 +10,11 @@ import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.MixerWeights.Mamba2Weights;
 import dev.krait.runner.mixer.MixerScratch.Area;
 import dev.krait.tensor.Rows;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
-/// Mamba-2: projection, convolution, scan, gated norm, output projection.
+/// Mamba-2: projection, convolution, scan, gate and norm, output projection.
 final class Mamba2Executor implements MixerExecutor {
   private final Ops ops;
   private final Mamba2Weights weights;
@@ -20,7 +23,10 @@ final class Mamba2Executor implements MixerExecutor {
   private final Rows projection;
   private final CausalConvArgs conv;
   private final SsdScanArgs scan;
-  private final GatedNormArgs norm;
+  private final Rows gate;
+  private final Rows gated;
+  private final Optional<GatedNormArgs> norm;
+  private final List<Rows> scaled = new ArrayList<>();
 
   static void addScratch(Mamba2 mixer, MixerScratch.Widths widths) {
     widths.include(Area.PROJECTION, mixer.projectionColumns());
@@ -53,23 +59,36 @@ final class Mamba2Executor implements MixerExecutor {
     Rows mixed = memory.scratch().rows(Area.MIXED, inner);
     Rows timeStep = projection.columns(inner + channels, mixer.heads());
     scan = new SsdScanArgs(mixed, conv.dst(), timeStep, weights, cache);
+    gate = projection.columns(0, inner);
+    gated = memory.scratch().rows(Area.OPERAND, inner);
     norm =
-        new GatedNormArgs(
-            memory.scratch().rows(Area.OPERAND, inner),
-            mixed,
-            projection.columns(0, inner),
-            weights.norm(),
-            mixer.normGroups(),
-            mixer.normEpsilon());
+        weights
+            .norm()
+            .map(weight ->
+                new GatedNormArgs(
+                    gated, mixed, gate, weight, mixer.normGroups(), mixer.normEpsilon()));
+    int from = 0;
+    for (int i = 0; i < mixer.segmentScales().size(); i++) {
+      int columns = mixer.segments().get(i);
+      scaled.add(projection.columns(from, columns));
+      from += columns;
+    }
   }
 
   @Override
   public void run(StepInputs step) {
     ops.matmul(projection, input, weights.projection(), step.tokens);
+    for (int i = 0; i < scaled.size(); i++) {
+      ops.scale(scaled.get(i), weights.mixer().segmentScales().get(i), step.tokens);
+    }
     ops.causalConv(conv, step);
     ops.ssdScan(scan, step);
-    ops.gatedRmsNorm(norm, step.tokens);
-    ops.matmul(output, norm.dst(), weights.output(), step.tokens);
+    if (norm.isPresent()) {
+      ops.gatedRmsNorm(norm.get(), step.tokens);
+    } else {
+      ops.activateMul(gated, gate, scan.dst(), Activation.SILU, step.tokens);
+    }
+    ops.matmul(output, gated, weights.output(), step.tokens);
   }
 
   @Override

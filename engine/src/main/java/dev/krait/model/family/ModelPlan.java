@@ -1,0 +1,147 @@
+package dev.krait.model.family;
+
+import dev.krait.checkpoint.CheckpointConfig;
+import dev.krait.model.Mixer;
+import dev.krait.model.MixerWeights;
+import dev.krait.model.ModelSpec;
+import dev.krait.model.ModelWeights;
+import dev.krait.model.ModelWeights.BlockWeights;
+import dev.krait.model.Norm;
+import dev.krait.model.ResidualBlock;
+import dev.krait.model.ResidualBlock.ScaledMixer;
+import dev.krait.model.WeightSource;
+import dev.krait.model.WeightSource.RowBlock;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+
+/// A model in the making: its layers in order, each mixer with where its weights lie, so that what
+/// is described and what is read cannot differ.
+final class ModelPlan {
+  private final Shell shell;
+  private final CheckpointConfig config;
+  private final int hidden;
+  private final List<List<ResidualBlock>> layers = new ArrayList<>();
+  private final List<Function<WeightSource, BlockWeights>> readers = new ArrayList<>();
+
+  /// What a family has around its layers.
+  ///
+  /// @param architecture name for people
+  /// @param embedding tensor of the token embeddings
+  /// @param finalNorm tensor of the last norm
+  /// @param head tensor of the output head
+  /// @param epsilon of all norms of the residual stream
+  /// @param zeroCentred whether the weights of norms are stored less 1
+  record Shell(
+      String architecture,
+      String embedding,
+      String finalNorm,
+      String head,
+      float epsilon,
+      boolean zeroCentred) {
+
+    /// The usual names, `model.embed_tokens` and so on.
+    static Shell of(String architecture, String finalNorm, float epsilon) {
+      return new Shell(
+          architecture, LlamaLayers.EMBEDDING, finalNorm, LlamaLayers.HEAD, epsilon, false);
+    }
+  }
+
+  /// A mixer, what its output is multiplied with, and how its weights are read.
+  record Part(Mixer mixer, float scale, Function<WeightSource, MixerWeights> reader) {
+    /// The same with a factor.
+    Part times(float factor) {
+      return new Part(mixer, scale * factor, reader);
+    }
+  }
+
+  /// No layer yet.
+  ///
+  /// @param folder whose configuration is that of the language model
+  ModelPlan(ModelFolder folder, Shell shell) {
+    this.shell = shell;
+    config = folder.config();
+    hidden = config.positiveInt("hidden_size");
+  }
+
+  /// Starts a layer.
+  void layer() {
+    layers.add(new ArrayList<>());
+  }
+
+  /// Adds a block to the last layer.
+  ///
+  /// @param norm tensor of the weight of the norm of its input
+  void block(String norm, Part... parts) {
+    add(norm, false, parts);
+  }
+
+  /// Adds a block whose output is normed instead of its input.
+  void blockNormedAfter(String norm, Part... parts) {
+    add(norm, true, parts);
+  }
+
+  private void add(String norm, boolean after, Part... parts) {
+    List<ScaledMixer> mixers =
+        Arrays.stream(parts).map(part -> new ScaledMixer(part.mixer(), part.scale())).toList();
+    ResidualBlock block = new ResidualBlock(new Norm(hidden, shell.epsilon()), mixers, after);
+    layers.getLast().add(block);
+    readers.add(source ->
+        new BlockWeights(
+            block,
+            source.buffer(norm(source, norm)),
+            Arrays.stream(parts).map(part -> part.reader().apply(source)).toList()));
+  }
+
+  private float[] norm(WeightSource source, String name) {
+    return norm(source, name, hidden, shell.zeroCentred());
+  }
+
+  /// The weight of a norm.
+  ///
+  /// @param zeroCentred whether it is stored less 1
+  static float[] norm(WeightSource source, String name, int width, boolean zeroCentred) {
+    float[] weight = source.values(name, width);
+    for (int i = 0; zeroCentred && i < width; i++) {
+      weight[i] += 1;
+    }
+    return weight;
+  }
+
+  /// The model without multipliers.
+  ModelSpec spec() {
+    return spec(1, 1);
+  }
+
+  /// The model.
+  ModelSpec spec(double embeddingScale, double logitScale) {
+    int vocab = config.positiveInt("vocab_size");
+    String length = config.has("model_max_length") ? "model_max_length" : "max_position_embeddings";
+    return new ModelSpec(
+        shell.architecture(),
+        hidden,
+        vocab,
+        vocab,
+        layers,
+        new Norm(hidden, shell.epsilon()),
+        config.positiveInt(length, MambaFamily.MAX_TOKENS),
+        (float) embeddingScale,
+        (float) logitScale);
+  }
+
+  /// Its weights.
+  ///
+  /// @param tied whether the embedding is the head where none is stored
+  ModelWeights weights(WeightSource source, boolean tied) {
+    int vocab = config.positiveInt("vocab_size");
+    var embedding = source.matrix(hidden, RowBlock.all(shell.embedding(), vocab));
+    List<BlockWeights> blocks = readers.stream().map(reader -> reader.apply(source)).toList();
+    var head =
+        tied && !source.has(shell.head())
+            ? embedding
+            : source.head(shell.head(), vocab, hidden, shell.embedding(), embedding);
+    return new ModelWeights(
+        embedding, blocks, source.buffer(norm(source, shell.finalNorm())), head);
+  }
+}
