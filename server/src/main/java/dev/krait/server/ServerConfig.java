@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.reply.ReplyFormat;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.function.Consumer;
 /// @param clientShare percentage of the places at the door that one client may have, 1 to 100
 /// @param warmUp whether requests of its own run before the server says that it is ready
 /// @param priorities whether a request may name a priority of its own
+/// @param replies how the model writes calls of tools and reasoning
 public record ServerConfig(
     EngineConfig engine,
     HttpServerConfig http,
@@ -33,7 +35,8 @@ public record ServerConfig(
     Duration drainTimeout,
     int clientShare,
     boolean warmUp,
-    boolean priorities) {
+    boolean priorities,
+    ReplyFormat.Names replies) {
 
   private static final int ALL = 100;
 
@@ -80,7 +83,8 @@ public record ServerConfig(
         Duration.ofSeconds(30),
         ALL,
         false,
-        false);
+        false,
+        ReplyFormat.Names.auto());
   }
 
   /// The parts of a configuration, to be changed before another is made of them.
@@ -94,6 +98,7 @@ public record ServerConfig(
     private int clientShare;
     private boolean warmUp;
     private boolean priorities;
+    private ReplyFormat.Names replies;
 
     Copy(ServerConfig from) {
       engine = from.engine;
@@ -105,6 +110,7 @@ public record ServerConfig(
       clientShare = from.clientShare;
       warmUp = from.warmUp;
       priorities = from.priorities;
+      replies = from.replies;
     }
   }
 
@@ -122,7 +128,8 @@ public record ServerConfig(
         copy.drainTimeout,
         copy.clientShare,
         copy.warmUp,
-        copy.priorities);
+        copy.priorities,
+        copy.replies);
   }
 
   /// The same with another engine.
@@ -168,6 +175,11 @@ public record ServerConfig(
   /// The same with or without priorities of requests.
   public ServerConfig withPriorities(boolean allowed) {
     return with(copy -> copy.priorities = allowed);
+  }
+
+  /// The same with other names of how the model writes calls of tools and reasoning.
+  public ServerConfig withReplies(ReplyFormat.Names names) {
+    return with(copy -> copy.replies = names);
   }
 
   /// Places at the door: sequences that may run or wait.
