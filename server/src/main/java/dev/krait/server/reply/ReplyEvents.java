@@ -9,20 +9,23 @@ import java.util.List;
 
 /// Collects events; deltas that follow each other become one.
 public final class ReplyEvents {
+  private static final ReplyEvent TEXT = new TextDelta("");
+  private static final ReplyEvent REASONING = new ReasoningDelta("");
+
   private final List<ReplyEvent> events = new ArrayList<>();
 
   /// What the pieces at the end have in common, and their text so far.
-  private ReplyEvent last = new TextDelta("");
+  private ReplyEvent last = TEXT;
 
   private final StringBuilder text = new StringBuilder();
 
   /// Adds text of the answer.
   public void text(CharSequence added) {
-    add(new TextDelta(""), added);
+    add(TEXT, added);
   }
 
   void reasoning(CharSequence added) {
-    add(new ReasoningDelta(""), added);
+    add(REASONING, added);
   }
 
   void start(ToolCallStart call) {

@@ -23,6 +23,10 @@ public final class ReplyParser {
 
   private final Optional<ToolFormat> tools;
   private final Optional<ReasoningFormat> reasoning;
+  private final List<String> reasoningEnds;
+  private final List<String> openableReasoningEnds;
+  private final List<String> answerMarks;
+  private final List<String> openableAnswerMarks;
   private final CallLog log;
   private final ReplyEvents events = new ReplyEvents();
   private final Input input = new Input();
@@ -61,6 +65,15 @@ public final class ReplyParser {
             ? Optional.empty()
             : forced ? ReplyFormat.generic() : format.tools();
     this.reasoning = forced ? Optional.empty() : format.reasoning();
+    List<String> opener = reasoning.stream().map(ReasoningFormat::opener).toList();
+    this.reasoningEnds =
+        joined(
+            reasoning.stream().map(ReasoningFormat::closer).toList(),
+            tools.filter(ToolFormat::endsReasoning).map(ToolFormat::openers).orElse(List.of()));
+    this.openableReasoningEnds = joined(reasoningEnds, opener);
+    this.answerMarks =
+        tools.map(calls -> joined(calls.openers(), calls.silent())).orElse(List.of());
+    this.openableAnswerMarks = joined(opener, answerMarks);
     Ids ids = format.tools().map(ToolFormat::ids).orElse(Ids.GENERATED);
     this.log = new CallLog(request, ids, random, events);
     this.state = forced || start != ReplyStart.REASONING ? State.ANSWER : State.REASONING;
@@ -71,6 +84,10 @@ public final class ReplyParser {
       NamedCall call = new NamedCall(request.named().get());
       section = Optional.of(new Section(tools.get(), log, call));
     }
+  }
+
+  private static List<String> joined(List<String> first, List<String> second) {
+    return Stream.concat(first.stream(), second.stream()).toList();
   }
 
   /// A parser of text that is nothing but an answer.
@@ -152,15 +169,7 @@ public final class ReplyParser {
   }
 
   private boolean reasoning(ReasoningFormat format) {
-    List<String> ends =
-        Stream.of(
-                Stream.of(format.closer()),
-                openable ? Stream.of(format.opener()) : Stream.<String>empty(),
-                tools.stream()
-                    .filter(ToolFormat::endsReasoning)
-                    .flatMap(calls -> calls.openers().stream()))
-            .flatMap(each -> each)
-            .toList();
+    List<String> ends = openable ? openableReasoningEnds : reasoningEnds;
     if (input.isUndecided(ends)) {
       return false;
     }
@@ -179,13 +188,7 @@ public final class ReplyParser {
   }
 
   private boolean answer() {
-    List<String> marks =
-        Stream.concat(
-                openable ? reasoning.stream().map(ReasoningFormat::opener) : Stream.empty(),
-                tools.stream()
-                    .flatMap(
-                        calls -> Stream.concat(calls.openers().stream(), calls.silent().stream())))
-            .toList();
+    List<String> marks = openable ? openableAnswerMarks : answerMarks;
     if (input.isUndecided(marks)) {
       return false;
     }

@@ -24,6 +24,7 @@ final class Section implements CallReader.Sink {
   private final ToolFormat format;
   private final List<String> closers;
   private final List<String> starts;
+  private final List<String> marks;
   private final CallLog log;
 
   /// What was read since the last whole call.
@@ -45,6 +46,7 @@ final class Section implements CallReader.Sink {
     this.closers = opener.isEmpty() ? List.of() : format.closers();
     boolean tags = format.syntaxes().contains(Syntax.XML);
     this.starts = tags ? List.of(format.marks().getFirst()) : List.of();
+    this.marks = Stream.concat(closers.stream(), starts.stream()).toList();
     this.raw = new StringBuilder(space).append(opener);
     if (starts.contains(opener)) {
       call = Optional.of(new XmlCall(format.marks(), closers));
@@ -128,7 +130,7 @@ final class Section implements CallReader.Sink {
   }
 
   private Step between(Input input) {
-    if (input.isUndecided(Stream.concat(closers.stream(), starts.stream()).toList())) {
+    if (input.isUndecided(marks)) {
       return Step.MORE;
     }
     int from = input.position();
