@@ -157,6 +157,11 @@ public final class ChatTemplate {
     }
   }
 
+  /// Whether one of the templates has a text in its source.
+  public boolean contains(String text) {
+    return templates.values().stream().anyMatch(template -> template.contains(text));
+  }
+
   private JinjaTemplate chosen(boolean tools) {
     JinjaTemplate forTools = tools ? templates.get(TOOL_USE) : null;
     JinjaTemplate chosen = forTools == null ? templates.get(TemplateFiles.DEFAULT) : forTools;

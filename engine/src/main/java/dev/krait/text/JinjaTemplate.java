@@ -44,6 +44,11 @@ final class JinjaTemplate {
     return compiled().render(variables, clock);
   }
 
+  /// Whether its source has a text.
+  boolean contains(String text) {
+    return source.contains(text);
+  }
+
   boolean usesTools() {
     return compiled().reads("tools");
   }

@@ -16,6 +16,10 @@ final class Announcement {
     String grpc = server.grpcPort().map(port -> "; gRPC on port " + port).orElse("");
     out.println("model: " + server.model().info().summary());
     out.println("backend: " + server.engine().backend());
+    server
+        .model()
+        .template()
+        .ifPresent(_ -> out.println("replies: " + server.model().replies().describe()));
     out.printf(
         Locale.ROOT,
         "%s; up to %d sequences of %d tokens%n",

@@ -1,6 +1,7 @@
 package dev.krait.server;
 
 import dev.krait.engine.StepListener;
+import dev.krait.server.reply.ToolUse;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationListener;
@@ -141,7 +142,7 @@ final class GenerateCommand implements Callable<Integer> {
     return chat
         ? new Prompt.Chat(
             List.of(Map.of("role", "user", "content", prompt)),
-            Optional.empty(),
+            ToolUse.none(),
             Map.of(),
             true,
             false,

@@ -19,6 +19,7 @@ import dev.krait.server.observability.EngineMeters;
 import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
+import dev.krait.server.reply.ReplyFormat;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.BodyMemory;
@@ -190,7 +191,8 @@ public final class KraitServer implements AutoCloseable {
             folder,
             engine.model(),
             joined(tokenizerOpening),
-            joined(templateOpening));
+            joined(templateOpening),
+            ReplyFormat.of(config.replies(), joined(templateOpening)));
     GenerationService service =
         new GenerationService(
             model, engine.handle(), start.admission(), meters, new SecureRandom()::nextLong);

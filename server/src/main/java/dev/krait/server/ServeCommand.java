@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.reply.ReplyFormat;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -80,6 +81,22 @@ final class ServeCommand implements Callable<Integer> {
       names = "--trust-request-chat-template",
       description = "Lets requests bring their own chat template.")
   private boolean trustRequestTemplates;
+
+  @Option(
+      names = "--tool-call-parser",
+      paramLabel = "NAME",
+      defaultValue = ReplyFormat.AUTO,
+      description =
+          "How the model writes calls of tools, by vLLM's names such as hermes, none to leave them in the text; default: ${DEFAULT-VALUE}, by the chat template.")
+  private String toolCallParser = ReplyFormat.AUTO;
+
+  @Option(
+      names = "--reasoning-parser",
+      paramLabel = "NAME",
+      defaultValue = ReplyFormat.AUTO,
+      description =
+          "How the model marks its reasoning, by vLLM's names such as qwen3, none to leave it in the text; default: ${DEFAULT-VALUE}, by the chat template.")
+  private String reasoningParser = ReplyFormat.AUTO;
 
   @Option(
       names = "--scheduling-policy",
@@ -243,6 +260,7 @@ final class ServeCommand implements Callable<Integer> {
           set.drainTimeout = Duration.ofSeconds(drainSeconds);
           set.clientShare = clientShare;
           set.warmUp = !skipWarmUp && !warmUp;
+          set.replies = new ReplyFormat.Names(toolCallParser, reasoningParser);
           set.priorities = policy == SchedulingPolicy.PRIORITY;
         });
   }

@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
+import dev.krait.server.reply.ReplyFormat;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.function.Consumer;
 /// @param clientShare percentage of the places at the door that one client may have, 1 to 100
 /// @param warmUp whether requests of its own run before the server says that it is ready
 /// @param priorities whether a request may name a priority of its own
+/// @param replies how the model writes calls of tools and reasoning
 public record ServerConfig(
     EngineConfig engine,
     HttpServerConfig http,
@@ -33,7 +35,8 @@ public record ServerConfig(
     Duration drainTimeout,
     int clientShare,
     boolean warmUp,
-    boolean priorities) {
+    boolean priorities,
+    ReplyFormat.Names replies) {
 
   private static final int ALL = 100;
 
@@ -80,7 +83,8 @@ public record ServerConfig(
         Duration.ofSeconds(30),
         ALL,
         false,
-        false);
+        false,
+        ReplyFormat.Names.auto());
   }
 
   /// The same but for what is set.
@@ -98,7 +102,8 @@ public record ServerConfig(
         set.drainTimeout,
         set.clientShare,
         set.warmUp,
-        set.priorities);
+        set.priorities,
+        set.replies);
   }
 
   /// The components by name.
@@ -112,6 +117,7 @@ public record ServerConfig(
     public int clientShare;
     public boolean warmUp;
     public boolean priorities;
+    public ReplyFormat.Names replies;
 
     private Builder(ServerConfig from) {
       engine = from.engine;
@@ -123,6 +129,7 @@ public record ServerConfig(
       clientShare = from.clientShare;
       warmUp = from.warmUp;
       priorities = from.priorities;
+      replies = from.replies;
     }
   }
 

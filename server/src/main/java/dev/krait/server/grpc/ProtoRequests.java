@@ -8,6 +8,7 @@ import dev.krait.proto.inference.v1.Message;
 import dev.krait.proto.inference.v1.Report;
 import dev.krait.proto.inference.v1.Sampling;
 import dev.krait.proto.inference.v1.Stop;
+import dev.krait.server.reply.ToolUse;
 import dev.krait.server.service.OutputOptions;
 import dev.krait.server.service.Prompt;
 import dev.krait.server.service.PromptRequest;
@@ -73,7 +74,7 @@ final class ProtoRequests {
       messages.add(Map.of("role", message.getRole(), "content", message.getContent()));
     }
     return new Prompt.Chat(
-        messages, Optional.empty(), Map.of(), true, false, false, Optional.empty());
+        messages, ToolUse.none(), Map.of(), true, false, false, Optional.empty());
   }
 
   private static SamplingRequest sampling(Sampling from) {

@@ -9,6 +9,8 @@ import dev.krait.server.openai.AnswerHead;
 import dev.krait.server.openai.Choice;
 import dev.krait.server.openai.OpenAiRequest;
 import dev.krait.server.openai.TokenNames;
+import dev.krait.server.reply.Reply;
+import dev.krait.server.reply.ReplyEvent;
 import dev.krait.server.service.Finish;
 import dev.krait.server.service.Generation;
 import dev.krait.server.service.GenerationService;
@@ -80,24 +82,25 @@ public final class GenerateHandler implements HttpHandler {
   }
 
   private static Choice read(Generation.Part part) {
-    StringBuilder text = new StringBuilder();
+    List<ReplyEvent> events = new ArrayList<>();
     IntStream.Builder ids = IntStream.builder();
     List<TokenLogprobs> logprobs = new ArrayList<>();
     Optional<Finish> finish = Optional.empty();
     part.stream().readWhole();
     while (finish.isEmpty()) {
       TextChunk chunk = part.stream().next();
-      text.append(chunk.text());
+      events.addAll(chunk.events());
       for (int i = 0; i < chunk.ids().size(); i++) {
         ids.add(chunk.ids().at(i));
       }
       logprobs.addAll(chunk.logprobs());
       finish = chunk.finish();
     }
+    Reply reply = Reply.of(events);
     return new Choice(
         part.index(),
         new Choice.PromptView(part.promptIds(), part.echo(), part.stream().promptLogprobs()),
-        part.stream().wholeText(text.toString()),
+        reply.withText(part.stream().wholeText(reply.text())),
         TokenIds.of(ids.build().toArray()),
         logprobs,
         finish.orElseThrow(

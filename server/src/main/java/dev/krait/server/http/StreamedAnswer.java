@@ -65,7 +65,9 @@ final class StreamedAnswer {
     boolean more = true;
     while (more) {
       TextChunk chunk = part.stream().next();
-      StreamChoice sent = choice.orElseGet(() -> new StreamChoice(part.index(), view(part)));
+      StreamChoice sent =
+          choice.orElseGet(
+              () -> new StreamChoice(part.index(), view(part), part.stream().isPlain()));
       choice = Optional.of(sent);
       List<byte[]> events = format.events(head, sent, chunk, part.stream().usage());
       SseWriter sse = writer();

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import tools.jackson.databind.JsonNode;
 
 /// Request fields that ask for what this server cannot do. They are refused with UNSUPPORTED and
 /// their name, so that nobody takes an answer for what it is not; values that ask for nothing pass.
@@ -37,8 +36,6 @@ final class AbsentFields {
     refuse(fields);
     fields.refuse("audio", "null");
     fields.refuse("return_prompt_text", "false");
-    fields.flag("parallel_tool_calls", true); // without a tool call there is nothing to do for it
-    fields.find("tool_choice").ifPresent(choice -> refuseToolChoice(fields, choice));
   }
 
   private static void refuse(Fields fields) {
@@ -79,22 +76,7 @@ final class AbsentFields {
     throw absent("best_of", Integer.toString(best.getAsInt()), "n, which is " + asked);
   }
 
-  /// Tools are rendered into the prompt and the model may use them or not; nothing makes it.
-  private static void refuseToolChoice(Fields fields, JsonNode choice) {
-    String asked = choice.isObject() ? "a named tool" : Fields.textOf(choice, "tool_choice");
-    if (asked.equals("auto") || asked.equals("none")) {
-      return;
-    }
-    if (!choice.isObject() && !asked.equals("required")) {
-      throw EngineException.invalidArgument("tool_choice", Fields.kind(choice), "auto or none");
-    }
-    if (fields.list("tools").orElse(List.of()).isEmpty()) {
-      throw EngineException.invalidArgument("tool_choice", asked, "auto or none, without tools");
-    }
-    throw absent("tool_choice", asked, "auto or none");
-  }
-
-  private static EngineException absent(String field, String value, String expected) {
+  static EngineException absent(String field, String value, String expected) {
     return new EngineException(
         ErrorCode.UNSUPPORTED,
         field,

@@ -33,6 +33,7 @@ final class AnswerJson {
     json.writeNumberProperty("cached_tokens", usage.cachedTokens());
     json.writeEndObject();
     json.writeObjectPropertyStart("completion_tokens_details");
+    json.writeNumberProperty("reasoning_tokens", usage.reasoningTokens());
     json.writeNumberProperty("accepted_prediction_tokens", usage.acceptedTokens());
     json.writeNumberProperty("rejected_prediction_tokens", usage.rejectedTokens());
     json.writeEndObject();
@@ -46,7 +47,8 @@ final class AnswerJson {
       return;
     }
     Finish end = finish.get();
-    json.writeStringProperty("finish_reason", end.stopped() ? "stop" : "length");
+    json.writeStringProperty(
+        "finish_reason", !end.stopped() ? "length" : end.calls() ? "tool_calls" : "stop");
     if (end.stopString().isPresent()) {
       json.writeStringProperty("stop_reason", end.stopString().get());
     } else if (end.stopTokenId().isPresent()) {

@@ -2,12 +2,15 @@ package dev.krait.server.openai;
 
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
+import dev.krait.server.reply.ReplyEvent;
+import dev.krait.server.reply.ReplyEvent.ReasoningDelta;
 import dev.krait.server.service.Finish;
 import dev.krait.server.service.TextChunk;
 import dev.krait.server.service.Usage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import tools.jackson.core.JsonGenerator;
 
 /// Answers of `/v1/chat/completions`.
@@ -15,6 +18,11 @@ public final class ChatJson implements AnswerFormat {
   private static final String OBJECT = "chat.completion";
   private static final String CHUNK = "chat.completion.chunk";
   private static final String ROLE = "assistant";
+  private static final Delta OPENING =
+      Delta.of(json -> {
+        json.writeStringProperty("role", ROLE);
+        ReplyJson.writeContent(json, "");
+      });
 
   private final OpenAiParser parser;
 
@@ -59,26 +67,55 @@ public final class ChatJson implements AnswerFormat {
 
   /// What one event says of a choice.
   private record Delta(
-      boolean role,
-      String content,
+      Consumer<JsonGenerator> content,
       TokenIds ids,
       List<TokenLogprobs> logprobs,
-      Optional<Finish> finish) {}
+      Optional<Finish> finish) {
+    static Delta of(Consumer<JsonGenerator> content) {
+      return new Delta(content, TokenIds.empty(), List.of(), Optional.empty());
+    }
+  }
 
   @Override
   public List<byte[]> events(AnswerHead head, StreamChoice choice, TextChunk chunk, Usage usage) {
-    List<byte[]> events = new ArrayList<>(3);
+    List<byte[]> events = new ArrayList<>(chunk.events().size() + 2);
     if (choice.begin()) {
-      events.add(chunk(head, choice, opening(), usage));
+      events.add(chunk(head, choice, OPENING, usage));
       String echo = choice.prompt().echo();
       if (!echo.isEmpty()) {
-        Delta echoed = new Delta(false, echo, TokenIds.empty(), List.of(), Optional.empty());
+        Delta echoed = Delta.of(json -> ReplyJson.writeContent(json, echo));
         events.add(chunk(head, choice, echoed, usage));
       }
     }
-    Delta delta = new Delta(false, chunk.text(), chunk.ids(), chunk.logprobs(), chunk.finish());
-    events.add(chunk(head, choice, delta, usage));
+    deltas(head, choice, chunk).forEach(delta -> events.add(chunk(head, choice, delta, usage)));
     return events;
+  }
+
+  /// One for each event, at least one. The first has the tokens, the last how the choice ended;
+  /// behind calls that is one of its own, as by OpenAI.
+  private static List<Delta> deltas(AnswerHead head, StreamChoice choice, TextChunk chunk) {
+    List<Consumer<JsonGenerator>> contents = new ArrayList<>(chunk.events().size() + 1);
+    for (ReplyEvent event : chunk.events()) {
+      if (head.options().reasoning() || !(event instanceof ReasoningDelta)) {
+        contents.add(json -> ReplyJson.writeDelta(json, event));
+      }
+    }
+    if (contents.isEmpty() && choice.isPlain()) {
+      contents.add(json -> ReplyJson.writeContent(json, ""));
+    } else if (contents.isEmpty() || chunk.finish().map(Finish::calls).orElse(false)) {
+      contents.add(_ -> {});
+    }
+    List<Delta> deltas = new ArrayList<>(contents.size());
+    for (int i = 0; i < contents.size(); i++) {
+      boolean first = i == 0;
+      deltas.add(
+          new Delta(
+              contents.get(i),
+              first ? chunk.ids() : TokenIds.empty(),
+              first ? chunk.logprobs() : List.of(),
+              i == contents.size() - 1 ? chunk.finish() : Optional.empty()));
+    }
+    return deltas;
   }
 
   @Override
@@ -86,16 +123,12 @@ public final class ChatJson implements AnswerFormat {
     return AnswerJson.usageEvent(head, CHUNK, usage);
   }
 
-  private static Delta opening() {
-    return new Delta(true, "", TokenIds.empty(), List.of(), Optional.empty());
-  }
-
   private static void writeChoice(JsonGenerator json, AnswerHead head, Choice choice) {
     json.writeStartObject();
     json.writeNumberProperty("index", choice.index());
     json.writeObjectPropertyStart("message");
     json.writeStringProperty("role", ROLE);
-    json.writeStringProperty("content", choice.prompt().echo() + choice.text());
+    ReplyJson.writeMessage(json, choice, head.options().reasoning());
     json.writeNullProperty("refusal");
     json.writeEndObject();
     writeLogprobs(json, head, choice.logprobs());
@@ -114,19 +147,16 @@ public final class ChatJson implements AnswerFormat {
       json.writeStartObject();
       json.writeNumberProperty("index", choice.index());
       json.writeObjectPropertyStart("delta");
-      if (delta.role()) {
-        json.writeStringProperty("role", ROLE);
-      }
-      json.writeStringProperty("content", delta.content());
+      delta.content().accept(json);
       json.writeEndObject();
       writeLogprobs(json, head, delta.logprobs());
       AnswerJson.writeFinish(json, delta.finish());
-      if (head.options().tokenIds() && !delta.role()) {
+      if (head.options().tokenIds() && !delta.equals(OPENING)) {
         AnswerJson.writeIds(json, "token_ids", delta.ids());
       }
       json.writeEndObject();
       json.writeEndArray();
-      if (head.options().tokenIds() && delta.role()) {
+      if (head.options().tokenIds() && delta.equals(OPENING)) {
         AnswerJson.writeIds(json, "prompt_token_ids", choice.prompt().ids());
       }
       if (head.options().continuousUsage()) {

@@ -2,6 +2,7 @@ package dev.krait.server.openai;
 
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
+import dev.krait.server.reply.Reply;
 import dev.krait.server.service.Finish;
 import java.util.List;
 
@@ -9,14 +10,14 @@ import java.util.List;
 ///
 /// @param index place in the answer
 /// @param prompt its prompt
-/// @param text its text, without the prompt
+/// @param reply what it says, without the prompt
 /// @param ids its tokens
 /// @param logprobs one for each token, when asked for
 /// @param finish how it ended
 public record Choice(
     int index,
     PromptView prompt,
-    String text,
+    Reply reply,
     TokenIds ids,
     List<TokenLogprobs> logprobs,
     Finish finish) {

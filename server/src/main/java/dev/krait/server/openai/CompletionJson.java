@@ -47,12 +47,12 @@ public final class CompletionJson implements AnswerFormat {
       AnswerJson.writeHead(json, head, OBJECT);
       json.writeArrayPropertyStart("choices");
       for (Choice choice : choices) {
-        StreamChoice state = new StreamChoice(choice.index(), choice.prompt());
+        StreamChoice state = new StreamChoice(choice.index(), choice.prompt(), true);
         Optional<Finish> finish = Optional.of(choice.finish());
         writePart(
             json,
             head,
-            new Part(state, true, choice.text(), choice.ids(), choice.logprobs(), finish));
+            new Part(state, true, choice.reply().text(), choice.ids(), choice.logprobs(), finish));
       }
       json.writeEndArray();
       AnswerJson.writeTail(json);

@@ -37,10 +37,9 @@ final class MessageParser {
           "chat_template", "given", "none, unless the server trusts request templates");
     }
     boolean continueFinal = fields.flag("continue_final_message", false);
-    fields.accept("tool_choice", "functions", "function_call", "include_reasoning");
     return new Prompt.Chat(
         messages(fields),
-        tools(fields),
+        ToolFields.of(fields),
         variables(fields),
         fields.flag("add_generation_prompt", !continueFinal),
         continueFinal,
@@ -106,21 +105,6 @@ final class MessageParser {
         .text(name)
         .orElseThrow(
             () -> EngineException.invalidArgument(path + "." + name, "missing", "a string"));
-  }
-
-  private static Optional<List<Object>> tools(Fields fields) {
-    Optional<List<JsonNode>> given = fields.list("tools");
-    if (given.isEmpty() || given.get().isEmpty()) {
-      return Optional.empty();
-    }
-    List<Object> tools = new ArrayList<>();
-    for (JsonNode tool : given.get()) {
-      if (!tool.isObject()) {
-        throw EngineException.invalidArgument("tools", Fields.kind(tool), "a list of objects");
-      }
-      tools.add(Fields.plainMap(tool));
-    }
-    return Optional.of(tools);
   }
 
   private static Map<String, Object> variables(Fields fields) {

@@ -5,6 +5,7 @@ import dev.krait.error.ErrorCode;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.server.service.OutputOptions;
+import dev.krait.server.service.OutputOptions.Replies;
 import dev.krait.server.service.Prompt;
 import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.SamplingRequest;
@@ -90,7 +91,8 @@ public final class OpenAiParser {
             fields,
             List.of(chat),
             newer.isPresent() ? newer : older,
-            output(fields, echo, wanted ? alternatives.orElse(0) : -1),
+            output(fields, echo, wanted ? alternatives.orElse(0) : -1)
+                .with(fields.flag("stream", false) ? Replies.STREAMED : Replies.WHOLE),
             requestId);
     logUnknown(fields);
     return request;
@@ -193,7 +195,8 @@ public final class OpenAiParser {
         options.map(o -> o.flag("include_usage", false)).orElse(false),
         options.map(o -> o.flag("continuous_usage_stats", false)).orElse(false),
         fields.flag("return_token_ids", false),
-        fields.flag("return_tokens_as_token_ids", false));
+        fields.flag("return_tokens_as_token_ids", false),
+        fields.flag("include_reasoning", true));
   }
 
   private static OutputOptions output(Fields fields, boolean echo, int logprobs) {

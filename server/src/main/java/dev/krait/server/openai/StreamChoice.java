@@ -4,13 +4,17 @@ package dev.krait.server.openai;
 public final class StreamChoice {
   private final int index;
   private final Choice.PromptView prompt;
+  private final boolean plain;
   private boolean begun;
   private int textOffset;
 
   /// A choice of which nothing has been sent.
-  public StreamChoice(int index, Choice.PromptView prompt) {
+  ///
+  /// @param plain whether all it can say is text
+  public StreamChoice(int index, Choice.PromptView prompt, boolean plain) {
     this.index = index;
     this.prompt = prompt;
+    this.plain = plain;
   }
 
   /// Place in the answer.
@@ -21,6 +25,11 @@ public final class StreamChoice {
   /// Its prompt.
   public Choice.PromptView prompt() {
     return prompt;
+  }
+
+  /// Whether all it can say is text.
+  boolean isPlain() {
+    return plain;
   }
 
   /// True the first time alone.

@@ -8,6 +8,9 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import dev.krait.server.reply.ReplyParser;
+import dev.krait.server.reply.ReplyRequest;
+import dev.krait.server.reply.ReplyStart;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +25,9 @@ public final class GenerationService {
   /// Most log-probabilities that a request for all of its prompts' may come to: about 100 MB of
   /// values and JSON.
   private static final long MOST_PROMPT_LOGPROBS = 1 << 20;
+
+  /// Tokens at the end of a prompt that may spell out a marker of reasoning and what follows it.
+  private static final int PROMPT_END = 32;
 
   private final ServedModel model;
   private final EngineHandle engine;
@@ -118,7 +124,14 @@ public final class GenerationService {
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
-          TextStream stream = open(request, ids, stops, params(request, key, s), deadline, ticket);
+          TextStream stream =
+              open(
+                  request,
+                  ids,
+                  reading(request, prompt, ids, stops),
+                  params(request, key, s),
+                  deadline,
+                  ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
@@ -145,7 +158,7 @@ public final class GenerationService {
   private TextStream open(
       PromptRequest request,
       TokenIds ids,
-      StopTexts stops,
+      TextStream.Reading reading,
       SamplingParams sampling,
       long deadline,
       Admission.Ticket ticket) {
@@ -167,8 +180,7 @@ public final class GenerationService {
             ticket::sequenceEnded);
     boolean readable = false;
     try {
-      TextStream stream =
-          new TextStream(engine, tokens, model.tokenizer(), request, stops, listener);
+      TextStream stream = new TextStream(engine, tokens, reading, listener);
       readable = true;
       return stream;
     } finally {
@@ -176,6 +188,31 @@ public final class GenerationService {
         engine.cancel(tokens);
       }
     }
+  }
+
+  private TextStream.Reading reading(
+      PromptRequest request, Prompt prompt, TokenIds ids, StopTexts stops) {
+    return new TextStream.Reading(
+        model.tokenizer(),
+        request.output(),
+        request.stop(),
+        stops,
+        parser(request.output().replies(), prompt, ids));
+  }
+
+  /// A parser for one sequence. Where its text begins shows at the end of the prompt.
+  private ReplyParser parser(OutputOptions.Replies replies, Prompt prompt, TokenIds ids) {
+    if (replies == OutputOptions.Replies.TEXT || !(prompt instanceof Prompt.Chat chat)) {
+      return ReplyParser.plain();
+    }
+    int[] all = ids.toArray();
+    int from = Math.max(0, all.length - PROMPT_END);
+    ReplyStart start =
+        chat.continueFinalMessage()
+            ? model.replies().startAfter(chat.lastContent())
+            : model.replies().start(model.tokenizer().decode(all, from, all.length, false));
+    boolean whole = replies == OutputOptions.Replies.WHOLE;
+    return new ReplyParser(model.replies(), ReplyRequest.of(chat.tools(), whole), start, seeds);
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

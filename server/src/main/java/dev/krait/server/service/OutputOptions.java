@@ -9,8 +9,29 @@ import dev.krait.generation.SamplingParams;
 /// @param promptLogprobs the same for the prompt; [SamplingParams#ALL_LOGPROBS] for all
 /// @param echo whether the prompt's text precedes the output
 /// @param skipSpecialTokens whether special tokens leave no text
+/// @param replies how a chat's text is read
 public record OutputOptions(
-    int logprobs, int promptLogprobs, boolean echo, boolean skipSpecialTokens) {
+    int logprobs, int promptLogprobs, boolean echo, boolean skipSpecialTokens, Replies replies) {
+
+  /// How the text of a chat is read.
+  public enum Replies {
+    /// As an answer, whatever it holds.
+    TEXT,
+    /// As reasoning, answer and calls, given out as they come.
+    STREAMED,
+    /// The same, wanted all at once.
+    WHOLE
+  }
+
+  /// Options for text alone.
+  public OutputOptions(int logprobs, int promptLogprobs, boolean echo, boolean skipSpecialTokens) {
+    this(logprobs, promptLogprobs, echo, skipSpecialTokens, Replies.TEXT);
+  }
+
+  /// The same with chats read in another way.
+  public OutputOptions with(Replies reading) {
+    return new OutputOptions(logprobs, promptLogprobs, echo, skipSpecialTokens, reading);
+  }
 
   /// Checks the ranges.
   public OutputOptions {

@@ -2,6 +2,7 @@ package dev.krait.server.service;
 
 import dev.krait.error.EngineException;
 import dev.krait.generation.TokenIds;
+import dev.krait.server.reply.ToolUse;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,7 +33,7 @@ public sealed interface Prompt {
   /// A conversation for the model's chat template.
   ///
   /// @param messages each with at least a `role`; values are what JSON can hold, null included
-  /// @param tools tool definitions for the template; empty when the request has none
+  /// @param tools the tools that it may call
   /// @param variables further template variables
   /// @param addGenerationPrompt whether the rendering ends where an assistant's answer begins
   /// @param continueFinalMessage whether the last message is left open to be continued
@@ -40,7 +41,7 @@ public sealed interface Prompt {
   /// @param template a template to use instead of the model's
   record Chat(
       List<Map<String, Object>> messages,
-      Optional<List<Object>> tools,
+      ToolUse tools,
       Map<String, Object> variables,
       boolean addGenerationPrompt,
       boolean continueFinalMessage,

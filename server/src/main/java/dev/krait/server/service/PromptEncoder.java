@@ -129,7 +129,7 @@ public final class PromptEncoder {
             chat.messages(),
             chat.addGenerationPrompt(),
             chat.continueFinalMessage(),
-            chat.tools(),
+            chat.tools().shown(),
             chat.variables());
   }
 

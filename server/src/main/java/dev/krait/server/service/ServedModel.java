@@ -3,6 +3,7 @@ package dev.krait.server.service;
 import dev.krait.engine.ModelInfo;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.reply.ReplyFormat;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
 import java.nio.file.Path;
@@ -16,12 +17,14 @@ import java.util.Optional;
 /// @param info limits, end tokens and sampling defaults
 /// @param tokenizer its tokenizer
 /// @param template its chat template, if it has one
+/// @param replies how it writes replies in chats
 public record ServedModel(
     List<String> names,
     Path folder,
     ModelInfo info,
     Tokenizer tokenizer,
-    Optional<ChatTemplate> template) {
+    Optional<ChatTemplate> template,
+    ReplyFormat replies) {
 
   /// Checks that there is a name.
   public ServedModel {
@@ -29,6 +32,16 @@ public record ServedModel(
     if (names.isEmpty()) {
       throw EngineException.invalidArgument("served-model-name", "none", "at least one");
     }
+  }
+
+  /// A model whose replies are text alone.
+  public ServedModel(
+      List<String> names,
+      Path folder,
+      ModelInfo info,
+      Tokenizer tokenizer,
+      Optional<ChatTemplate> template) {
+    this(names, folder, info, tokenizer, template, ReplyFormat.plain());
   }
 
   /// The name that answers carry.

@@ -14,6 +14,7 @@ import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
+import dev.krait.server.reply.ReplyParser;
 import dev.krait.text.IncrementalDecoder;
 import dev.krait.text.SpecialStopMatcher;
 import dev.krait.text.StopMatcher;
@@ -25,8 +26,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
 
-/// One sequence as text: decodes tokens, finds stop strings, and ends the engine's work when one
-/// appears.
+/// One sequence as a reply: decodes tokens, finds stop strings and ends the engine's work when one
+/// appears, and reads the text before it.
 ///
 /// Read by one thread. After the chunk with a finish, or an exception, it is over.
 public final class TextStream {
@@ -35,6 +36,7 @@ public final class TextStream {
   private final IncrementalDecoder decoder;
   private final Tokenizer tokenizer;
   private final boolean skipSpecialTokens;
+  private final ReplyParser parser;
 
   /// Tokens whose text the answer's text follows: the prompt that it repeats, else none.
   private final int[] before;
@@ -55,27 +57,39 @@ public final class TextStream {
   private boolean whole;
   private boolean over;
   private int generated;
+  private int reasoned;
   private OptionalLong lastTokensNanos = OptionalLong.empty();
   private Usage usage;
 
-  TextStream(
-      EngineHandle engine,
-      TokenStream tokens,
+  /// How the tokens of a sequence are read.
+  ///
+  /// @param stops the request's stop strings
+  /// @param parser reads the text as a reply
+  record Reading(
       Tokenizer tokenizer,
-      PromptRequest request,
+      OutputOptions output,
+      StopRequest stop,
       StopTexts stops,
-      GenerationListener listener) {
+      ReplyParser parser) {}
+
+  TextStream(
+      EngineHandle engine, TokenStream tokens, Reading reading, GenerationListener listener) {
     this.engine = engine;
     this.tokens = tokens;
-    this.tokenizer = tokenizer;
-    this.skipSpecialTokens = request.output().skipSpecialTokens();
-    this.before = request.output().echo() ? tokens.request().promptIds().toArray() : new int[0];
-    this.decoder = new IncrementalDecoder(tokenizer, before, skipSpecialTokens);
-    this.stop = request.stop();
-    this.matcher = new StopMatcher(stops.visible(), stop.includeString());
-    this.specialStops = new SpecialStopMatcher(stops.special(), stop.includeString());
+    this.tokenizer = reading.tokenizer();
+    this.parser = reading.parser();
+    this.skipSpecialTokens = reading.output().skipSpecialTokens();
+    int[] prompt = tokens.request().promptIds().toArray();
+    this.before =
+        reading.output().echo()
+            ? Arrays.stream(prompt).filter(id -> !isHidden(id)).toArray()
+            : new int[0];
+    this.decoder = new IncrementalDecoder(tokenizer, before, false);
+    this.stop = reading.stop();
+    this.matcher = new StopMatcher(reading.stops().visible(), stop.includeString());
+    this.specialStops = new SpecialStopMatcher(reading.stops().special(), stop.includeString());
     this.listener = listener;
-    this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0);
+    this.usage = new Usage(tokens.promptTokens(), 0, 0, 0, 0, 0);
   }
 
   /// Waits for the next chunk.
@@ -90,9 +104,8 @@ public final class TextStream {
           return chunk(burst);
         }
         case End end -> {
-          StringBuilder text = new StringBuilder();
-          Finish finish = finish(end, text);
-          return new TextChunk(text.toString(), TokenIds.empty(), List.of(), Optional.of(finish));
+          Finish finish = finish(end);
+          return new TextChunk(parser.take(), TokenIds.empty(), List.of(), Optional.of(finish));
         }
       }
     }
@@ -113,17 +126,22 @@ public final class TextStream {
   }
 
   /// The text of the whole answer, once it is over: all tokens decoded together, or the chunks'
-  /// text where a stop string cut it.
+  /// text where a stop string cut it or more than an answer was read.
   ///
   /// The two differ only where a run of byte tokens is no valid UTF-8: a stream cannot take back
   /// the part of the run that was.
   ///
   /// @param streamed the chunks' text, joined
   public String wholeText(String streamed) {
-    if (matched().isPresent()) {
+    if (matched().isPresent() || !parser.isPlain()) {
       return streamed;
     }
-    return tokenizer.decodeAfter(before, shown.build().toArray(), skipSpecialTokens);
+    return tokenizer.decodeAfter(before, shown.build().toArray(), false);
+  }
+
+  /// Whether all its text is an answer.
+  public boolean isPlain() {
+    return parser.isPlain();
   }
 
   /// Counts so far; those of the prefix cache when the sequence is over.
@@ -161,36 +179,47 @@ public final class TextStream {
 
   private TextChunk chunk(Tokens burst) {
     observeTokens();
-    StringBuilder text = new StringBuilder();
     TokenIds ids = burst.ids();
     for (int i = 0; i < ids.size(); i++) {
       generated++;
       boolean hidden = burst.endsWithStopToken() && i == ids.size() - 1 && !stop.includeString();
       if (!hidden) {
-        shown.add(ids.at(i));
-        emit(decoder.push(ids.at(i)), false, text);
-        if (skipSpecialTokens && tokenizer.isSpecial(ids.at(i))) {
-          emit(tokenizer.tokenText(ids.at(i)), true, text);
-        }
+        read(ids.at(i));
       }
       if (matched().isPresent()) {
-        return stoppedByString(burst, i + 1, text);
+        return stoppedByString(burst, i + 1);
       }
     }
     usage = counted(0, tokens.draftedTokens(), tokens.acceptedTokens());
     Optional<Finish> finish = Optional.empty();
     ahead = tokens.poll();
     if (ahead.isPresent() && ahead.get() instanceof End end) {
-      finish = Optional.of(finish(end, text));
+      finish = Optional.of(finish(end));
     }
-    return new TextChunk(text.toString(), ids, burst.logprobs(), finish);
+    return new TextChunk(parser.take(), ids, burst.logprobs(), finish);
   }
 
-  private void emit(String delta, boolean hidden, StringBuilder text) {
+  private void read(int id) {
+    boolean reasoning = parser.isReasoning();
+    if (isHidden(id)) {
+      emit(tokenizer.tokenText(id), true);
+    } else {
+      shown.add(id);
+      emit(decoder.push(id), false);
+    }
+    reasoned += reasoning && parser.isReasoning() ? 1 : 0;
+  }
+
+  /// Whether a token leaves no text: special ones, but for those that the parser knows.
+  private boolean isHidden(int id) {
+    return skipSpecialTokens && tokenizer.isSpecial(id) && !parser.marks(tokenizer.tokenText(id));
+  }
+
+  private void emit(String delta, boolean hidden) {
     if (generated > stop.minTokens()) {
-      text.append(matcher.push(specialStops.push(delta, hidden)));
+      parser.push(matcher.push(specialStops.push(delta, hidden)));
     } else if (!hidden) {
-      text.append(delta);
+      parser.push(delta);
     }
   }
 
@@ -198,7 +227,7 @@ public final class TextStream {
     return matcher.matched().or(specialStops::matched);
   }
 
-  private TextChunk stoppedByString(Tokens burst, int kept, StringBuilder text) {
+  private TextChunk stoppedByString(Tokens burst, int kept) {
     engine.cancel(tokens);
     GenerationEvent event = nextEvent();
     while (!(event instanceof End)) {
@@ -208,11 +237,17 @@ public final class TextStream {
     TokenIds ids = TokenIds.of(Arrays.copyOf(burst.ids().toArray(), kept));
     List<TokenLogprobs> logprobs =
         burst.logprobs().subList(0, Math.min(kept, burst.logprobs().size()));
-    Finish finish = Finish.stopString(matched().orElseThrow());
-    return new TextChunk(text.toString(), ids, logprobs, Optional.of(finish));
+    Finish finish = replied(Finish.stopString(matched().orElseThrow()));
+    return new TextChunk(parser.take(), ids, logprobs, Optional.of(finish));
   }
 
-  private Finish finish(End end, StringBuilder text) {
+  /// Ends the reply.
+  private Finish replied(Finish finish) {
+    parser.finish();
+    return finish.withCalls(parser.hasCalls());
+  }
+
+  private Finish finish(End end) {
     return switch (end) {
       case Failed failed -> {
         end(failed.stats(), "error");
@@ -220,11 +255,11 @@ public final class TextStream {
       }
       case Finished finished -> {
         Finish finish = ended(finished);
-        emit(decoder.flush(), false, text);
-        text.append(matcher.push(specialStops.flush()));
+        emit(decoder.flush(), false);
+        parser.push(matcher.push(specialStops.flush()));
         Optional<String> late = matched();
-        text.append(matcher.flush());
-        yield late.isPresent() ? Finish.stopString(late.get()) : finish;
+        parser.push(matcher.flush());
+        yield replied(late.isPresent() ? Finish.stopString(late.get()) : finish);
       }
     };
   }
@@ -281,7 +316,7 @@ public final class TextStream {
 
   private Usage counted(int cached, int drafted, int accepted) {
     int rejected = Math.max(0, drafted - accepted);
-    return new Usage(tokens.promptTokens(), cached, generated, accepted, rejected);
+    return new Usage(tokens.promptTokens(), cached, generated, reasoned, accepted, rejected);
   }
 
   /// Times of tokens that were not read one by one: the first, and the mean of the others.

@@ -146,6 +146,7 @@ class AccessLogTest {
     try (TestServer server = TestServer.start(UnaryOperator.identity())) {
       server.http().get("/health");
       server.http().get("/v2");
+      await(1); // a line is written when its answer has been sent
       server.http().call("POST", "/v1/completions", "x".repeat((64 << 10) + 1));
       List<String> written = await(2);
       assertThat(written.get(0)).matches("GET /v2 404 .* error=not_found");

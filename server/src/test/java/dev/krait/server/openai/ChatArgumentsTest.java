@@ -21,7 +21,7 @@ class ChatArgumentsTest {
     Prompt.Chat chat =
         chat(
             "{'messages': [{'role': 'user', 'content': 'a', 'id': 18446744073709551616}],"
-                + " 'tools': [{'type': 'function', 'maximum': 9223372036854775808}],"
+                + " 'tools': [{'function': {'name': 'f', 'maximum': 9223372036854775808}}],"
                 + " 'metadata': {'n': "
                 + digits
                 + "},"
@@ -29,8 +29,9 @@ class ChatArgumentsTest {
                 + digits
                 + ", 'b': -9223372036854775808, 'c': 1e30, 'd': [9007199254740993]}}");
     assertThat(chat.messages().getFirst()).containsEntry("id", BigInteger.TWO.pow(64));
-    assertThat(chat.tools().orElseThrow())
-        .isEqualTo(List.of(Map.of("type", "function", "maximum", BigInteger.TWO.pow(63))));
+    assertThat(chat.tools().tools())
+        .isEqualTo(
+            List.of(Map.of("function", Map.of("name", "f", "maximum", BigInteger.TWO.pow(63)))));
     assertThat(chat.variables())
         .isEqualTo(
             Map.of(

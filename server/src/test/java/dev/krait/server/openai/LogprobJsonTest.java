@@ -39,7 +39,7 @@ class LogprobJsonTest {
             "id",
             0,
             "model",
-            new ResponseOptions(false, false, false, false, false),
+            new ResponseOptions(false, false, false, false, false, true),
             new OutputOptions(1, -1, true, true),
             new Names());
     AtomicInteger end = new AtomicInteger();

@@ -12,11 +12,13 @@ import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// A model that recites the same tokens to everybody, again and again.
+/// A model that recites the same tokens to everybody, again and again; or one text after the other
+/// in the turns of a conversation.
 ///
 /// Steps can be held back: with a gate, each needs a permit.
 public final class RecitingRunner implements ModelRunner {
-  private final int[] script;
+  private volatile List<int[]> scripts;
+  private final int turnToken;
   private final StepOutput output;
   private final Semaphore gate = new Semaphore(0);
   private final AtomicInteger steps = new AtomicInteger();
@@ -26,8 +28,21 @@ public final class RecitingRunner implements ModelRunner {
 
   /// Recites the given token ids.
   public RecitingRunner(int[] script, int capacity) {
-    this.script = script.clone();
+    this(List.of(script), -1, capacity);
+  }
+
+  /// Recites as many scripts as there are turns in the prompt, the last of them.
+  ///
+  /// @param turnToken begins a turn of the model
+  public RecitingRunner(List<int[]> scripts, int turnToken, int capacity) {
+    this.scripts = List.copyOf(scripts);
+    this.turnToken = turnToken;
     this.output = new StepOutput(capacity, 0);
+  }
+
+  /// From now on recites other scripts.
+  public void recite(List<int[]> others) {
+    scripts = List.copyOf(others);
   }
 
   /// From now on each step needs a permit.
@@ -88,6 +103,7 @@ public final class RecitingRunner implements ModelRunner {
         output.setPromptLogprobs(i, promptLogprobs(sequence, plan.tokens(i)));
       }
       if (plan.choosesToken(i)) {
+        int[] script = script(sequence);
         int id = script[(sequence.tokens() - sequence.promptTokens()) % script.length];
         if (sampling.logprobs() >= 0) {
           output.addToken(i, id, logprobs(id, sampling.logprobs()));
@@ -97,6 +113,15 @@ public final class RecitingRunner implements ModelRunner {
       }
     }
     return output;
+  }
+
+  private int[] script(Sequence sequence) {
+    int turns = 0;
+    for (int i = 0; i < sequence.promptTokens(); i++) {
+      turns += sequence.tokenAt(i) == turnToken ? 1 : 0;
+    }
+    List<int[]> all = scripts;
+    return all.get(Math.clamp(turns - 1, 0, all.size() - 1));
   }
 
   private static List<TokenLogprobs> promptLogprobs(Sequence sequence, int tokens) {

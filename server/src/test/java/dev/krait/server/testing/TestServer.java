@@ -34,9 +34,12 @@ public final class TestServer implements AutoCloseable {
   /// Longest prompt plus output.
   public static final int MAX_TOKENS = 64;
 
+  private static final int LONG = 1024;
+
   /// Longer than any test, so that no test depends on how fast the machine is.
   private static final Duration PATIENCE = Duration.ofMinutes(30);
 
+  private static final int ASSISTANT = 3;
   private static final int END = 4;
   private static final int VOCABULARY = 4096;
   private static final int MAX_SEQUENCES = 4;
@@ -60,7 +63,27 @@ public final class TestServer implements AutoCloseable {
   /// Starts a server with another configuration.
   public static TestServer start(UnaryOperator<ServerConfig> change) {
     Path folder = modelFolder();
-    RecitingRunner runner = new RecitingRunner(script(folder), MAX_SEQUENCES);
+    RecitingRunner runner = new RecitingRunner(script(folder, TEXT), MAX_SEQUENCES);
+    return start(folder, runner, MAX_TOKENS, change);
+  }
+
+  /// Starts a server for longer prompts.
+  ///
+  /// @param folder model folder with a tokenizer like the shipped one
+  public static TestServer of(Path folder) {
+    List<int[]> script = List.of(script(folder, TEXT));
+    RecitingRunner runner = new RecitingRunner(script, ASSISTANT, MAX_SEQUENCES);
+    return start(folder, runner, LONG, UnaryOperator.identity());
+  }
+
+  /// From now on the model recites one of these texts in each turn of a conversation.
+  public void recite(String... texts) {
+    Path folder = server.model().folder();
+    runner.recite(Arrays.stream(texts).map(text -> script(folder, text)).toList());
+  }
+
+  private static TestServer start(
+      Path folder, RecitingRunner runner, int maxTokens, UnaryOperator<ServerConfig> change) {
     ServerConfig config =
         ServerConfig.of(
                 EngineConfig.of(folder),
@@ -73,7 +96,7 @@ public final class TestServer implements AutoCloseable {
     KraitServer server =
         KraitServer.open(
             change.apply(config),
-            (_, steps, plan) -> engine(runner, clock, steps, plan),
+            (_, steps, plan) -> engine(runner, maxTokens, clock, steps, plan),
             "test",
             _ -> {});
     return new TestServer(server, runner, skipped);
@@ -137,21 +160,25 @@ public final class TestServer implements AutoCloseable {
     return Path.of(System.getProperty("krait.repo", ".."));
   }
 
-  private static int[] script(Path folder) {
+  private static int[] script(Path folder, String text) {
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
-      int[] text = tokenizer.encode(TEXT, false);
-      int[] script = Arrays.copyOf(text, text.length + 1);
-      script[text.length] = END;
+      int[] ids = tokenizer.encode(text, false);
+      int[] script = Arrays.copyOf(ids, ids.length + 1);
+      script[ids.length] = END;
       return script;
     }
   }
 
   private static ServedEngine engine(
-      RecitingRunner runner, LongSupplier clock, StepListener steps, Consumer<String> plan) {
+      RecitingRunner runner,
+      int maxTokens,
+      LongSupplier clock,
+      StepListener steps,
+      Consumer<String> plan) {
     InMemoryEngine engine =
         InMemoryEngine.builder()
             .vocabSize(VOCABULARY)
-            .maxModelTokens(MAX_TOKENS)
+            .maxModelTokens(maxTokens)
             .maxSequences(MAX_SEQUENCES)
             .maxWaiting(MAX_WAITING)
             .prefixCaching(true)
@@ -161,10 +188,10 @@ public final class TestServer implements AutoCloseable {
             .build();
     engine.pools().layout().describe().forEach(plan);
     engine.start();
-    return new RecitingEngine(engine, runner);
+    return new RecitingEngine(engine, runner, info(maxTokens));
   }
 
-  private static ModelInfo info() {
+  private static ModelInfo info(int maxTokens) {
     ModelInfo.SamplingDefaults none =
         new ModelInfo.SamplingDefaults(
             OptionalDouble.empty(),
@@ -173,25 +200,20 @@ public final class TestServer implements AutoCloseable {
             OptionalDouble.empty(),
             OptionalDouble.empty());
     return new ModelInfo(
-        "Recital", VOCABULARY, MAX_TOKENS, TokenIds.of(0, END), none, "exact", "recites a text");
+        "Recital", VOCABULARY, maxTokens, TokenIds.of(0, END), none, "exact", "recites a text");
   }
 
   /// A model for services that are made without a server.
   public static ServedModel served(Tokenizer tokenizer) {
     return new ServedModel(
-        List.of("krait-tiny"), modelFolder(), info(), tokenizer, Optional.empty());
+        List.of("krait-tiny"), modelFolder(), info(MAX_TOKENS), tokenizer, Optional.empty());
   }
 
-  private record RecitingEngine(InMemoryEngine engine, RecitingRunner runner)
+  private record RecitingEngine(InMemoryEngine engine, RecitingRunner runner, ModelInfo model)
       implements ServedEngine {
     @Override
     public EngineHandle handle() {
       return engine.handle();
-    }
-
-    @Override
-    public ModelInfo model() {
-      return info();
     }
 
     @Override

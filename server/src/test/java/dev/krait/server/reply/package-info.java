@@ -1,0 +1,4 @@
+@NullMarked
+package dev.krait.server.reply;
+
+import org.jspecify.annotations.NullMarked;
