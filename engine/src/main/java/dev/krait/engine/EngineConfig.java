@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /// Everything that an [Engine] can be told.
 ///
@@ -78,22 +79,49 @@ public record EngineConfig(
 
   /// Defaults for a model folder: no speculation, the best backend at hand.
   public static EngineConfig of(Path modelFolder) {
+    return of(modelFolder, _ -> {});
+  }
+
+  /// Defaults for a model folder, but for what is set.
+  public static EngineConfig of(Path modelFolder, Consumer<Builder> changes) {
+    Builder set = new Builder();
+    changes.accept(set);
     return new EngineConfig(
         modelFolder,
-        Optional.empty(),
-        DEFAULT_BACKEND,
-        StoredType.STORED,
-        Numerics.AUTO,
-        OptionalInt.empty(),
-        DEFAULT_MAX_SEQUENCES,
-        DEFAULT_MAX_TOKENS_PER_STEP,
-        DEFAULT_MAX_WAITING,
-        OptionalInt.empty(),
-        OptionalLong.empty(),
-        SpeculationMode.OFF,
-        DEFAULT_MAX_DRAFT_TOKENS,
-        OptionalInt.empty(),
-        true);
+        set.draftFolder,
+        set.backend,
+        set.weights,
+        set.numerics,
+        set.threads,
+        set.maxSequences,
+        set.maxTokensPerStep,
+        set.maxWaiting,
+        set.maxModelTokens,
+        set.cacheBytes,
+        set.speculation,
+        set.maxDraftTokens,
+        set.draftTokens,
+        set.prefixCaching);
+  }
+
+  /// The components by name, each with its default.
+  public static final class Builder {
+    public Optional<Path> draftFolder = Optional.empty();
+    public String backend = DEFAULT_BACKEND;
+    public StoredType weights = StoredType.STORED;
+    public Numerics numerics = Numerics.AUTO;
+    public OptionalInt threads = OptionalInt.empty();
+    public int maxSequences = DEFAULT_MAX_SEQUENCES;
+    public int maxTokensPerStep = DEFAULT_MAX_TOKENS_PER_STEP;
+    public int maxWaiting = DEFAULT_MAX_WAITING;
+    public OptionalInt maxModelTokens = OptionalInt.empty();
+    public OptionalLong cacheBytes = OptionalLong.empty();
+    public SpeculationMode speculation = SpeculationMode.OFF;
+    public int maxDraftTokens = DEFAULT_MAX_DRAFT_TOKENS;
+    public OptionalInt draftTokens = OptionalInt.empty();
+    public boolean prefixCaching = true;
+
+    private Builder() {}
   }
 
   private static void atLeast(String name, int value, int least) {
@@ -106,26 +134,5 @@ public record EngineConfig(
     if (value < least || value > most) {
       throw EngineException.invalidArgument(name, value, least + " to " + most);
     }
-  }
-
-  /// The same with a drafter.
-  public EngineConfig withSpeculation(
-      SpeculationMode mode, Optional<Path> draft, int maxDrafts, OptionalInt fixedDrafts) {
-    return new EngineConfig(
-        modelFolder,
-        draft,
-        backend,
-        weights,
-        numerics,
-        threads,
-        maxSequences,
-        maxTokensPerStep,
-        maxWaiting,
-        maxModelTokens,
-        cacheBytes,
-        mode,
-        maxDrafts,
-        fixedDrafts,
-        prefixCaching);
   }
 }

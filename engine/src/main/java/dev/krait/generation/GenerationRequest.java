@@ -1,6 +1,7 @@
 package dev.krait.generation;
 
 import dev.krait.error.EngineException;
+import java.util.function.Consumer;
 
 /// One sequence to generate, in token ids.
 ///
@@ -29,6 +30,26 @@ public record GenerationRequest(
   /// A request of normal priority without a deadline.
   public static GenerationRequest of(
       String id, TokenIds promptIds, SamplingParams sampling, StopConditions stop) {
-    return new GenerationRequest(id, promptIds, sampling, stop, 0, Long.MAX_VALUE);
+    return of(id, promptIds, sampling, stop, _ -> {});
+  }
+
+  /// The same with what is set.
+  public static GenerationRequest of(
+      String id,
+      TokenIds promptIds,
+      SamplingParams sampling,
+      StopConditions stop,
+      Consumer<Builder> changes) {
+    Builder set = new Builder();
+    changes.accept(set);
+    return new GenerationRequest(id, promptIds, sampling, stop, set.priority, set.deadlineNanos);
+  }
+
+  /// The components that have a usual value, by name.
+  public static final class Builder {
+    public int priority;
+    public long deadlineNanos = Long.MAX_VALUE;
+
+    private Builder() {}
   }
 }

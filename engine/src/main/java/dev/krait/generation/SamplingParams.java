@@ -3,6 +3,7 @@ package dev.krait.generation;
 import dev.krait.error.EngineException;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /// How the next token is chosen from the model's logits.
 ///
@@ -88,68 +89,50 @@ public record SamplingParams(
     }
   }
 
-  /// Without allowed tokens and bad words.
-  public SamplingParams(
-      float temperature,
-      int topK,
-      float topP,
-      float minP,
-      long seed,
-      boolean reproducible,
-      float repetitionPenalty,
-      float presencePenalty,
-      float frequencyPenalty,
-      Map<Integer, Float> logitBias,
-      int logprobs,
-      int promptLogprobs) {
-    this(
-        temperature,
-        topK,
-        topP,
-        minP,
-        seed,
-        reproducible,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        TokenIds.empty(),
-        List.of(),
-        logprobs,
-        promptLogprobs);
-  }
-
   /// Greedy choice, nothing reported.
   public static SamplingParams greedy() {
-    return new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, -1);
+    return of(_ -> {});
   }
 
-  /// The same with only some tokens allowed.
-  public SamplingParams withAllowedTokenIds(TokenIds ids) {
-    return with(ids, badWords);
-  }
-
-  /// The same without some words.
-  public SamplingParams withBadWords(List<TokenIds> words) {
-    return with(allowedTokenIds, words);
-  }
-
-  private SamplingParams with(TokenIds allowed, List<TokenIds> words) {
+  /// Greedy choice, nothing reported, but for what is set.
+  public static SamplingParams of(Consumer<Builder> changes) {
+    Builder set = new Builder();
+    changes.accept(set);
     return new SamplingParams(
-        temperature,
-        topK,
-        topP,
-        minP,
-        seed,
-        reproducible,
-        repetitionPenalty,
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        allowed,
-        words,
-        logprobs,
-        promptLogprobs);
+        set.temperature,
+        set.topK,
+        set.topP,
+        set.minP,
+        set.seed,
+        set.reproducible,
+        set.repetitionPenalty,
+        set.presencePenalty,
+        set.frequencyPenalty,
+        set.logitBias,
+        set.allowedTokenIds,
+        set.badWords,
+        set.logprobs,
+        set.promptLogprobs);
+  }
+
+  /// The components by name, each with its neutral value.
+  public static final class Builder {
+    public float temperature;
+    public int topK;
+    public float topP = 1;
+    public float minP;
+    public long seed;
+    public boolean reproducible = true;
+    public float repetitionPenalty = 1;
+    public float presencePenalty;
+    public float frequencyPenalty;
+    public Map<Integer, Float> logitBias = Map.of();
+    public TokenIds allowedTokenIds = TokenIds.empty();
+    public List<TokenIds> badWords = List.of();
+    public int logprobs = -1;
+    public int promptLogprobs = -1;
+
+    private Builder() {}
   }
 
   /// True when the most probable token is always taken.

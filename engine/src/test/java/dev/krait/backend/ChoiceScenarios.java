@@ -8,7 +8,6 @@ import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntFunction;
 
 /// Choices of tokens: greedy and drawn, with every filter, ties, infinities and NaN; and steps that
@@ -101,8 +100,13 @@ final class ChoiceScenarios {
   private static SamplingParams mix(int row, int columns) {
     float[] mix = MIXES[row % MIXES.length];
     long seed = 0x9E3779B97F4A7C15L * (row + columns);
-    return new SamplingParams(
-        mix[0], (int) mix[1], mix[2], mix[3], seed, true, 1, 0, 0, Map.of(), -1, -1);
+    return SamplingParams.of(set -> {
+      set.temperature = mix[0];
+      set.topK = (int) mix[1];
+      set.topP = mix[2];
+      set.minP = mix[3];
+      set.seed = seed;
+    });
   }
 
   /// Tokens that one step chose are the next one's input; where none was chosen it is token 0.

@@ -103,15 +103,14 @@ class EngineHandleTest {
         request(1, new StopConditions(1, 0, TokenIds.of(5, 123))),
         ErrorCode.INVALID_ARGUMENT,
         "stop token id: 123");
-    SamplingParams biased =
-        new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(100, 1f), -1, -1);
+    SamplingParams biased = SamplingParams.of(set -> set.logitBias = Map.of(100, 1f));
     assertRefused(
         GenerationRequest.of(
             "r", TokenIds.of(1), biased, new StopConditions(1, 0, TokenIds.empty())),
         ErrorCode.INVALID_ARGUMENT,
         "logit_bias token id: 100");
-    SamplingParams allowed = SamplingParams.greedy().withAllowedTokenIds(TokenIds.of(3, 101));
-    SamplingParams bad = SamplingParams.greedy().withBadWords(List.of(TokenIds.of(1, -2)));
+    SamplingParams allowed = SamplingParams.of(set -> set.allowedTokenIds = TokenIds.of(3, 101));
+    SamplingParams bad = SamplingParams.of(set -> set.badWords = List.of(TokenIds.of(1, -2)));
     StopConditions one = new StopConditions(1, 0, TokenIds.empty());
     assertRefused(
         GenerationRequest.of("r", TokenIds.of(1), allowed, one),

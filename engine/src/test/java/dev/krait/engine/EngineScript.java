@@ -66,13 +66,15 @@ record EngineScript(Setting setting, List<Action> actions) {
       int[] stops = random.ints(stopIds, 0, VOCAB_SIZE).toArray();
       long deadline =
           deadlineSteps == NO_DEADLINE ? Long.MAX_VALUE : nowNanos + deadlineSteps * STEP_NANOS;
-      return new GenerationRequest(
+      return GenerationRequest.of(
           "r" + name,
           TokenIds.of(prompt),
           SamplingParams.greedy(),
           new StopConditions(maxTokens, minTokens, TokenIds.of(stops)),
-          priority,
-          deadline);
+          set -> {
+            set.priority = priority;
+            set.deadlineNanos = deadline;
+          });
     }
   }
 

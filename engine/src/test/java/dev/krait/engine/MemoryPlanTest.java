@@ -21,22 +21,17 @@ class MemoryPlanTest {
 
   private static EngineConfig config(
       Path model, SpeculationMode mode, OptionalInt maxModelTokens, OptionalLong cacheBytes) {
-    return new EngineConfig(
+    return EngineConfig.of(
         model,
-        mode == SpeculationMode.DRAFT ? Optional.of(model) : Optional.empty(),
-        "cpu",
-        StoredType.STORED,
-        Numerics.AUTO,
-        OptionalInt.empty(),
-        64,
-        512,
-        16,
-        maxModelTokens,
-        cacheBytes,
-        mode,
-        16,
-        OptionalInt.empty(),
-        true);
+        set -> {
+          set.draftFolder = mode == SpeculationMode.DRAFT ? Optional.of(model) : Optional.empty();
+          set.backend = "cpu";
+          set.maxWaiting = 16;
+          set.maxModelTokens = maxModelTokens;
+          set.cacheBytes = cacheBytes;
+          set.speculation = mode;
+          set.maxDraftTokens = 16;
+        });
   }
 
   private static EngineConfig withCache(long bytes) {

@@ -27,23 +27,27 @@ final class Requests {
   }
 
   static GenerationRequest urgent(GenerationRequest request, int priority) {
-    return new GenerationRequest(
+    return GenerationRequest.of(
         request.id(),
         request.promptIds(),
         request.sampling(),
         request.stop(),
-        priority,
-        request.deadlineNanos());
+        set -> {
+          set.priority = priority;
+          set.deadlineNanos = request.deadlineNanos();
+        });
   }
 
   static GenerationRequest until(GenerationRequest request, long deadlineNanos) {
-    return new GenerationRequest(
+    return GenerationRequest.of(
         request.id(),
         request.promptIds(),
         request.sampling(),
         request.stop(),
-        request.priority(),
-        deadlineNanos);
+        set -> {
+          set.priority = request.priority();
+          set.deadlineNanos = deadlineNanos;
+        });
   }
 
   /// Reads to the end, waiting where needed.

@@ -46,12 +46,14 @@ class SpeculationGoldenTest {
   }
 
   private static EngineConfig config(Path target, Path draft, int draftTokens) {
-    return EngineConfig.of(target)
-        .withSpeculation(
-            SpeculationMode.DRAFT,
-            Optional.of(draft),
-            Math.max(1, draftTokens),
-            OptionalInt.of(draftTokens));
+    return EngineConfig.of(
+        target,
+        set -> {
+          set.speculation = SpeculationMode.DRAFT;
+          set.draftFolder = Optional.of(draft);
+          set.maxDraftTokens = Math.max(1, draftTokens);
+          set.draftTokens = OptionalInt.of(draftTokens);
+        });
   }
 
   private static int[] greedy(Engine engine, int[] prompt, int tokens) {

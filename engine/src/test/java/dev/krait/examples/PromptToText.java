@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.function.Consumer;
 
 /// The engine as a library: from a chat message to text, in this process.
@@ -34,12 +33,13 @@ public final class PromptToText {
   static void answer(Path models, String message, Consumer<String> out) {
     Path folder = models.resolve("krait-tiny");
     EngineConfig config =
-        EngineConfig.of(folder)
-            .withSpeculation(
-                SpeculationMode.DRAFT,
-                Optional.of(models.resolve("krait-tiny-draft")),
-                4,
-                OptionalInt.empty());
+        EngineConfig.of(
+            folder,
+            set -> {
+              set.speculation = SpeculationMode.DRAFT;
+              set.draftFolder = Optional.of(models.resolve("krait-tiny-draft"));
+              set.maxDraftTokens = 4;
+            });
     try (Tokenizer tokenizer = Tokenizer.open(folder);
         Engine engine = Engine.open(config)) {
       ChatTemplate template = ChatTemplate.open(folder).orElseThrow();

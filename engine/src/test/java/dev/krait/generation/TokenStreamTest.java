@@ -10,7 +10,6 @@ import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationEvent.PromptLogprobs;
 import dev.krait.generation.GenerationEvent.Tokens;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
@@ -242,7 +241,10 @@ class TokenStreamTest {
 
   private static TokenStream stream(int maxTokens, int logprobs, int promptLogprobs) {
     SamplingParams sampling =
-        new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), logprobs, promptLogprobs);
+        SamplingParams.of(set -> {
+          set.logprobs = logprobs;
+          set.promptLogprobs = promptLogprobs;
+        });
     StopConditions stop = new StopConditions(maxTokens, 0, TokenIds.of(STOP));
     return new TokenStream(GenerationRequest.of("r", TokenIds.of(10, 11, 12), sampling, stop), 0);
   }

@@ -188,19 +188,12 @@ class SpeculativeSamplingTest {
 
   private static SamplingParams params(String prompt, String key) {
     JsonNode setting = about.get("prompts").get(prompt).get("settings").get(key);
-    return new SamplingParams(
-        (float) setting.get("temperature").asDouble(),
-        setting.get("top_k").asInt(),
-        (float) setting.get("top_p").asDouble(),
-        0,
-        0,
-        false,
-        1,
-        0,
-        0,
-        Map.of(),
-        -1,
-        -1);
+    return SamplingParams.of(set -> {
+      set.temperature = (float) setting.get("temperature").asDouble();
+      set.topK = setting.get("top_k").asInt();
+      set.topP = (float) setting.get("top_p").asDouble();
+      set.reproducible = false;
+    });
   }
 
   private static double[] doubles(String tensor) {
@@ -285,8 +278,15 @@ class SpeculativeSamplingTest {
   void penaltiesBiasAndMinPHoldForBothDistributions() {
     int[] ids = promptIds("len19");
     SamplingParams params =
-        new SamplingParams(
-            0.9f, 0, 1, 0.02f, 0, false, 1.3f, 0.7f, 0.4f, Map.of(3, 1.5f, 7, -2f), -1, -1);
+        SamplingParams.of(set -> {
+          set.temperature = 0.9f;
+          set.minP = 0.02f;
+          set.reproducible = false;
+          set.repetitionPenalty = 1.3f;
+          set.presencePenalty = 0.7f;
+          set.frequencyPenalty = 0.4f;
+          set.logitBias = Map.of(3, 1.5f, 7, -2f);
+        });
     Contexts contexts = Contexts.of(ids, params);
     long[] counts = count(contexts, ids.length, sound());
     double[] joint = new double[VOCAB * VOCAB];

@@ -24,19 +24,28 @@ class LogitsProcessorsTest {
     return GenerationRequest.of(
         "r",
         TokenIds.of(1, 2, 2, 3),
-        new SamplingParams(1, 0, 1, 0, 0, true, repetition, presence, frequency, bias, -1, -1),
+        SamplingParams.of(set -> {
+          set.temperature = 1;
+          set.repetitionPenalty = repetition;
+          set.presencePenalty = presence;
+          set.frequencyPenalty = frequency;
+          set.logitBias = bias;
+        }),
         new StopConditions(10_000, minTokens, TokenIds.of(8, 9)));
   }
 
   /// Only tokens below 480 but 462, and not 5, nor 1 2, nor 3 3 3.
-  private static GenerationRequest restricted(GenerationRequest request) {
+  private static GenerationRequest restricted(float repetition) {
     int[] allowed = IntStream.range(0, 480).filter(id -> id != 17).map(id -> 479 - id).toArray();
     SamplingParams params =
-        request
-            .sampling()
-            .withAllowedTokenIds(TokenIds.of(allowed))
-            .withBadWords(List.of(TokenIds.of(5), TokenIds.of(1, 2), TokenIds.of(3, 3, 3)));
-    return GenerationRequest.of("r", request.promptIds(), params, request.stop());
+        SamplingParams.of(set -> {
+          set.temperature = 1;
+          set.repetitionPenalty = repetition;
+          set.allowedTokenIds = TokenIds.of(allowed);
+          set.badWords = List.of(TokenIds.of(5), TokenIds.of(1, 2), TokenIds.of(3, 3, 3));
+        });
+    StopConditions stop = new StopConditions(10_000, 0, TokenIds.of(8, 9));
+    return GenerationRequest.of("r", TokenIds.of(1, 2, 2, 3), params, stop);
   }
 
   private static float[] row(long seed) {
@@ -75,7 +84,7 @@ class LogitsProcessorsTest {
 
   @Test
   void allowedTokensAndBadWordsExcludeTheOthers() {
-    LogitsProcessors processors = LogitsProcessors.of(restricted(request(1, 0, 0, Map.of(), 0)));
+    LogitsProcessors processors = LogitsProcessors.of(restricted(1));
     float[] logits = row(1);
     processors.accept(1);
     float[] changed = applied(processors, logits);
@@ -113,7 +122,7 @@ class LogitsProcessorsTest {
             request(1.3f, 0, 0, Map.of(), 0),
             request(1, 0.7f, 0.4f, Map.of(7, 2f), 40),
             request(0.5f, -1, 1.5f, Map.of(0, -5f, 499, 3f), 200),
-            restricted(request(1.1f, 0, 0, Map.of(), 0)));
+            restricted(1.1f));
     for (GenerationRequest request : requests) {
       Random random = new Random(19);
       LogitsProcessors processors = LogitsProcessors.of(request);

@@ -20,8 +20,12 @@ class SamplerTest {
   private static final int VOCAB = 700;
 
   private static SamplingParams params(double temperature, int topK, double topP, double minP) {
-    return new SamplingParams(
-        (float) temperature, topK, (float) topP, (float) minP, 0, true, 1, 0, 0, Map.of(), -1, -1);
+    return SamplingParams.of(set -> {
+      set.temperature = (float) temperature;
+      set.topK = topK;
+      set.topP = (float) topP;
+      set.minP = (float) minP;
+    });
   }
 
   /// Sorted by probability, cut by top-k, renormalised, cut by top-p, cut by min-p, renormalised.

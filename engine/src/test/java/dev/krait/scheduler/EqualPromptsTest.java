@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
-import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -109,7 +108,7 @@ class EqualPromptsTest {
   @Test
   void logprobsOfAPromptNeedAllOfItAtOnce() {
     rig.add(12, 2);
-    SamplingParams reported = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, 0);
+    SamplingParams reported = SamplingParams.of(set -> set.promptLogprobs = 0);
     rig.add(prompt(12), reported);
     rig.assertPlan("1:8", "2:12");
   }

@@ -19,7 +19,6 @@ import dev.krait.generation.TokenStream;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /// Who gives way when blocks run out, and comes back.
@@ -73,7 +72,7 @@ class SchedulerMemoryTest {
   void promptLogprobsAreDeliveredOnceAlthoughThePromptIsComputedTwice() {
     rig.rebuild(5, 16);
     rig.add(6, 12);
-    SamplingParams sampling = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), -1, 0);
+    SamplingParams sampling = SamplingParams.of(set -> set.promptLogprobs = 0);
     TokenStream second =
         new TokenStream(
             GenerationRequest.of("r", prompt(6), sampling, stops(12)), rig.clock().getAsLong());

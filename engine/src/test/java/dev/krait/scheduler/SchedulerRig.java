@@ -115,8 +115,15 @@ final class SchedulerRig {
 
   TokenStream add(int promptTokens, StopConditions stop, int priority, long deadline) {
     return add(
-        new GenerationRequest(
-            "r", prompt(promptTokens), SamplingParams.greedy(), stop, priority, deadline));
+        GenerationRequest.of(
+            "r",
+            prompt(promptTokens),
+            SamplingParams.greedy(),
+            stop,
+            set -> {
+              set.priority = priority;
+              set.deadlineNanos = deadline;
+            }));
   }
 
   TokenStream add(TokenIds prompt, SamplingParams sampling) {

@@ -65,13 +65,15 @@ class WaitingQueueTest {
 
   private static ActiveSequence sequence(long id, int priority, long deadline) {
     GenerationRequest request =
-        new GenerationRequest(
+        GenerationRequest.of(
             "r",
             TokenIds.of(1),
             SamplingParams.greedy(),
             new StopConditions(1, 0, TokenIds.empty()),
-            priority,
-            deadline);
+            set -> {
+              set.priority = priority;
+              set.deadlineNanos = deadline;
+            });
     return new ActiveSequence(id, new TokenStream(request, 0));
   }
 }

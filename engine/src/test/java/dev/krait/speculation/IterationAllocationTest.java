@@ -16,7 +16,6 @@ import dev.krait.testing.GoldenModel;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,10 +45,17 @@ class IterationAllocationTest {
                 ? SpeculationRig.of(folder, backend, sizes, vocab -> new NgramDrafter(1, 3))
                 : SpeculationRig.withModel(folder, draft, backend, sizes)) {
       for (int i = 0; i < SEQUENCES; i++) {
+        int seed = i;
         SamplingParams sampling =
             i == 0
                 ? SamplingParams.greedy()
-                : new SamplingParams(0.8f, 20, 0.9f, 0, i, true, 1.1f, 0, 0, Map.of(), -1, -1);
+                : SamplingParams.of(set -> {
+                  set.temperature = 0.8f;
+                  set.topK = 20;
+                  set.topP = 0.9f;
+                  set.seed = seed;
+                  set.repetitionPenalty = 1.1f;
+                });
         StopConditions stop = new StopConditions(16_000, 16_000, TokenIds.empty());
         rig.handle().submit(GenerationRequest.of("r" + i, TokenIds.of(1, 2, 3), sampling, stop));
       }

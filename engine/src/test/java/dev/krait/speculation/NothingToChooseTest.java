@@ -21,7 +21,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -35,7 +34,11 @@ import tools.jackson.databind.json.JsonMapper;
 class NothingToChooseTest {
   private static final String MODEL = "mamba1-hf";
   private static final SamplingParams WARM =
-      new SamplingParams(1, 0, 0.9f, 0, 5, true, 1, 0, 0, Map.of(), -1, -1);
+      SamplingParams.of(set -> {
+        set.temperature = 1;
+        set.topP = 0.9f;
+        set.seed = 5;
+      });
 
   private static GenerationRequest request(SamplingParams sampling, StopConditions stop) {
     return GenerationRequest.of("r", TokenIds.of(4, 5, 6), sampling, stop);

@@ -20,7 +20,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -64,7 +63,7 @@ class PrefixEqualityTest {
   }
 
   private static GenerationRequest request(int[] prompt, int maxTokens) {
-    SamplingParams greedy = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), 3, -1);
+    SamplingParams greedy = SamplingParams.of(set -> set.logprobs = 3);
     return GenerationRequest.of(
         "r", TokenIds.of(prompt), greedy, new StopConditions(maxTokens, 0, TokenIds.empty()));
   }
@@ -194,9 +193,14 @@ class PrefixEqualityTest {
   void equalPromptsAtOnceAreComputedOnce(String target) {
     int[] prompt = Arrays.copyOf(GoldenModel.open(target).promptIds("len130"), 110);
     List<GenerationRequest> requests = new ArrayList<>();
-    for (int seed = 0; seed < 8; seed++) {
+    for (int i = 0; i < 8; i++) {
+      int seed = i;
       SamplingParams sampled =
-          new SamplingParams(0.8f, 0, 1, 0, seed, true, 1, 0, 0, Map.of(), 3, -1);
+          SamplingParams.of(set -> {
+            set.temperature = 0.8f;
+            set.seed = seed;
+            set.logprobs = 3;
+          });
       StopConditions stop = new StopConditions(20, 0, TokenIds.empty());
       requests.add(GenerationRequest.of("r", TokenIds.of(prompt), sampled, stop));
     }

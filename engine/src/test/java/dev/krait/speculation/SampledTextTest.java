@@ -68,8 +68,16 @@ class SampledTextTest {
     }
 
     SamplingParams params(long seed, boolean reproducible) {
-      return new SamplingParams(
-          temperature, topK, topP, 0, seed, reproducible, 1, presence, frequency, bias, -1, -1);
+      return SamplingParams.of(set -> {
+        set.temperature = temperature;
+        set.topK = topK;
+        set.topP = topP;
+        set.seed = seed;
+        set.reproducible = reproducible;
+        set.presencePenalty = presence;
+        set.frequencyPenalty = frequency;
+        set.logitBias = bias;
+      });
     }
 
     /// Probabilities of the next token, written out.

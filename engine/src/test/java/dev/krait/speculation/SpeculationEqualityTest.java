@@ -75,7 +75,7 @@ class SpeculationEqualityTest {
   /// Requests of mixed prompt and output lengths; each asks for logprobs, so that logits are
   /// compared too.
   private static List<GenerationRequest> requests(String target, int count, Random random) {
-    SamplingParams greedy = new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), 3, -1);
+    SamplingParams greedy = SamplingParams.of(set -> set.logprobs = 3);
     return requests(target, count, random, i -> greedy, 0);
   }
 
@@ -146,11 +146,47 @@ class SpeculationEqualityTest {
   /// Seeded requests of every kind: filters, penalties, bias, minimum lengths.
   private static SamplingParams seeded(int i) {
     return switch (i % 5) {
-      case 0 -> new SamplingParams(0, 0, 1, 0, i, true, 1.3f, 0.5f, 0.4f, Map.of(5, 3f), 2, -1);
-      case 1 -> new SamplingParams(0.8f, 0, 1, 0, i, true, 1, 0, 0, Map.of(), 2, -1);
-      case 2 -> new SamplingParams(1, 20, 0.9f, 0, i, true, 1.2f, 0, 0, Map.of(), 2, -1);
-      case 3 -> new SamplingParams(0.6f, 0, 0.8f, 0, i, true, 1, 0.3f, 0.2f, Map.of(), 2, -1);
-      default -> new SamplingParams(1.2f, 0, 1, 0.1f, i, true, 1, 0, 0, Map.of(7, -4f), 2, -1);
+      case 0 ->
+          SamplingParams.of(set -> {
+            set.seed = i;
+            set.repetitionPenalty = 1.3f;
+            set.presencePenalty = 0.5f;
+            set.frequencyPenalty = 0.4f;
+            set.logitBias = Map.of(5, 3f);
+            set.logprobs = 2;
+          });
+      case 1 ->
+          SamplingParams.of(set -> {
+            set.temperature = 0.8f;
+            set.seed = i;
+            set.logprobs = 2;
+          });
+      case 2 ->
+          SamplingParams.of(set -> {
+            set.temperature = 1;
+            set.topK = 20;
+            set.topP = 0.9f;
+            set.seed = i;
+            set.repetitionPenalty = 1.2f;
+            set.logprobs = 2;
+          });
+      case 3 ->
+          SamplingParams.of(set -> {
+            set.temperature = 0.6f;
+            set.topP = 0.8f;
+            set.seed = i;
+            set.presencePenalty = 0.3f;
+            set.frequencyPenalty = 0.2f;
+            set.logprobs = 2;
+          });
+      default ->
+          SamplingParams.of(set -> {
+            set.temperature = 1.2f;
+            set.minP = 0.1f;
+            set.seed = i;
+            set.logitBias = Map.of(7, -4f);
+            set.logprobs = 2;
+          });
     };
   }
 
@@ -175,9 +211,13 @@ class SpeculationEqualityTest {
     int[] allowed = {11, 12, 13, 14, 15, 16};
     List<TokenIds> twice = IntStream.of(allowed).mapToObj(id -> TokenIds.of(id, id)).toList();
     float temperature = i % 2 == 0 ? 0 : 0.9f;
-    return new SamplingParams(temperature, 0, 1, 0, i, true, 1, 0, 0, Map.of(), 2, -1)
-        .withAllowedTokenIds(TokenIds.of(allowed))
-        .withBadWords(twice);
+    return SamplingParams.of(set -> {
+      set.temperature = temperature;
+      set.seed = i;
+      set.logprobs = 2;
+      set.allowedTokenIds = TokenIds.of(allowed);
+      set.badWords = twice;
+    });
   }
 
   @ParameterizedTest

@@ -35,8 +35,15 @@ class StepsAheadTest {
   }
 
   private static SamplingParams drawn(float topP, int topK, long seed, int logprobs) {
-    return new SamplingParams(
-        0.9f, topK, topP, 0.01f, seed, seed % 2 == 0, 1, 0, 0, Map.of(), logprobs, -1);
+    return SamplingParams.of(set -> {
+      set.temperature = 0.9f;
+      set.topK = topK;
+      set.topP = topP;
+      set.minP = 0.01f;
+      set.seed = seed;
+      set.reproducible = seed % 2 == 0;
+      set.logprobs = logprobs;
+    });
   }
 
   private static GenerationRequest request(
@@ -50,7 +57,12 @@ class StepsAheadTest {
     StopConditions all = new StopConditions(OUTPUT, 0, nothing());
     StopConditions stops = new StopConditions(OUTPUT, 0, TokenIds.of(stopId));
     SamplingParams penalised =
-        new SamplingParams(0, 0, 1, 0, 0, true, 1.2f, 0.1f, 0.1f, Map.of(7, 1f), -1, -1);
+        SamplingParams.of(set -> {
+          set.repetitionPenalty = 1.2f;
+          set.presencePenalty = 0.1f;
+          set.frequencyPenalty = 0.1f;
+          set.logitBias = Map.of(7, 1f);
+        });
     List<GenerationRequest> requests = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
       requests.add(request(ids, 0, 40 + i, SamplingParams.greedy(), all));

@@ -16,7 +16,6 @@ import dev.krait.testing.TestBackends;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -89,7 +88,10 @@ class UnsureDraftsTest {
     SamplingParams sampling =
         temperature == 0
             ? SamplingParams.greedy()
-            : new SamplingParams(temperature, 0, 1, 0, 3, true, 1, 0, 0, Map.of(), -1, -1);
+            : SamplingParams.of(set -> {
+              set.temperature = temperature;
+              set.seed = 3;
+            });
     StopConditions stop = new StopConditions(60, 0, TokenIds.of());
     int[] prompt = GoldenModel.open(MODEL).promptIds("len130");
     try (Backend backend = TestBackends.open();

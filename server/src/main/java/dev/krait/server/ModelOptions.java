@@ -150,22 +150,24 @@ final class ModelOptions {
     Optional<Path> draft = draftFolder();
     SpeculationMode mode =
         speculation.orElse(draft.isPresent() ? SpeculationMode.DRAFT : SpeculationMode.OFF);
-    return new EngineConfig(
+    return EngineConfig.of(
         modelFolder(),
-        mode == SpeculationMode.DRAFT ? draft : Optional.empty(),
-        backend,
-        weights,
-        numerics,
-        optional(threads),
-        maxSequences,
-        maxTokensPerStep,
-        maxWaiting,
-        optional(maxModelTokens),
-        cacheMemory.map(size -> OptionalLong.of(size.bytes())).orElse(OptionalLong.empty()),
-        mode,
-        maxDraftTokens,
-        optional(draftTokens),
-        prefixCaching == OnOff.ON);
+        set -> {
+          set.draftFolder = mode == SpeculationMode.DRAFT ? draft : Optional.empty();
+          set.backend = backend;
+          set.weights = weights;
+          set.numerics = numerics;
+          set.threads = optional(threads);
+          set.maxSequences = maxSequences;
+          set.maxTokensPerStep = maxTokensPerStep;
+          set.maxWaiting = maxWaiting;
+          set.maxModelTokens = optional(maxModelTokens);
+          cacheMemory.ifPresent(size -> set.cacheBytes = OptionalLong.of(size.bytes()));
+          set.speculation = mode;
+          set.maxDraftTokens = maxDraftTokens;
+          set.draftTokens = optional(draftTokens);
+          set.prefixCaching = prefixCaching == OnOff.ON;
+        });
   }
 
   /// The draft model that was named, or the shipped one for the shipped model.

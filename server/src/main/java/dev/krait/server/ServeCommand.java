@@ -221,34 +221,30 @@ final class ServeCommand implements Callable<Integer> {
 
   private ServerConfig config() {
     EngineConfig engine = model.engine();
-    HttpServerConfig usual = HttpServerConfig.of(host, port);
-    int bodyBytes = (int) Math.min(maxBody.bytes(), Integer.MAX_VALUE);
     HttpServerConfig http =
-        new HttpServerConfig(
+        HttpServerConfig.of(
             host,
             port,
-            maxBodyBytes(),
-            usual.maxHeaderBytes(),
-            usual.requestTimeout(),
-            usual.idleTimeout(),
-            usual.writeTimeout(),
-            bodyMemory
-                .map(ByteSize::bytes)
-                .orElseGet(() -> HttpServerConfig.defaultBodyMemory(bodyBytes)),
-            maxConnections.orElseGet(HttpServerConfig::defaultConnections),
-            allowedOrigins);
+            set -> {
+              set.maxBodyBytes = maxBodyBytes();
+              set.bodyMemory = bodyMemory.map(ByteSize::bytes);
+              maxConnections.ifPresent(most -> set.maxConnections = most);
+              set.allowedOrigins = allowedOrigins;
+            });
     ServerConfig.Grpc grpc =
         new ServerConfig.Grpc(
             grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent());
     List<String> served = names.isEmpty() ? List.of(folderName(model.modelFolder())) : names;
     return ServerConfig.of(engine, http, grpc, served)
-        .withKeys(new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics))
-        .withTrustRequestTemplates(trustRequestTemplates)
-        .withAccessLog(accessLog)
-        .withDrainTimeout(Duration.ofSeconds(drainSeconds))
-        .withClientShare(clientShare)
-        .withWarmUp(!skipWarmUp && !warmUp)
-        .withPriorities(policy == SchedulingPolicy.PRIORITY);
+        .with(set -> {
+          set.keys = new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics);
+          set.trustRequestTemplates = trustRequestTemplates;
+          set.accessLog = accessLog;
+          set.drainTimeout = Duration.ofSeconds(drainSeconds);
+          set.clientShare = clientShare;
+          set.warmUp = !skipWarmUp && !warmUp;
+          set.priorities = policy == SchedulingPolicy.PRIORITY;
+        });
   }
 
   private int maxBodyBytes() {

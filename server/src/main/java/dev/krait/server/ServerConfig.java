@@ -83,19 +83,37 @@ public record ServerConfig(
         false);
   }
 
-  /// The parts of a configuration, to be changed before another is made of them.
-  private static final class Copy {
-    private EngineConfig engine;
-    private HttpServerConfig http;
-    private Keys keys;
-    private boolean trustRequestTemplates;
-    private boolean accessLog;
-    private Duration drainTimeout;
-    private int clientShare;
-    private boolean warmUp;
-    private boolean priorities;
+  /// The same but for what is set.
+  public ServerConfig with(Consumer<Builder> changes) {
+    Builder set = new Builder(this);
+    changes.accept(set);
+    return new ServerConfig(
+        set.engine,
+        set.http,
+        grpc,
+        names,
+        set.keys,
+        set.trustRequestTemplates,
+        set.accessLog,
+        set.drainTimeout,
+        set.clientShare,
+        set.warmUp,
+        set.priorities);
+  }
 
-    Copy(ServerConfig from) {
+  /// The components by name.
+  public static final class Builder {
+    public EngineConfig engine;
+    public HttpServerConfig http;
+    public Keys keys;
+    public boolean trustRequestTemplates;
+    public boolean accessLog;
+    public Duration drainTimeout;
+    public int clientShare;
+    public boolean warmUp;
+    public boolean priorities;
+
+    private Builder(ServerConfig from) {
       engine = from.engine;
       http = from.http;
       keys = from.keys;
@@ -106,68 +124,6 @@ public record ServerConfig(
       warmUp = from.warmUp;
       priorities = from.priorities;
     }
-  }
-
-  private ServerConfig with(Consumer<Copy> change) {
-    Copy copy = new Copy(this);
-    change.accept(copy);
-    return new ServerConfig(
-        copy.engine,
-        copy.http,
-        grpc,
-        names,
-        copy.keys,
-        copy.trustRequestTemplates,
-        copy.accessLog,
-        copy.drainTimeout,
-        copy.clientShare,
-        copy.warmUp,
-        copy.priorities);
-  }
-
-  /// The same with another engine.
-  public ServerConfig withEngine(EngineConfig other) {
-    return with(copy -> copy.engine = other);
-  }
-
-  /// The same with another HTTP server.
-  public ServerConfig withHttp(HttpServerConfig other) {
-    return with(copy -> copy.http = other);
-  }
-
-  /// The same with keys.
-  public ServerConfig withKeys(Keys required) {
-    return with(copy -> copy.keys = required);
-  }
-
-  /// The same, trusting chat templates of requests or not.
-  public ServerConfig withTrustRequestTemplates(boolean trusted) {
-    return with(copy -> copy.trustRequestTemplates = trusted);
-  }
-
-  /// The same with or without a line in the log for each request.
-  public ServerConfig withAccessLog(boolean logged) {
-    return with(copy -> copy.accessLog = logged);
-  }
-
-  /// The same with another time to drain.
-  public ServerConfig withDrainTimeout(Duration time) {
-    return with(copy -> copy.drainTimeout = time);
-  }
-
-  /// The same with another share of a client, in percent.
-  public ServerConfig withClientShare(int percent) {
-    return with(copy -> copy.clientShare = percent);
-  }
-
-  /// The same with or without a warm-up.
-  public ServerConfig withWarmUp(boolean warm) {
-    return with(copy -> copy.warmUp = warm);
-  }
-
-  /// The same with or without priorities of requests.
-  public ServerConfig withPriorities(boolean allowed) {
-    return with(copy -> copy.priorities = allowed);
   }
 
   /// Places at the door: sequences that may run or wait.

@@ -5,6 +5,8 @@ import dev.krait.error.EngineException;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /// Limits of the HTTP server.
 ///
@@ -56,30 +58,50 @@ public record HttpServerConfig(
     allowedOrigins = List.copyOf(allowedOrigins);
   }
 
-  /// Usual limits: bodies up to 4 MiB, headers up to 32 KiB, 30 s for a request, 75 s idle, pages
-  /// of this machine.
+  /// Usual limits: bodies up to 4 MiB that may take an eighth of the heap together, headers up to
+  /// 32 KiB, 30 s for a request, 75 s idle, pages of this machine.
   public static HttpServerConfig of(String host, int port) {
+    return of(host, port, _ -> {});
+  }
+
+  /// Usual limits, but for what is set.
+  public static HttpServerConfig of(String host, int port, Consumer<Builder> changes) {
+    Builder set = new Builder();
+    changes.accept(set);
     return new HttpServerConfig(
         host,
         port,
-        4 << 20,
-        32 << 10,
-        Duration.ofSeconds(30),
-        Duration.ofSeconds(75),
-        Duration.ofSeconds(60),
-        defaultBodyMemory(4 << 20),
-        defaultConnections(),
-        List.of(WebAccess.LOCALHOST));
+        set.maxBodyBytes,
+        set.maxHeaderBytes,
+        set.requestTimeout,
+        set.idleTimeout,
+        set.writeTimeout,
+        set.bodyMemory.orElse(
+            Math.max(Runtime.getRuntime().maxMemory() / 8, 2L * set.maxBodyBytes)),
+        set.maxConnections,
+        set.allowedOrigins);
   }
 
-  /// An eighth of the heap, but room for two of the longest bodies.
-  public static long defaultBodyMemory(int maxBodyBytes) {
-    return Math.max(Runtime.getRuntime().maxMemory() / 8, 2L * maxBodyBytes);
+  /// The components by name, each with its usual value.
+  public static final class Builder {
+    public int maxBodyBytes = 4 << 20;
+    public int maxHeaderBytes = 32 << 10;
+    public Duration requestTimeout = Duration.ofSeconds(30);
+    public Duration idleTimeout = Duration.ofSeconds(75);
+    public Duration writeTimeout = Duration.ofSeconds(60);
+
+    /// Empty takes an eighth of the heap, but room for two of the longest bodies.
+    public Optional<Long> bodyMemory = Optional.empty();
+
+    public int maxConnections = defaultConnections();
+    public List<String> allowedOrigins = List.of(WebAccess.LOCALHOST);
+
+    private Builder() {}
   }
 
   /// Half of the descriptors that the process may have, without the first 200: gRPC has half as
   /// many connections, and files keep the rest.
-  public static int defaultConnections() {
+  private static int defaultConnections() {
     long descriptors =
         ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
             ? system.getMaxFileDescriptorCount()

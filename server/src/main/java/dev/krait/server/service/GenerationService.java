@@ -155,8 +155,15 @@ public final class GenerationService {
         new StopConditions(maxTokens, Math.min(stop.minTokens(), maxTokens), stopIds(stop));
     TokenStream tokens =
         engine.submit(
-            new GenerationRequest(
-                request.id(), ids, sampling, conditions, request.priority(), deadline),
+            GenerationRequest.of(
+                request.id(),
+                ids,
+                sampling,
+                conditions,
+                set -> {
+                  set.priority = request.priority();
+                  set.deadlineNanos = deadline;
+                }),
             ticket::sequenceEnded);
     boolean readable = false;
     try {

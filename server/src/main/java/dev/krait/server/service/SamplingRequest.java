@@ -69,19 +69,21 @@ public record SamplingRequest(
   public SamplingParams params(
       SamplingDefaults defaults, long key, int sequence, int logprobs, int promptLogprobs) {
     int keep = topK.orElse(defaults.topK().orElse(0));
-    return new SamplingParams(
-        (float) temperature.orElse(defaults.temperature().orElse(1)),
-        keep == -1 ? 0 : keep,
-        (float) topP.orElse(defaults.topP().orElse(1)),
-        (float) minP.orElse(defaults.minP().orElse(0)),
-        sequenceKey(key, sequence),
-        seed.isPresent(),
-        (float) repetitionPenalty.orElse(defaults.repetitionPenalty().orElse(1)),
-        presencePenalty,
-        frequencyPenalty,
-        logitBias,
-        logprobs,
-        promptLogprobs);
+    return SamplingParams.of(set -> {
+      set.temperature = (float) temperature.orElse(defaults.temperature().orElse(1));
+      set.topK = keep == -1 ? 0 : keep;
+      set.topP = (float) topP.orElse(defaults.topP().orElse(1));
+      set.minP = (float) minP.orElse(defaults.minP().orElse(0));
+      set.seed = sequenceKey(key, sequence);
+      set.reproducible = seed.isPresent();
+      set.repetitionPenalty =
+          (float) repetitionPenalty.orElse(defaults.repetitionPenalty().orElse(1));
+      set.presencePenalty = presencePenalty;
+      set.frequencyPenalty = frequencyPenalty;
+      set.logitBias = logitBias;
+      set.logprobs = logprobs;
+      set.promptLogprobs = promptLogprobs;
+    });
   }
 
   /// Key of one sequence: the request's own for the first, mixed with the index for the others.

@@ -28,6 +28,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /// What gRPC clients share with those of HTTP, and what each connection and call may take.
@@ -43,18 +44,21 @@ class GrpcBudgetsTest {
 
   private static ServerConfig with(
       ServerConfig config, Duration requestTimeout, Duration writeTimeout) {
-    return config.withHttp(
-        new HttpServerConfig(
+    HttpServerConfig http =
+        HttpServerConfig.of(
             "127.0.0.1",
             0,
-            BODY,
-            4096,
-            requestTimeout,
-            LONG,
-            writeTimeout,
-            4 * BODY,
-            16,
-            List.of()));
+            set -> {
+              set.maxBodyBytes = BODY;
+              set.maxHeaderBytes = 4096;
+              set.requestTimeout = requestTimeout;
+              set.idleTimeout = LONG;
+              set.writeTimeout = writeTimeout;
+              set.bodyMemory = Optional.of((long) (4 * BODY));
+              set.maxConnections = 16;
+              set.allowedOrigins = List.of();
+            });
+    return config.with(set -> set.http = http);
   }
 
   private static ServerConfig small(ServerConfig config) {
@@ -83,26 +87,17 @@ class GrpcBudgetsTest {
 
   /// A server of eight places, two of them for each client.
   private static ServerConfig shared(ServerConfig config) {
-    EngineConfig engine = config.engine();
-    return config
-        .withEngine(
-            new EngineConfig(
-                engine.modelFolder(),
-                engine.draftFolder(),
-                engine.backend(),
-                engine.weights(),
-                engine.numerics(),
-                engine.threads(),
-                4,
-                engine.maxTokensPerStep(),
-                4,
-                engine.maxModelTokens(),
-                engine.cacheBytes(),
-                engine.speculation(),
-                engine.maxDraftTokens(),
-                engine.draftTokens(),
-                engine.prefixCaching()))
-        .withClientShare(25);
+    EngineConfig engine =
+        EngineConfig.of(
+            config.engine().modelFolder(),
+            set -> {
+              set.maxSequences = 4;
+              set.maxWaiting = 4;
+            });
+    return config.with(set -> {
+      set.engine = engine;
+      set.clientShare = 25;
+    });
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /// What connections and bodies may take together.
@@ -25,18 +26,20 @@ class BudgetsTest {
 
   private static ServerConfig small(ServerConfig config) {
     HttpServerConfig http =
-        new HttpServerConfig(
+        HttpServerConfig.of(
             "127.0.0.1",
             0,
-            BODY,
-            4096,
-            Duration.ofMinutes(30),
-            Duration.ofMinutes(30),
-            Duration.ofMinutes(30),
-            4 * BODY,
-            16,
-            List.of());
-    return config.withHttp(http);
+            set -> {
+              set.maxBodyBytes = BODY;
+              set.maxHeaderBytes = 4096;
+              set.requestTimeout = Duration.ofMinutes(30);
+              set.idleTimeout = Duration.ofMinutes(30);
+              set.writeTimeout = Duration.ofMinutes(30);
+              set.bodyMemory = Optional.of((long) (4 * BODY));
+              set.maxConnections = 16;
+              set.allowedOrigins = List.of();
+            });
+    return config.with(set -> set.http = http);
   }
 
   @Test

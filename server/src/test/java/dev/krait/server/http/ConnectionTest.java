@@ -263,7 +263,7 @@ class ConnectionTest {
   @Test
   void theWarmUpNeedsNoKey() {
     try (TestServer guarded =
-        TestServer.start(config -> TestServer.guarded(config).withWarmUp(true))) {
+        TestServer.start(config -> TestServer.guarded(config).with(set -> set.warmUp = true))) {
       assertThat(guarded.runner().steps()).isPositive();
       assertThat(guarded.http().get("/v1/models").status()).isEqualTo(401);
       String series = guarded.http().get("/metrics", "authorization", "Bearer secret").text();

@@ -3,7 +3,6 @@ package dev.krait.server.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.krait.engine.EngineConfig;
 import dev.krait.server.KraitServer;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.ShippedServer;
@@ -31,7 +30,7 @@ class FixtureRequestsTest {
 
   @BeforeAll
   static void start() {
-    server = ShippedServer.start(EngineConfig.of(FIXTURE));
+    server = ShippedServer.start(FIXTURE, _ -> {});
     http = new HttpCalls(server.port());
   }
 

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.engine.Engine;
 import dev.krait.engine.EngineConfig;
-import dev.krait.engine.Numerics;
-import dev.krait.engine.SpeculationMode;
 import dev.krait.generation.GenerationEvent;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.SamplingParams;
@@ -13,7 +11,6 @@ import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.generation.TokenStream;
-import dev.krait.loading.StoredType;
 import dev.krait.server.KraitServer;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.ShippedServer;
@@ -24,9 +21,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -45,32 +39,20 @@ class ShippedModelTest {
 
   @BeforeAll
   static void start() {
-    server = ShippedServer.start(fourRunEightWait());
+    server =
+        ShippedServer.start(
+            TestServer.modelFolder(),
+            set -> {
+              set.maxSequences = 4;
+              set.maxWaiting = 8;
+              set.maxDraftTokens = 4;
+            });
     http = new HttpCalls(server.port());
   }
 
   @AfterAll
   static void stop() {
     server.close();
-  }
-
-  private static EngineConfig fourRunEightWait() {
-    return new EngineConfig(
-        TestServer.modelFolder(),
-        Optional.empty(),
-        "auto",
-        StoredType.STORED,
-        Numerics.AUTO,
-        OptionalInt.empty(),
-        4,
-        512,
-        8,
-        OptionalInt.empty(),
-        OptionalLong.empty(),
-        SpeculationMode.OFF,
-        4,
-        OptionalInt.empty(),
-        true);
   }
 
   @Test
@@ -179,8 +161,22 @@ class ShippedModelTest {
   void idsAndLogprobsOverHttpAreThoseInProcess() {
     List<SamplingParams> ways =
         List.of(
-            new SamplingParams(0, 0, 1, 0, 0, true, 1, 0, 0, Map.of(), 2, 2),
-            new SamplingParams(0.8f, 50, 0.95f, 0.01f, 7, true, 1.1f, 0.5f, 0.25f, Map.of(), 2, 2));
+            SamplingParams.of(set -> {
+              set.logprobs = 2;
+              set.promptLogprobs = 2;
+            }),
+            SamplingParams.of(set -> {
+              set.temperature = 0.8f;
+              set.topK = 50;
+              set.topP = 0.95f;
+              set.minP = 0.01f;
+              set.seed = 7;
+              set.repetitionPenalty = 1.1f;
+              set.presencePenalty = 0.5f;
+              set.frequencyPenalty = 0.25f;
+              set.logprobs = 2;
+              set.promptLogprobs = 2;
+            }));
     List<String> texts = List.of("Once upon a time", "The snake", "<|user|>\nHello<|end|>\n");
     try (Tokenizer tokenizer = Tokenizer.open(TestServer.modelFolder());
         Engine engine = Engine.open(EngineConfig.of(TestServer.modelFolder()))) {

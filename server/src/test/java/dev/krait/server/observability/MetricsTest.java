@@ -2,6 +2,7 @@ package dev.krait.server.observability;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.engine.EngineConfig;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.testing.HttpCalls;
@@ -44,10 +45,15 @@ class MetricsTest {
   }
 
   private static ServerConfig drafting(ServerConfig config) {
-    return config.withEngine(
-        config
-            .engine()
-            .withSpeculation(SpeculationMode.NGRAM, Optional.empty(), 2, OptionalInt.of(2)));
+    EngineConfig drafting =
+        EngineConfig.of(
+            config.engine().modelFolder(),
+            set -> {
+              set.speculation = SpeculationMode.NGRAM;
+              set.maxDraftTokens = 2;
+              set.draftTokens = OptionalInt.of(2);
+            });
+    return config.with(set -> set.engine = drafting);
   }
 
   @ParameterizedTest

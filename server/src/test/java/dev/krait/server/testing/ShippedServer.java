@@ -5,9 +5,11 @@ import dev.krait.server.KraitServer;
 import dev.krait.server.LoadedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /// A whole server on free ports over the model that ships with the repository.
 public final class ShippedServer {
@@ -18,37 +20,25 @@ public final class ShippedServer {
 
   /// Starts it.
   public static KraitServer start() {
-    return start(EngineConfig.of(TestServer.modelFolder()));
+    return start(TestServer.modelFolder(), _ -> {});
   }
 
   /// Starts it with another engine.
-  public static KraitServer start(EngineConfig engine) {
+  public static KraitServer start(Path folder, Consumer<EngineConfig.Builder> changes) {
+    EngineConfig engine =
+        EngineConfig.of(
+            folder,
+            set -> {
+              set.cacheBytes = OptionalLong.of(CACHE_BYTES);
+              changes.accept(set);
+            });
     ServerConfig config =
         ServerConfig.of(
-                small(engine),
+                engine,
                 HttpServerConfig.of("127.0.0.1", 0),
                 new ServerConfig.Grpc(0, true),
                 List.of("krait-tiny"))
-            .withDrainTimeout(Duration.ofMinutes(30));
+            .with(set -> set.drainTimeout = Duration.ofMinutes(30));
     return KraitServer.open(config, LoadedEngine::open, "test", _ -> {});
-  }
-
-  private static EngineConfig small(EngineConfig engine) {
-    return new EngineConfig(
-        engine.modelFolder(),
-        engine.draftFolder(),
-        engine.backend(),
-        engine.weights(),
-        engine.numerics(),
-        engine.threads(),
-        engine.maxSequences(),
-        engine.maxTokensPerStep(),
-        engine.maxWaiting(),
-        engine.maxModelTokens(),
-        OptionalLong.of(engine.cacheBytes().orElse(CACHE_BYTES)),
-        engine.speculation(),
-        engine.maxDraftTokens(),
-        engine.draftTokens(),
-        engine.prefixCaching());
   }
 }

@@ -67,7 +67,7 @@ public final class TestServer implements AutoCloseable {
                 http(PATIENCE),
                 new ServerConfig.Grpc(0, true),
                 List.of("krait-tiny", "alias"))
-            .withDrainTimeout(PATIENCE);
+            .with(set -> set.drainTimeout = PATIENCE);
     AtomicLong skipped = new AtomicLong();
     LongSupplier clock = () -> System.nanoTime() + skipped.get();
     KraitServer server =
@@ -81,46 +81,50 @@ public final class TestServer implements AutoCloseable {
 
   /// The same configuration, with templates of requests allowed.
   public static ServerConfig trusting(ServerConfig config) {
-    return config.withTrustRequestTemplates(true);
+    return config.with(set -> set.trustRequestTemplates = true);
   }
 
   /// The same configuration, with a line in the log for each request.
   public static ServerConfig logging(ServerConfig config) {
-    return config.withAccessLog(true);
+    return config.with(set -> set.accessLog = true);
   }
 
   /// The same configuration, with an API key.
   public static ServerConfig guarded(ServerConfig config) {
-    return config.withKeys(new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), false));
+    return config.with(
+        set -> set.keys = new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), false));
   }
 
   /// The same configuration, with an API key that `/metrics` does not need.
   public static ServerConfig guardedWithPublicMetrics(ServerConfig config) {
-    return config.withKeys(new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), true));
+    return config.with(
+        set -> set.keys = new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), true));
   }
 
   /// The same configuration, with priorities of requests allowed.
   public static ServerConfig withPriorities(ServerConfig config) {
-    return config.withPriorities(true);
+    return config.with(set -> set.priorities = true);
   }
 
   /// The same configuration, with next to no time for a client to send a request.
   public static ServerConfig impatient(ServerConfig config) {
-    return config.withHttp(http(Duration.ofMillis(100)));
+    return config.with(set -> set.http = http(Duration.ofMillis(100)));
   }
 
   private static HttpServerConfig http(Duration requestTimeout) {
-    return new HttpServerConfig(
+    return HttpServerConfig.of(
         "127.0.0.1",
         0,
-        64 << 10,
-        4096,
-        requestTimeout,
-        PATIENCE,
-        PATIENCE,
-        1 << 20,
-        64,
-        List.of(WebAccess.LOCALHOST, "https://chat.example.org"));
+        set -> {
+          set.maxBodyBytes = 64 << 10;
+          set.maxHeaderBytes = 4096;
+          set.requestTimeout = requestTimeout;
+          set.idleTimeout = PATIENCE;
+          set.writeTimeout = PATIENCE;
+          set.bodyMemory = Optional.of((long) (1 << 20));
+          set.maxConnections = 64;
+          set.allowedOrigins = List.of(WebAccess.LOCALHOST, "https://chat.example.org");
+        });
   }
 
   /// The model folder that ships with the repository.
