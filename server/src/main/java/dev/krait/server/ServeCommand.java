@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ServeCommand implements Callable<Integer> {
-  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private final ModelOptions model;
 
   @Option(
       names = "--host",
@@ -148,7 +148,8 @@ final class ServeCommand implements Callable<Integer> {
   private final PrintStream notes;
   private final String version;
 
-  ServeCommand(PrintStream out, PrintStream notes, String version) {
+  ServeCommand(ModelOptions model, PrintStream out, PrintStream notes, String version) {
+    this.model = model;
     this.out = out;
     this.notes = notes;
     this.version = version;
@@ -234,9 +235,10 @@ final class ServeCommand implements Callable<Integer> {
     ServerConfig.Grpc grpc =
         new ServerConfig.Grpc(
             grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent());
-    List<String> served = names.isEmpty() ? List.of(folderName(model.modelFolder())) : names;
+    List<String> served = names.isEmpty() ? List.of(model.servedName()) : names;
     return ServerConfig.of(engine, http, grpc, served)
         .with(set -> {
+          set.chatTemplate = model.chatTemplate();
           set.keys = new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics);
           set.trustRequestTemplates = trustRequestTemplates;
           set.accessLog = accessLog;
@@ -258,10 +260,5 @@ final class ServeCommand implements Callable<Integer> {
   private static Duration sinceProcessStart() {
     long started = ManagementFactory.getRuntimeMXBean().getStartTime();
     return Duration.ofMillis(System.currentTimeMillis() - started);
-  }
-
-  private static String folderName(Path folder) {
-    Path name = folder.toAbsolutePath().normalize().getFileName();
-    return name == null ? "model" : name.toString();
   }
 }

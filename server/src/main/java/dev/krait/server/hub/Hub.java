@@ -151,7 +151,7 @@ public final class Hub {
   }
 
   private static EngineException refused(Attempts.Unreachable e) {
-    return new EngineException(ErrorCode.NOT_FOUND, "model", e.getMessage(), e);
+    return new EngineException(ErrorCode.NOT_FOUND, "model", String.valueOf(e.getMessage()), e);
   }
 
   private Path get(ModelName name, Part part) throws Attempts.Unreachable {

@@ -83,7 +83,7 @@ final class HubCache {
       return;
     }
     Path ref = folder(name).resolve("refs").resolve(name.revision());
-    Files.createDirectories(ref.getParent());
+    Files.createDirectories(ref.resolveSibling(""));
     Path part = Files.createTempFile(folder(name), "ref", ".krait.incomplete");
     Files.writeString(part, commit);
     Files.move(part, ref, StandardCopyOption.ATOMIC_MOVE);
@@ -102,23 +102,26 @@ final class HubCache {
   /// Lets a file of a commit be a blob: a link, or a copy where the file system has no links.
   void link(ModelName name, String commit, String file, Path blob) throws IOException {
     Path link = snapshot(name, commit).resolve(file);
-    Files.createDirectories(link.getParent());
+    Path beside = link.resolveSibling("");
+    Files.createDirectories(beside);
     if (Files.isSymbolicLink(link) && !Files.exists(link)) {
       Files.delete(link);
     }
     try {
-      Files.createSymbolicLink(link, link.getParent().relativize(blob));
+      Files.createSymbolicLink(link, beside.relativize(blob));
     } catch (FileAlreadyExistsException there) {
       // Content of a commit does not change.
     } catch (UnsupportedOperationException | FileSystemException noLinks) {
-      Files.copy(blob, link);
+      Path part = Files.createTempFile(folder(name), "copy", ".krait.incomplete");
+      Files.copy(blob, part, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(part, link, StandardCopyOption.ATOMIC_MOVE);
     }
   }
 
   /// Remembers that a commit has no such file.
   void putAbsent(ModelName name, String commit, String file) throws IOException {
     Path marker = marker(name, commit, file);
-    Files.createDirectories(marker.getParent());
+    Files.createDirectories(marker.resolveSibling(""));
     if (!Files.exists(marker)) {
       Files.createFile(marker);
     }
@@ -137,7 +140,7 @@ final class HubCache {
   /// The lock under which a blob is written; closing the channel frees it.
   FileChannel lock(ModelName name, String etag) throws IOException {
     Path file = root.resolve(".locks").resolve(folderName(name)).resolve(etag + ".lock");
-    Files.createDirectories(file.getParent());
+    Files.createDirectories(file.resolveSibling(""));
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     try {

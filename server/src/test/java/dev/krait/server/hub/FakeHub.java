@@ -117,7 +117,11 @@ final class FakeHub implements AutoCloseable {
   }
 
   void put(String file, String content) {
-    files.put(file, content.getBytes(StandardCharsets.UTF_8));
+    put(file, content.getBytes(StandardCharsets.UTF_8));
+  }
+
+  void put(String file, byte[] content) {
+    files.put(file, content);
   }
 
   void remove(String file) {
