@@ -222,6 +222,9 @@ public final class Hub {
         missing.values().stream().mapToLong(each -> Math.max(0, each.expected().bytes())).sum();
     long here = missing.values().stream().mapToLong(Download::bytes).sum();
     requireRoom(name, total - here);
+    if (!missing.isEmpty()) {
+      notes.accept("krait: " + name + ": downloading " + Progress.size(total - here));
+    }
     Progress progress = new Progress(name.toString(), total, here, notes, System::nanoTime);
     finish(missing.values(), progress);
     for (Download each : downloads) {

@@ -16,6 +16,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -84,9 +85,14 @@ final class HubCache {
     }
     Path ref = folder(name).resolve("refs").resolve(name.revision());
     Files.createDirectories(ref.resolveSibling(""));
-    Path part = Files.createTempFile(folder(name), "ref", ".krait.incomplete");
+    Path part = part(name);
     Files.writeString(part, commit);
     Files.move(part, ref, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /// A new name; a file of the JDK's own making could be read by this user alone.
+  private Path part(ModelName name) {
+    return folder(name).resolve(UUID.randomUUID() + ".krait.incomplete");
   }
 
   /// Where the content with an etag lies, or will.
@@ -112,8 +118,8 @@ final class HubCache {
     } catch (FileAlreadyExistsException there) {
       // Content of a commit does not change.
     } catch (UnsupportedOperationException | FileSystemException noLinks) {
-      Path part = Files.createTempFile(folder(name), "copy", ".krait.incomplete");
-      Files.copy(blob, part, StandardCopyOption.REPLACE_EXISTING);
+      Path part = part(name);
+      Files.copy(blob, part);
       Files.move(part, link, StandardCopyOption.ATOMIC_MOVE);
     }
   }
