@@ -26,6 +26,7 @@ import dev.krait.speculation.ModelDrafter;
 import dev.krait.speculation.NgramDrafter;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.speculation.SpeculativeRunner;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -130,8 +131,9 @@ public final class Engine implements AutoCloseable {
         config.speculation() == SpeculationMode.DRAFT
             ? config.draftFolder().map(folder -> resources.opened(ModelLoader.open(folder)))
             : Optional.empty();
-    draft.flatMap(loader -> SameVocabulary.require(target, loader)).ifPresent(plan);
-    ModelFacts facts = ModelFacts.read(target);
+    Path tokens = config.tokens();
+    draft.flatMap(loader -> SameVocabulary.require(target, tokens, loader)).ifPresent(plan);
+    ModelFacts facts = ModelFacts.read(target, tokens);
     Backends.Selection selected =
         Backends.select(
             config.backend(), config.threads(), mode -> allows(config, target, draft, mode));

@@ -11,6 +11,7 @@ import java.util.function.Consumer;
 /// Everything that an [Engine] can be told.
 ///
 /// @param modelFolder checkpoint folder in the Hugging Face layout
+/// @param tokenizerFolder folder with another tokenizer than the model's own
 /// @param draftFolder checkpoint folder of the draft model, for [SpeculationMode#DRAFT]
 /// @param backend `auto`, `cpu`, `reference` or `cuda`
 /// @param weights in which type weight matrices are kept
@@ -27,6 +28,7 @@ import java.util.function.Consumer;
 /// @param prefixCaching whether computed prompts are kept for other requests that start alike
 public record EngineConfig(
     Path modelFolder,
+    Optional<Path> tokenizerFolder,
     Optional<Path> draftFolder,
     String backend,
     StoredType weights,
@@ -88,6 +90,7 @@ public record EngineConfig(
     changes.accept(set);
     return new EngineConfig(
         modelFolder,
+        set.tokenizerFolder,
         set.draftFolder,
         set.backend,
         set.weights,
@@ -106,6 +109,7 @@ public record EngineConfig(
 
   /// The components by name, each with its default.
   public static final class Builder {
+    public Optional<Path> tokenizerFolder = Optional.empty();
     public Optional<Path> draftFolder = Optional.empty();
     public String backend = DEFAULT_BACKEND;
     public StoredType weights = StoredType.STORED;
@@ -122,6 +126,11 @@ public record EngineConfig(
     public boolean prefixCaching = true;
 
     private Builder() {}
+  }
+
+  /// The folder whose tokenizer counts.
+  public Path tokens() {
+    return tokenizerFolder.orElse(modelFolder);
   }
 
   private static void atLeast(String name, int value, int least) {

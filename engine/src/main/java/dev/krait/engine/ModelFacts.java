@@ -9,6 +9,7 @@ import dev.krait.loading.ModelLoader;
 import dev.krait.model.FeedForward;
 import dev.krait.model.ModelSpec;
 import dev.krait.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -32,13 +33,14 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults, List<String> 
 
   /// Reads the folder.
   ///
+  /// @param tokens folder of the tokenizer
   /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT when generation_config.json
   ///   recommends values that no request may have
-  static ModelFacts read(ModelLoader loader) {
+  static ModelFacts read(ModelLoader loader, Path tokens) {
     Optional<CheckpointConfig> generation =
         CheckpointConfig.readIfPresent(loader.folder().path().resolve("generation_config.json"));
     return new ModelFacts(
-        endTokens(loader, generation),
+        endTokens(loader, tokens, generation),
         generation.map(ModelFacts::defaults).orElseGet(ModelFacts::noDefaults),
         loader.skipped());
   }
@@ -68,14 +70,15 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults, List<String> 
   /// What generation_config.json calls the end of a sequence, or config.json where that names none,
   /// as in Transformers, and what the tokenizer calls it: a model that was trained further often
   /// has its new end there only.
-  private static TokenIds endTokens(ModelLoader loader, Optional<CheckpointConfig> generation) {
+  private static TokenIds endTokens(
+      ModelLoader loader, Path tokens, Optional<CheckpointConfig> generation) {
     Set<Integer> ids = new LinkedHashSet<>();
     generation.ifPresent(config -> ids.addAll(config.intOrInts(END_TOKEN_ID)));
     if (ids.isEmpty()) {
       ids.addAll(loader.folder().config().intOrInts(END_TOKEN_ID));
       ids.addAll(loader.folder().text().config().intOrInts(END_TOKEN_ID));
     }
-    ids.addAll(Tokenizer.endTokenIds(loader.folder().path()));
+    ids.addAll(Tokenizer.endTokenIds(tokens));
     int vocabSize = loader.spec().vocabSize();
     return TokenIds.of(
         ids.stream().mapToInt(id -> id).filter(id -> id >= 0 && id < vocabSize).toArray());

@@ -17,16 +17,17 @@ final class SameVocabulary {
 
   /// Checks the draft model.
   ///
+  /// @param tokens folder of the target's tokenizer
   /// @return a line for people when the tokens could not be compared
   /// @throws EngineException INVALID_ARGUMENT with the first difference
-  static Optional<String> require(ModelLoader target, ModelLoader draft) {
+  static Optional<String> require(ModelLoader target, Path tokens, ModelLoader draft) {
     int targetIds = target.spec().vocabSize();
     int draftIds = draft.spec().vocabSize();
     if (targetIds != draftIds) {
       throw EngineException.invalidArgument(
           "draft-model vocabulary", draftIds + " ids", "the target's " + targetIds + " ids");
     }
-    Path targetFile = target.folder().path().resolve("tokenizer.json");
+    Path targetFile = tokens.resolve("tokenizer.json");
     Path draftFile = draft.folder().path().resolve("tokenizer.json");
     for (Path file : List.of(targetFile, draftFile)) {
       if (!Files.exists(file)) {
@@ -37,7 +38,7 @@ final class SameVocabulary {
     if (sameBytes(targetFile, draftFile)) {
       return Optional.empty();
     }
-    try (Tokenizer targetTokenizer = Tokenizer.open(target.folder().path());
+    try (Tokenizer targetTokenizer = Tokenizer.open(tokens);
         Tokenizer draftTokenizer = Tokenizer.open(draft.folder().path())) {
       Optional<String> difference = targetTokenizer.firstDifference(draftTokenizer);
       if (difference.isPresent()) {

@@ -65,6 +65,17 @@ public final class ChatTemplate {
                 modelFolder + ": ", config.chatTemplates(), systemClock(), config.specialTokens()));
   }
 
+  /// Opens a template of a file of its own, for the tokenizer of a folder.
+  ///
+  /// @throws EngineException INVALID_CHECKPOINT for a file that cannot be read
+  public static ChatTemplate open(Path modelFolder, Path file) {
+    return new ChatTemplate(
+        file + ": ",
+        Map.of(TemplateFiles.DEFAULT, TemplateFiles.text(file)),
+        systemClock(),
+        TokenizerConfig.read(modelFolder).specialTokens());
+  }
+
   /// A template from its source.
   ///
   /// @param specialTokens variables of the template such as `bos_token`; see

@@ -87,7 +87,7 @@ final class TemplateFiles {
     return files;
   }
 
-  private static String text(Path file) {
+  static String text(Path file) {
     try {
       return Files.readString(file);
     } catch (IOException e) {

@@ -21,7 +21,7 @@ class SameVocabularyTest {
   private static Optional<String> require(Path target, Path draft) {
     try (ModelLoader opened = ModelLoader.open(target);
         ModelLoader other = ModelLoader.open(draft)) {
-      return SameVocabulary.require(opened, other);
+      return SameVocabulary.require(opened, opened.folder().path(), other);
     }
   }
 

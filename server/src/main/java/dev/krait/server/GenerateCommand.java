@@ -16,7 +16,7 @@ import dev.krait.server.service.TextChunk;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
 import java.io.PrintStream;
-import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.List;
 import java.util.Map;
@@ -36,7 +36,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class GenerateCommand implements Callable<Integer> {
-  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private final ModelOptions model;
 
   @Option(
       names = "--prompt",
@@ -69,20 +69,19 @@ final class GenerateCommand implements Callable<Integer> {
 
   private final PrintStream out;
 
-  GenerateCommand(PrintStream out) {
+  GenerateCommand(ModelOptions model, PrintStream out) {
+    this.model = model;
     this.out = out;
   }
 
   @Override
   public Integer call() {
-    // The engine refuses what is no model folder at all.
-    if (Files.exists(model.modelFolder().resolve("config.json"))) {
-      Tokenizer.requireFile(model.modelFolder());
-    }
+    Path tokens = model.tokenizerFolder();
+    ModelText.requireTokenizer(model.modelFolder(), tokens);
     try (ServedEngine engine = LoadedEngine.open(model.engine(), StepListener.none(), line -> {});
-        Tokenizer tokenizer = Tokenizer.open(model.modelFolder())) {
+        Tokenizer tokenizer = Tokenizer.open(tokens)) {
       Optional<ChatTemplate> template =
-          chat ? ChatTemplate.open(model.modelFolder()) : Optional.empty();
+          chat ? ModelText.template(tokens, model.chatTemplate()) : Optional.empty();
       ServedModel served =
           new ServedModel(
               List.of("model"), model.modelFolder(), engine.model(), tokenizer, template);

@@ -29,7 +29,6 @@ import dev.krait.server.service.ServedModel;
 import dev.krait.server.service.TextPool;
 import dev.krait.text.ChatTemplate;
 import dev.krait.text.Tokenizer;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.InstantSource;
@@ -39,14 +38,10 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// The server process without its command line: opens ports first, then the engine, then serves;
 /// closes in the reverse order. Any thread may drain or close it.
 public final class KraitServer implements AutoCloseable {
-  private static final Logger LOG = LoggerFactory.getLogger(KraitServer.class);
-
   private final HttpServer http;
   private final Optional<GrpcServer> grpc;
   private final Loaded loaded;
@@ -161,12 +156,14 @@ public final class KraitServer implements AutoCloseable {
   private static Loaded load(Start start, Opening<Tokenizer> tokenizer) {
     ServerConfig config = start.config();
     Path folder = config.engine().modelFolder();
-    requireTokenizer(folder);
+    Path tokens = config.engine().tokens();
+    ModelText.requireTokenizer(folder, tokens);
     CompletableFuture<Tokenizer> tokenizerOpening =
-        CompletableFuture.supplyAsync(() -> Tokenizer.open(folder), Opening::background);
+        CompletableFuture.supplyAsync(() -> Tokenizer.open(tokens), Opening::background);
     tokenizer.opens(tokenizerOpening.thenApply(Optional::of));
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
-        CompletableFuture.supplyAsync(() -> openTemplate(folder), Opening::background);
+        CompletableFuture.supplyAsync(
+            () -> ModelText.probed(tokens, config.chatTemplate()), Opening::background);
     String name = config.names().getFirst();
     CompletableFuture<Metrics> metricsOpening =
         CompletableFuture.supplyAsync(() -> new Metrics(name), Opening::background);
@@ -236,13 +233,6 @@ public final class KraitServer implements AutoCloseable {
       }
       notes.accept(line);
     };
-  }
-
-  /// Says it before weights are loaded; what is no model folder at all is the engine's to refuse.
-  private static void requireTokenizer(Path folder) {
-    if (Files.exists(folder.resolve("config.json"))) {
-      Tokenizer.requireFile(folder);
-    }
   }
 
   private static HttpListener listener(HttpListener meters, boolean accessLog) {
@@ -380,21 +370,6 @@ public final class KraitServer implements AutoCloseable {
         case Error cause -> throw cause;
         case null, default -> throw e;
       }
-    }
-  }
-
-  /// Opens the template and compiles it behind the start; a first chat that comes sooner waits.
-  private static Optional<ChatTemplate> openTemplate(Path folder) {
-    Optional<ChatTemplate> template = ChatTemplate.open(folder);
-    template.ifPresent(opened -> Opening.background(() -> probe(opened)));
-    return template;
-  }
-
-  private static void probe(ChatTemplate template) {
-    try {
-      template.probe();
-    } catch (EngineException e) {
-      LOG.warn("chats will fail: {}", e.getMessage());
     }
   }
 }

@@ -5,12 +5,17 @@ import dev.krait.engine.Numerics;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
+import dev.krait.server.hub.Hub;
+import dev.krait.server.hub.ModelName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -23,25 +28,43 @@ final class ModelOptions {
 
   @Option(
       names = "--model",
-      paramLabel = "DIR",
-      description = "Checkpoint folder; default: the small model that ships with the server.")
-  Optional<Path> model = Optional.empty();
+      paramLabel = "MODEL",
+      description =
+          "Checkpoint folder, or owner/name[@revision] of a hub; default: the small model that ships with the server.")
+  Optional<String> model = Optional.empty();
 
   @Parameters(
       index = "0",
       arity = "0..1",
       paramLabel = "MODEL",
-      description = "Checkpoint folder, as --model.")
-  Optional<Path> positional = Optional.empty();
+      description = "Checkpoint folder or name, as --model.")
+  Optional<String> positional = Optional.empty();
 
   @Spec(Spec.Target.MIXEE)
   @Nullable CommandSpec command;
 
   @Option(
       names = "--draft-model",
-      paramLabel = "DIR",
-      description = "Checkpoint folder of a draft model with the same vocabulary.")
-  Optional<Path> draftModel = Optional.empty();
+      paramLabel = "MODEL",
+      description = "Checkpoint folder or name of a draft model with the same vocabulary.")
+  Optional<String> draftModel = Optional.empty();
+
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "MODEL",
+      description = "Folder or name with another tokenizer than the model's own.")
+  Optional<String> tokenizer = Optional.empty();
+
+  @Option(
+      names = "--chat-template",
+      paramLabel = "FILE",
+      description = "Jinja file with another chat template than the one beside the tokenizer.")
+  Optional<Path> chatTemplate = Optional.empty();
+
+  @Option(
+      names = "--offline",
+      description = "Takes models by name from the cache alone, as HF_HUB_OFFLINE=1 does.")
+  boolean offline;
 
   @Option(
       names = "--speculation",
@@ -131,13 +154,68 @@ final class ModelOptions {
       description = "Memory for caches and states, such as 8GiB; default: 60 %% of the Java heap.")
   Optional<ByteSize> cacheMemory = Optional.empty();
 
-  /// The folder of the model that is served.
+  private final Function<Boolean, Hub> hubs;
+  private final Map<String, Path> located = new HashMap<>();
+
+  /// @param hubs opens the hub, offline or not
+  ModelOptions(Function<Boolean, Hub> hubs) {
+    this.hubs = hubs;
+  }
+
+  /// The folder of the model that is served; one that has only a name is looked for once.
   Path modelFolder() {
+    return named().map(text -> folder(text, Hub.Part.MODEL)).orElseGet(() -> shipped("krait-tiny"));
+  }
+
+  /// What requests call the model unless told otherwise.
+  String servedName() {
+    Optional<ModelName> name = named().flatMap(ModelOptions::hubName);
+    if (name.isPresent()) {
+      return name.get().id();
+    }
+    Path last = modelFolder().toAbsolutePath().normalize().getFileName();
+    return last == null ? "model" : last.toString();
+  }
+
+  private Optional<String> named() {
     if (positional.isPresent() && isGiven("--model") && !positional.equals(model)) {
       throw EngineException.invalidArgument(
-          "model", model.orElseThrow() + " and " + positional.get(), "one folder");
+          "model", model.orElseThrow() + " and " + positional.get(), "one model");
     }
-    return positional.or(() -> model).orElseGet(() -> shipped("krait-tiny"));
+    return positional.or(() -> model);
+  }
+
+  /// The folder with the tokenizer.
+  Path tokenizerFolder() {
+    return otherTokenizer().orElseGet(this::modelFolder);
+  }
+
+  private Optional<Path> otherTokenizer() {
+    return tokenizer.map(text -> folder(text, Hub.Part.TOKENIZER));
+  }
+
+  /// The file of the chat template, where one is named.
+  Optional<Path> chatTemplate() {
+    chatTemplate
+        .filter(file -> !Files.isRegularFile(file))
+        .ifPresent(file -> {
+          throw EngineException.invalidArgument("chat-template", file, "a file with a template");
+        });
+    return chatTemplate;
+  }
+
+  private Path folder(String text, Hub.Part part) {
+    return located.computeIfAbsent(
+        part + " " + text,
+        _ ->
+            hubName(text)
+                .map(name -> hubs.apply(offline).locate(name, part))
+                .orElseGet(() -> Path.of(text)));
+  }
+
+  /// A folder that exists is taken before a name.
+  private static Optional<ModelName> hubName(String text) {
+    return Files.exists(Path.of(text)) ? Optional.empty() : ModelName.parse(text);
   }
 
   /// On the command line, as opposed to a variable.
@@ -153,6 +231,7 @@ final class ModelOptions {
     return EngineConfig.of(
         modelFolder(),
         set -> {
+          set.tokenizerFolder = otherTokenizer();
           set.draftFolder = mode == SpeculationMode.DRAFT ? draft : Optional.empty();
           set.backend = backend;
           set.weights = weights;
@@ -173,7 +252,7 @@ final class ModelOptions {
   /// The draft model that was named, or the shipped one for the shipped model.
   private Optional<Path> draftFolder() {
     if (draftModel.isPresent()) {
-      return draftModel;
+      return draftModel.map(text -> folder(text, Hub.Part.MODEL));
     }
     Path draft = shipped("krait-tiny-draft");
     return isShipped(modelFolder()) && Files.isDirectory(draft)

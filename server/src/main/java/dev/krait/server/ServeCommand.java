@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ServeCommand implements Callable<Integer> {
-  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private final ModelOptions model;
 
   @Option(
       names = "--host",
@@ -165,7 +165,8 @@ final class ServeCommand implements Callable<Integer> {
   private final PrintStream notes;
   private final String version;
 
-  ServeCommand(PrintStream out, PrintStream notes, String version) {
+  ServeCommand(ModelOptions model, PrintStream out, PrintStream notes, String version) {
+    this.model = model;
     this.out = out;
     this.notes = notes;
     this.version = version;
@@ -251,9 +252,10 @@ final class ServeCommand implements Callable<Integer> {
     ServerConfig.Grpc grpc =
         new ServerConfig.Grpc(
             grpcPort.orElse(ServerConfig.Grpc.DEFAULT_PORT), grpcPort.isPresent());
-    List<String> served = names.isEmpty() ? List.of(folderName(model.modelFolder())) : names;
+    List<String> served = names.isEmpty() ? List.of(model.servedName()) : names;
     return ServerConfig.of(engine, http, grpc, served)
         .with(set -> {
+          set.chatTemplate = model.chatTemplate();
           set.keys = new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics);
           set.trustRequestTemplates = trustRequestTemplates;
           set.accessLog = accessLog;
@@ -276,10 +278,5 @@ final class ServeCommand implements Callable<Integer> {
   private static Duration sinceProcessStart() {
     long started = ManagementFactory.getRuntimeMXBean().getStartTime();
     return Duration.ofMillis(System.currentTimeMillis() - started);
-  }
-
-  private static String folderName(Path folder) {
-    Path name = folder.toAbsolutePath().normalize().getFileName();
-    return name == null ? "model" : name.toString();
   }
 }

@@ -16,6 +16,7 @@ import java.util.function.Consumer;
 /// @param http the HTTP server
 /// @param grpc the gRPC server
 /// @param names what requests may call the model
+/// @param chatTemplate file with another chat template than that of the tokenizer's folder
 /// @param keys which requests must bring
 /// @param trustRequestTemplates whether a request may bring its own chat template
 /// @param accessLog whether each HTTP request leaves a line in the log
@@ -29,6 +30,7 @@ public record ServerConfig(
     HttpServerConfig http,
     Grpc grpc,
     List<String> names,
+    Optional<Path> chatTemplate,
     Keys keys,
     boolean trustRequestTemplates,
     boolean accessLog,
@@ -77,6 +79,7 @@ public record ServerConfig(
         http,
         grpc,
         names,
+        Optional.empty(),
         Keys.none(),
         false,
         false,
@@ -96,6 +99,7 @@ public record ServerConfig(
         set.http,
         grpc,
         names,
+        set.chatTemplate,
         set.keys,
         set.trustRequestTemplates,
         set.accessLog,
@@ -110,6 +114,7 @@ public record ServerConfig(
   public static final class Builder {
     public EngineConfig engine;
     public HttpServerConfig http;
+    public Optional<Path> chatTemplate;
     public Keys keys;
     public boolean trustRequestTemplates;
     public boolean accessLog;
@@ -122,6 +127,7 @@ public record ServerConfig(
     private Builder(ServerConfig from) {
       engine = from.engine;
       http = from.http;
+      chatTemplate = from.chatTemplate;
       keys = from.keys;
       trustRequestTemplates = from.trustRequestTemplates;
       accessLog = from.accessLog;

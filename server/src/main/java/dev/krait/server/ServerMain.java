@@ -1,6 +1,9 @@
 package dev.krait.server;
 
 import dev.krait.error.EngineException;
+import dev.krait.loading.ModelConfig;
+import dev.krait.server.hub.Hub;
+import dev.krait.server.hub.HubSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -12,6 +15,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.bridge.SLF4JBridgeHandler;
@@ -22,7 +26,8 @@ import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.TypeConversionException;
 
-/// The command line: `krait serve`, `krait generate`, `krait version`, and each [Subcommand].
+/// The command line: `krait serve`, `krait generate`, `krait pull`, `krait models`, `krait
+/// version`, and each [Subcommand].
 ///
 /// Every option can also be set by an environment variable: `--max-sequences` by
 /// `KRAIT_MAX_SEQUENCES`; an empty variable is the same as none.
@@ -57,10 +62,15 @@ public final class ServerMain {
       PrintStream out, PrintStream notes, Map<String, String> environment) {
     String version = version();
     Environment variables = new Environment(environment);
+    Function<Boolean, Hub> hubs =
+        offline ->
+            new Hub(HubSettings.of(environment, offline), notes::println, ModelConfig::require);
     CommandLine line =
         new CommandLine(new Root(notes))
-            .addSubcommand(new ServeCommand(out, notes, version))
-            .addSubcommand(new GenerateCommand(out))
+            .addSubcommand(new ServeCommand(new ModelOptions(hubs), out, notes, version))
+            .addSubcommand(new GenerateCommand(new ModelOptions(hubs), out))
+            .addSubcommand(new PullCommand(hubs, out))
+            .addSubcommand(new ModelsCommand(hubs, out))
             .addSubcommand(new VersionCommand(out, version));
     for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
       line.addSubcommand(other.command(out, home()));
@@ -118,7 +128,7 @@ public final class ServerMain {
     @Override
     public Integer call() {
       notes.println(
-          "krait: no command (expected: serve, generate, test, version or another of krait --help)");
+          "krait: no command (expected: serve, generate, pull, test, version or another of krait --help)");
       return Exit.USAGE;
     }
   }

@@ -181,7 +181,7 @@ class CommandLineTest {
     assertThat(config("--model", "a", "a").modelFolder()).isEqualTo(Path.of("a"));
     assertThatThrownBy(() -> config("--model", "a", "b"))
         .isInstanceOf(EngineException.class)
-        .hasMessage("model: a and b (expected: one folder)");
+        .hasMessage("model: a and b (expected: one model)");
   }
 
   @Test
@@ -282,7 +282,11 @@ class CommandLineTest {
   }
 
   private static final class Options {
-    @Mixin private final ModelOptions model = new ModelOptions();
+    @Mixin
+    private final ModelOptions model =
+        new ModelOptions(offline -> {
+          throw new AssertionError("no hub is needed");
+        });
   }
 
   private static EngineConfig config(String... arguments) {

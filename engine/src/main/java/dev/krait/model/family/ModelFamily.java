@@ -8,7 +8,8 @@ import java.util.List;
 /// Checkpoints that share a layout.
 public interface ModelFamily {
 
-  /// What the folder must hold, for people: shown when no family accepts a folder.
+  /// What the folder must hold, for people: shown when no family accepts a folder. Names every
+  /// architecture of a `config.json` that the family accepts.
   String accepted();
 
   /// True when the folder is of this family.
