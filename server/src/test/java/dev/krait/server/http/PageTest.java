@@ -3,7 +3,6 @@ package dev.krait.server.http;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.krait.engine.EngineConfig;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.server.KraitServer;
 import dev.krait.server.testing.Browser;
@@ -29,14 +28,16 @@ class PageTest {
 
   @BeforeAll
   static void start() {
-    EngineConfig engine =
-        EngineConfig.of(TestServer.modelFolder())
-            .withSpeculation(
-                SpeculationMode.DRAFT,
-                Optional.of(TestServer.modelFolder().resolveSibling("krait-tiny-draft")),
-                4,
-                OptionalInt.of(4));
-    server = ShippedServer.start(engine);
+    server =
+        ShippedServer.start(
+            TestServer.modelFolder(),
+            set -> {
+              set.speculation = SpeculationMode.DRAFT;
+              set.draftFolder =
+                  Optional.of(TestServer.modelFolder().resolveSibling("krait-tiny-draft"));
+              set.maxDraftTokens = 4;
+              set.draftTokens = OptionalInt.of(4);
+            });
     http = new HttpCalls(server.port());
   }
 
