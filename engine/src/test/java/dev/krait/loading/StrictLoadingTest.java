@@ -286,6 +286,13 @@ class StrictLoadingTest {
         .contains(expected);
   }
 
+  @Test
+  void refusesNumbersThatTheDescriptionOfAMixerRefuses() {
+    assertThat(refusal(copy("nemotron3-moe").with(CONFIG, "n_group", "4")))
+        .isEqualTo(
+            temporary.resolve(CONFIG) + ": perToken: 3 (expected: 1 to those of 8 that take part)");
+  }
+
   /// Vision towers and layers that predict further tokens have names that the family leaves out;
   /// any other tensor is still an error.
   @Test
