@@ -111,13 +111,12 @@ final class CheckpointWeights implements WeightSource {
 
   @Override
   public float[] values(String name, long... shape) {
-    float[] values = tensor(name, Shape.of(shape)).toFloats();
-    bytes += 4L * values.length;
-    return values;
+    return tensor(name, Shape.of(shape)).toFloats();
   }
 
   @Override
   public Buffer buffer(float[] values) {
+    bytes += 4L * values.length;
     return write.apply(values);
   }
 

@@ -38,6 +38,10 @@ public final class ModelLoader implements AutoCloseable {
     try {
       ModelFamily family = ModelFamilies.of(folder);
       return new ModelLoader(folder, family, family.describe(folder));
+    } catch (IllegalArgumentException misfit) {
+      // What the records of a model refuse: numbers that do not fit together.
+      folder.close();
+      throw EngineException.invalidCheckpoint(folder.config().file() + ": " + misfit.getMessage());
     } catch (RuntimeException failure) {
       folder.close();
       throw failure;

@@ -59,10 +59,12 @@ public record ModelSpec(
 
   /// All mixers, in order.
   public Stream<Mixer> mixers() {
-    return layers.stream()
-        .flatMap(List::stream)
-        .flatMap(block -> block.mixers().stream())
-        .map(ResidualBlock.ScaledMixer::mixer);
+    return layers.stream().flatMap(List::stream).flatMap(ResidualBlock::allMixers);
+  }
+
+  /// True when some block has a side path.
+  public boolean hasSidePaths() {
+    return layers.stream().flatMap(List::stream).anyMatch(block -> block.side().isPresent());
   }
 
   /// Cache specifications of all mixers that remember something, in order; fp32 throughout.

@@ -2,10 +2,13 @@ package dev.krait.runner;
 
 import dev.krait.backend.Backend;
 import dev.krait.model.ModelSpec;
+import dev.krait.runner.mixer.SidePathExecutor.SideRows;
 import dev.krait.tensor.Rows;
+import java.util.Optional;
 
 /// Rows of a step between the layers and at the head, planned once from the model and the limits.
 public final class Activations {
+  private final Optional<SideRows> side;
   private final Rows residual;
   private final Rows normed;
   private final Rows delta;
@@ -19,7 +22,11 @@ public final class Activations {
   public Activations(Backend backend, ModelSpec spec, int maxTokens, int outputRows) {
     int hidden = spec.hiddenDim();
     this.outputRows = outputRows;
-    residual = rows(backend, maxTokens, hidden);
+    side =
+        spec.hasSidePaths()
+            ? Optional.of(SideRows.allocate(backend, spec, maxTokens))
+            : Optional.empty();
+    residual = side.map(SideRows::residual).orElseGet(() -> rows(backend, maxTokens, hidden));
     normed = backend.allocateOperand(maxTokens, hidden);
     delta = rows(backend, maxTokens, hidden);
     moreDelta = rows(backend, hasMixersSideBySide(spec) ? maxTokens : 0, hidden);
@@ -40,6 +47,11 @@ public final class Activations {
   /// Rows that get logits at a time.
   public int outputRows() {
     return outputRows;
+  }
+
+  /// Rows of side paths, which hold the residual stream, too.
+  Optional<SideRows> side() {
+    return side;
   }
 
   Rows residual() {

@@ -13,9 +13,11 @@ import dev.krait.runner.mixer.MixerExecutor;
 import dev.krait.runner.mixer.MixerMemory;
 import dev.krait.runner.mixer.MixerScratch;
 import dev.krait.runner.mixer.RopeTables;
+import dev.krait.runner.mixer.SidePathExecutor;
 import dev.krait.tensor.Rows;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// The interpreter of a model: residual blocks in order, then norm and head for the rows that are
 /// asked for.
@@ -30,7 +32,11 @@ public final class Forward {
   private final ChooseArgs choice;
 
   /// A residual block, bound to its memory.
-  private record BoundBlock(NormArgs norm, List<BoundMixer> mixers, boolean normsOutput) {}
+  private record BoundBlock(
+      Optional<SidePathExecutor> side,
+      NormArgs norm,
+      List<BoundMixer> mixers,
+      boolean normsOutput) {}
 
   /// A mixer of a block, where its output goes and what that is multiplied with.
   private record BoundMixer(MixerExecutor executor, Rows output, float scale) {}
@@ -68,6 +74,14 @@ public final class Forward {
     List<BoundMixer> mixers = new ArrayList<>();
     boolean after = block.block().normsOutput();
     Rows input = after ? activations.residual() : activations.normed();
+    Optional<SidePathExecutor> side =
+        block
+            .side()
+            .map(own ->
+                new SidePathExecutor(
+                    own,
+                    activations.side().orElseThrow(),
+                    new MixerMemory(ops, caches, scratch, ropes, input, activations.delta())));
     for (int i = 0; i < block.mixers().size(); i++) {
       Rows output = i == 0 ? activations.delta() : activations.moreDelta();
       MixerMemory memory = new MixerMemory(ops, caches, scratch, ropes, input, output);
@@ -77,15 +91,20 @@ public final class Forward {
     NormArgs norm =
         new NormArgs(
             after ? activations.delta() : activations.normed(),
-            after ? activations.delta() : activations.residual(),
+            after
+                ? activations.delta()
+                : side.map(SidePathExecutor::sum).orElseGet(activations::residual),
             block.norm(),
             block.block().norm());
-    return new BoundBlock(norm, mixers, after);
+    return new BoundBlock(side, norm, mixers, after);
   }
 
   /// Runs all layers; the residual stream of every row is then complete.
   public void run(StepInputs step) {
     Rows residual = activations.residual();
+    if (activations.side().isPresent()) {
+      ops.embed(activations.side().get().embedding(), weights.embedding(), step);
+    }
     ops.embed(residual, weights.embedding(), step);
     if (spec.embeddingScale() != 1) {
       ops.scale(residual, spec.embeddingScale(), step.tokens);
@@ -93,20 +112,24 @@ public final class Forward {
     ropes.compute(ops, step);
     for (int i = 0; i < blocks.size(); i++) {
       BoundBlock block = blocks.get(i);
+      boolean plain = !block.normsOutput() && block.side().isEmpty();
+      if (i > 0 && !plain) {
+        ops.add(residual, activations.delta(), step.tokens);
+      }
+      if (block.side().isPresent()) {
+        block.side().get().run(step);
+      }
       if (block.normsOutput()) {
-        if (i > 0) {
-          ops.add(residual, activations.delta(), step.tokens);
-        }
         mix(block, step);
         ops.rmsNorm(block.norm(), step.tokens);
-        continue;
-      }
-      if (i == 0) {
-        ops.rmsNorm(block.norm(), step.tokens);
       } else {
-        ops.addRmsNorm(block.norm(), activations.delta(), step.tokens);
+        if (i > 0 && plain) {
+          ops.addRmsNorm(block.norm(), activations.delta(), step.tokens);
+        } else {
+          ops.rmsNorm(block.norm(), step.tokens);
+        }
+        mix(block, step);
       }
-      mix(block, step);
     }
     ops.add(residual, activations.delta(), step.tokens);
   }

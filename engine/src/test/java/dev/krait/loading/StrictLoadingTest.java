@@ -272,6 +272,10 @@ class StrictLoadingTest {
           kimi-linear | mla_use_nope | false | true
           kimi-linear | moe_router_activation_func | "softmax" | sigmoid
           falcon-h1 | mamba_norm_before_gate | true | false
+          zamba2 | use_shared_attention_adapter | true | false
+          zamba2 | use_long_context | true | false
+          zamba2 | hidden_act | "gelu_pytorch_tanh" | gelu
+          zamba2 | layers_block_type | ["mamba", "hybrid"] | for each of 3 layers
           falcon-h1 | ssm_multipliers | [1.0, 1.0] | 5 finite numbers
           """)
   void refusesWhatAFamilyDoesNotCompute(String fixture, String key, String value, String expected) {
@@ -280,6 +284,13 @@ class StrictLoadingTest {
         .contains(key)
         .contains("(expected: ")
         .contains(expected);
+  }
+
+  @Test
+  void refusesNumbersThatTheDescriptionOfAMixerRefuses() {
+    assertThat(refusal(copy("nemotron3-moe").with(CONFIG, "n_group", "4")))
+        .isEqualTo(
+            temporary.resolve(CONFIG) + ": perToken: 3 (expected: 1 to those of 8 that take part)");
   }
 
   /// Vision towers and layers that predict further tokens have names that the family leaves out;

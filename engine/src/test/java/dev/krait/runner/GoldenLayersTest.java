@@ -59,6 +59,9 @@ class GoldenLayersTest {
         List<ResidualBlock> layer = bench.model.spec().layers().get(i);
         for (ResidualBlock part : layer) {
           block++;
+          if (part.side().isPresent()) {
+            compareMemory(golden, i, part.side().get().attention(), caches, memory);
+          }
           for (ScaledMixer scaled : part.mixers()) {
             compareMemory(golden, i, scaled.mixer(), caches, memory);
           }

@@ -42,7 +42,8 @@ class SameBitsTest {
             "qwen3.5",
             "olmo-hybrid",
             "kimi-linear",
-            "falcon-h1")
+            "falcon-h1",
+            "zamba2")
         .flatMap(name -> TestBackends.names().stream().map(backend -> Arguments.of(name, backend)));
   }
 

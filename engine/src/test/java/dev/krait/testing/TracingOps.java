@@ -116,6 +116,10 @@ public final class TracingOps implements Ops {
   public void embed(Rows dst, WeightMatrix embedding, StepInputs step) {
     ops.embed(dst, embedding, step);
     residual = dst;
+    if (residuals.size() == 1) {
+      // Side paths keep embeddings beside the residual stream.
+      residuals.clear();
+    }
     residuals.add(copy(dst, step.tokens));
   }
 

@@ -22,7 +22,8 @@ public final class ModelFamilies {
           new QwenHybridFamily(),
           new OlmoHybridFamily(),
           new KimiLinearFamily(),
-          new FalconH1Family());
+          new FalconH1Family(),
+          new Zamba2Family());
 
   private ModelFamilies() {}
 

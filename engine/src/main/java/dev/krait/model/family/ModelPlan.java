@@ -6,14 +6,17 @@ import dev.krait.model.MixerWeights;
 import dev.krait.model.ModelSpec;
 import dev.krait.model.ModelWeights;
 import dev.krait.model.ModelWeights.BlockWeights;
+import dev.krait.model.ModelWeights.SideWeights;
 import dev.krait.model.Norm;
 import dev.krait.model.ResidualBlock;
 import dev.krait.model.ResidualBlock.ScaledMixer;
+import dev.krait.model.SidePath;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /// A model in the making: its layers in order, each mixer with where its weights lie, so that what
@@ -56,6 +59,9 @@ final class ModelPlan {
     }
   }
 
+  /// A side path and how its weights are read.
+  record SidePart(SidePath path, Function<WeightSource, SideWeights> reader) {}
+
   /// No layer yet.
   ///
   /// @param folder whose configuration is that of the language model
@@ -74,24 +80,32 @@ final class ModelPlan {
   ///
   /// @param norm tensor of the weight of the norm of its input
   void block(String norm, Part... parts) {
-    add(norm, false, parts);
+    add(norm, false, Optional.empty(), parts);
   }
 
   /// Adds a block whose output is normed instead of its input.
   void blockNormedAfter(String norm, Part... parts) {
-    add(norm, true, parts);
+    add(norm, true, Optional.empty(), parts);
   }
 
-  private void add(String norm, boolean after, Part... parts) {
+  /// Adds a block with a side path.
+  void blockWithSide(String norm, SidePart side, Part... parts) {
+    add(norm, false, Optional.of(side), parts);
+  }
+
+  private void add(String norm, boolean after, Optional<SidePart> side, Part... parts) {
     List<ScaledMixer> mixers =
         Arrays.stream(parts).map(part -> new ScaledMixer(part.mixer(), part.scale())).toList();
-    ResidualBlock block = new ResidualBlock(new Norm(hidden, shell.epsilon()), mixers, after);
+    ResidualBlock block =
+        new ResidualBlock(
+            new Norm(hidden, shell.epsilon()), mixers, after, side.map(SidePart::path));
     layers.getLast().add(block);
     readers.add(source ->
         new BlockWeights(
             block,
             source.buffer(norm(source, norm)),
-            Arrays.stream(parts).map(part -> part.reader().apply(source)).toList()));
+            Arrays.stream(parts).map(part -> part.reader().apply(source)).toList(),
+            side.map(own -> own.reader().apply(source))));
   }
 
   private float[] norm(WeightSource source, String name) {

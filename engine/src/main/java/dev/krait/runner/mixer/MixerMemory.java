@@ -12,9 +12,10 @@ import dev.krait.tensor.Rows;
 /// @param input the normalised rows that are read `[tokens, hiddenDim]`
 /// @param output where the result goes `[tokens, hiddenDim]`
 public record MixerMemory(
-    Ops ops,
-    CacheTensors caches,
-    MixerScratch scratch,
-    RopeTables ropes,
-    Rows input,
-    Rows output) {}
+    Ops ops, CacheTensors caches, MixerScratch scratch, RopeTables ropes, Rows input, Rows output) {
+
+  /// The same for a mixer between other rows.
+  MixerMemory between(Rows in, Rows out) {
+    return new MixerMemory(ops, caches, scratch, ropes, in, out);
+  }
+}
