@@ -11,7 +11,9 @@ import java.util.stream.Collectors;
 ///
 /// @param tools how it calls tools; empty when its calls stay text
 /// @param reasoning how it marks reasoning; empty when that stays text
-public record ReplyFormat(Optional<ToolFormat> tools, Optional<ReasoningFormat> reasoning) {
+/// @param names by what the two were chosen
+public record ReplyFormat(
+    Optional<ToolFormat> tools, Optional<ReasoningFormat> reasoning, Names names) {
   /// The name that leaves the choice to the chat template.
   public static final String AUTO = "auto";
 
@@ -62,7 +64,7 @@ public record ReplyFormat(Optional<ToolFormat> tools, Optional<ReasoningFormat> 
 
   /// Replies that are text alone.
   public static ReplyFormat plain() {
-    return new ReplyFormat(Optional.empty(), Optional.empty());
+    return new ReplyFormat(Optional.empty(), Optional.empty(), new Names(NONE, NONE));
   }
 
   /// The formats of a model.
@@ -74,10 +76,17 @@ public record ReplyFormat(Optional<ToolFormat> tools, Optional<ReasoningFormat> 
   ///
   /// @param template whether the model's chat template has a text
   static ReplyFormat of(Names names, Predicate<String> template) {
+    boolean open = names.tools().equals(AUTO) && template.test("tools");
     return new ReplyFormat(
         chosen(names.tools(), ToolFormat.ALL, template)
-            .or(() -> names.tools().equals(AUTO) ? generic() : Optional.empty()),
-        chosen(names.reasoning(), ReasoningFormat.ALL, template));
+            .or(() -> open ? generic() : Optional.empty()),
+        chosen(names.reasoning(), ReasoningFormat.ALL, template),
+        names);
+  }
+
+  /// The formats where a request brings a chat template of its own.
+  public ReplyFormat in(String template) {
+    return of(names, template::contains);
   }
 
   /// The format of calls that structured output enforces.

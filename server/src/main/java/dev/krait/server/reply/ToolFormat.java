@@ -64,12 +64,6 @@ record ToolFormat(
   /// Every format. A template has the first of which it has a sign.
   static final List<ToolFormat> ALL =
       Stream.of(
-              new Row(Syntax.XML, "qwen3_coder", "qwen3_xml", "mimo", "step3p5")
-                  .signs("<function=")
-                  .openers("<tool_call>", "<function=")
-                  .closers("</tool_call>")
-                  .marks("<function=", "</function>", "<parameter=", "</parameter>", ">")
-                  .endsReasoning(),
               new Row(Syntax.XML, "seed_oss")
                   .openers("<seed:tool_call>")
                   .closers("</seed:tool_call>")
@@ -79,6 +73,12 @@ record ToolFormat(
                   .closers("</minimax:tool_call>")
                   .marks(
                       "<invoke name=\"", "</invoke>", "<parameter name=\"", "</parameter>", "\">"),
+              new Row(Syntax.XML, "qwen3_coder", "qwen3_xml", "mimo", "step3p5")
+                  .signs("<function=")
+                  .openers("<tool_call>", "<function=")
+                  .closers("</tool_call>")
+                  .marks("<function=", "</function>", "<parameter=", "</parameter>", ">")
+                  .endsReasoning(),
               new Row(Syntax.NAMED, "kimi_k2")
                   .openers("<|tool_call_begin|>")
                   .closers("<|tool_call_end|>")
@@ -112,8 +112,9 @@ record ToolFormat(
               new Row(Syntax.JSON, "longcat")
                   .openers("<longcat_tool_call>")
                   .closers("</longcat_tool_call>"),
-              new Row(Syntax.JSON, "phi4_mini_json").signs("<|tool|>").openers("functools"),
+              new Row(Syntax.JSON, "phi4_mini_json").openers("functools"),
               new Row(Syntax.PYTHON, "llama4_pythonic")
+                  .signs("<|python_start|>", "func_name1(param1=")
                   .openers("<|python_start|>")
                   .closers("<|python_end|>")
                   .bare("["),

@@ -8,6 +8,7 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import dev.krait.server.reply.ReplyFormat;
 import dev.krait.server.reply.ReplyParser;
 import dev.krait.server.reply.ReplyRequest;
 import dev.krait.server.reply.ReplyStart;
@@ -205,14 +206,15 @@ public final class GenerationService {
     if (replies == OutputOptions.Replies.TEXT || !(prompt instanceof Prompt.Chat chat)) {
       return ReplyParser.plain();
     }
+    ReplyFormat format = chat.template().map(model.replies()::in).orElse(model.replies());
     int[] all = ids.toArray();
     int from = Math.max(0, all.length - PROMPT_END);
     ReplyStart start =
         chat.continueFinalMessage()
-            ? model.replies().startAfter(chat.lastContent())
-            : model.replies().start(model.tokenizer().decode(all, from, all.length, false));
+            ? format.startAfter(chat.lastContent())
+            : format.start(model.tokenizer().decode(all, from, all.length, false));
     boolean whole = replies == OutputOptions.Replies.WHOLE;
-    return new ReplyParser(model.replies(), ReplyRequest.of(chat.tools(), whole), start, seeds);
+    return new ReplyParser(format, ReplyRequest.of(chat.tools(), whole), start, seeds);
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

@@ -21,6 +21,11 @@ class ReplyFormatTest {
       value = {
         "{%- for tool in tools %}<tool_call>\\n{\"name\"; hermes; none",
         "<tool_call>\\n<function=example></function>...<think>; qwen3_coder; qwen3",
+        "<seed:tool_call><function=f> <seed:think>; seed_oss; seed_oss",
+        "<minimax:tool_call><invoke; minimax_m2; none",
+        "Use exact format: [func_name1(param1=value1)]; llama4_pythonic; none",
+        "format [func_name1(params_name1=params_value1)]; pythonic; none",
+        "prefix with functools marker; phi4_mini_json; none",
         "<|tool_list_start|> + tools; lfm2; none",
         "[AVAILABLE_TOOLS] tools [/AVAILABLE_TOOLS]; mistral; none",
         "[TOOL_CALLS] [THINK]; mistral; mistral",
@@ -30,10 +35,20 @@ class ReplyFormatTest {
         "parameters: dictionary of argument name and its value; llama3_json; none",
         "<|tool_calls_section_begin|><|tool_call_begin|></think>; kimi_k2; qwen3",
         "{{ tools }}; json; none",
+        "{{ messages }}; none; none",
       })
   void findsTheFormatsInTheTemplate(String template, String tools, String reasoning) {
     ReplyFormat found = ReplyFormat.of(ReplyFormat.Names.auto(), template::contains);
     assertThat(found.describe()).isEqualTo("tool calls " + tools + ", reasoning " + reasoning);
+  }
+
+  @Test
+  void findsThoseOfATemplateThatARequestBrings() {
+    ReplyFormat found = ReplyFormat.of(ReplyFormat.Names.auto(), "<tool_call>"::contains);
+    assertThat(found.in("[TOOL_CALLS][THINK]").describe())
+        .isEqualTo("tool calls mistral, reasoning mistral");
+    assertThat(Replies.format("lfm2", "none").in("[TOOL_CALLS][THINK]").describe())
+        .isEqualTo("tool calls lfm2, reasoning none");
   }
 
   @Test
