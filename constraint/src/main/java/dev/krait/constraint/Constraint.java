@@ -82,6 +82,8 @@ public final class Constraint {
     return allowed;
   }
 
+  int stats() { return automaton.states(); }
+
   /// Whether it holds so much that a new one should take its place.
   public synchronized boolean isSpent() {
     return automaton.states() + languages.size() > MAX_KEPT + MAX_COMPILED;

@@ -50,12 +50,11 @@ final class Masks {
   private long @Nullable [] plain(State state) {
     long[] all = null;
     boolean own = false;
-    for (int i = 0; i < state.places.size(); i++) {
-      Place place = state.places.get(i);
+    for (Place place : state.places) {
       long[] words = plain(place.at());
-      if (all == null || words == null) {
-        all = all == null ? words : all;
-      } else if (all != words) {
+      if (all == null || all.length == 0) {
+        all = words;
+      } else if (all != words && words.length > 0) {
         all = own ? all : all.clone();
         own = true;
         for (int w = 0; w < all.length; w++) {
@@ -66,35 +65,22 @@ final class Masks {
     return all;
   }
 
-  private long @Nullable [] plain(Regex at) {
-    if (at.op == Regex.Op.CONCAT
-        && at.parts[0].op == Regex.Op.REPEAT
-        && at.parts[0].parts[0] == json.any) {
+  private long[] plain(Regex at) {
+    if (isFree(at)) {
       return vocabulary.plainUpTo(at.parts[0].max);
     }
-    if (at.op == Regex.Op.CONCAT && at.parts[0].op == Regex.Op.BYTES) {
-      ByteSet set = at.parts[0].bytes;
-      if (set.equals(ByteSet.of('"'))) {
-        return null;
-      }
+    if (at.plain == null) {
+      at.plain = at.op == Regex.Op.BYTES ? new long[0] : walkLanguage(at);
     }
-    TokenMask known = at.plain;
-    if (known == null) {
-      int before = count;
-      walkLanguage(at);
-      known = new TokenMask(count == before ? null : bits(), new int[0]);
-      at.plain = known;
-      count = before;
-    }
-    return known.words();
+    return at.plain;
   }
 
-  private void found(TokenTrie trie, int token) {
-    for (int id = token; id >= 0; id = trie.same[id]) {
+  private void found(TokenTrie trie, int place) {
+    for (int i = trie.first[place]; i < trie.first[place + 1]; i++) {
       if (count == found.length) {
         found = Arrays.copyOf(found, 2 * count);
       }
-      found[count++] = id;
+      found[count++] = trie.tokens[i];
     }
   }
 
@@ -110,18 +96,19 @@ final class Masks {
       if (next == null) {
         place = trie.behind[place];
       } else {
-        if (trie.token[place] >= 0) {
-          found(trie, trie.token[place]);
-        }
+        found(trie, place);
         path[depth + 1] = next;
         place++;
       }
     }
   }
 
-  /// Plain tokens hold no quote, so that they end inside of the string: the stack has no part.
-  private void walkLanguage(Regex start) {
+  /// The plain tokens inside of a string. They hold no quote, so that they end inside of the string
+  /// and the stack has no part. All are set at first: most states that are not those of any text
+  /// come to it within a few bytes, and then nothing below has to be looked at.
+  private long[] walkLanguage(Regex start) {
     TokenTrie trie = vocabulary.plain;
+    long[] words = vocabulary.plainUpTo(-1).clone();
     Regex[] path = new Regex[trie.maxDepth + 1];
     path[0] = start;
     int place = 0;
@@ -129,14 +116,25 @@ final class Masks {
       int depth = trie.depth[place];
       Regex next = languages.next(path[depth], trie.value[place] & 0xff);
       if (next == null) {
+        for (int i = trie.first[place]; i < trie.first[trie.behind[place]]; i++) {
+          int token = trie.tokens[i];
+          words[token >> 6] &= ~(1L << (token & 63));
+        }
+        place = trie.behind[place];
+      } else if (isFree(next) && next.parts[0].max < 0) {
         place = trie.behind[place];
       } else {
-        if (trie.token[place] >= 0) {
-          found(trie, trie.token[place]);
-        }
         path[depth + 1] = next;
         place++;
       }
     }
+    return words;
+  }
+
+  /// Whether any characters may follow, up to a number, and then something else.
+  private boolean isFree(Regex at) {
+    return at.op == Regex.Op.CONCAT
+        && at.parts[0].op == Regex.Op.REPEAT
+        && at.parts[0].parts[0] == json.any;
   }
 }

@@ -41,8 +41,8 @@ final class Regex {
   @Nullable Regex @Nullable [] next;
   @Nullable Boolean nothing;
 
-  /// Tokens allowed here that keep to plain characters, once somebody asked.
-  @Nullable TokenMask plain;
+  /// The plain tokens that are allowed here inside of a string, once somebody asked.
+  long @Nullable [] plain;
 
   Regex(Shape shape, int id, boolean nullable, boolean positive) {
     this.op = shape.op;

@@ -14,15 +14,16 @@ final class TokenTrie {
   /// The place behind everything below a place.
   final int[] behind;
 
-  /// The token that ends at a place; -1 for none.
-  final int[] token;
+  /// The tokens in the order of the places that they end at.
+  final int[] tokens;
 
-  /// The next token of the same bytes, by token; -1 for none.
-  final int[] same;
+  /// Index of the first token that ends at a place or behind it, one more than there are places: a
+  /// place and all below it have those up to the first one of the place behind.
+  final int[] first;
 
   final int maxDepth;
 
-  TokenTrie(List<Token> tokens, int vocabulary) {
+  TokenTrie(List<Token> tokens) {
     List<Token> sorted =
         tokens.stream().sorted((a, b) -> Arrays.compareUnsigned(a.bytes, b.bytes)).toList();
     int size = 0;
@@ -34,10 +35,8 @@ final class TokenTrie {
     value = new byte[size];
     depth = new short[size];
     behind = new int[size];
-    token = new int[size];
-    same = new int[vocabulary];
-    Arrays.fill(token, -1);
-    Arrays.fill(same, -1);
+    first = new int[size + 1];
+    this.tokens = sorted.stream().mapToInt(Token::id).toArray();
     maxDepth = sorted.stream().mapToInt(each -> each.bytes.length).max().orElse(0);
     fill(sorted);
   }
@@ -46,24 +45,24 @@ final class TokenTrie {
     int[] path = new int[maxDepth];
     byte[] before = {};
     int at = 0;
-    for (Token each : sorted) {
-      int shared = common(before, each.bytes);
+    for (int index = 0; index < sorted.size(); index++) {
+      byte[] bytes = sorted.get(index).bytes;
+      int shared = common(before, bytes);
       for (int i = shared; i < before.length; i++) {
         behind[path[i]] = at;
       }
-      for (int i = shared; i < each.bytes.length; i++) {
-        value[at] = each.bytes[i];
+      for (int i = shared; i < bytes.length; i++) {
+        value[at] = bytes[i];
         depth[at] = (short) i;
+        first[at] = index;
         path[i] = at++;
       }
-      int place = path[each.bytes.length - 1];
-      same[each.id] = token[place];
-      token[place] = each.id;
-      before = each.bytes;
+      before = bytes;
     }
     for (int i = 0; i < before.length; i++) {
       behind[path[i]] = at;
     }
+    first[at] = tokens.length;
   }
 
   private static int common(byte[] one, byte[] other) {

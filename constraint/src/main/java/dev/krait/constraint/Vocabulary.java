@@ -38,8 +38,8 @@ public final class Vocabulary {
         }
       }
     }
-    plain = new TokenTrie(plainTokens, tokens.length);
-    others = new TokenTrie(otherTokens, tokens.length);
+    plain = new TokenTrie(plainTokens);
+    others = new TokenTrie(otherTokens);
     upTo = new long[longest + 1][(tokens.length + 63) / 64];
     for (int i = 0; i < plainTokens.size(); i++) {
       int id = plainTokens.get(i).id();
