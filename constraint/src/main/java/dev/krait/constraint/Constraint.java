@@ -1,7 +1,10 @@
 package dev.krait.constraint;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /// A grammar made ready. States and masks are found when they are first asked for and kept, so that
@@ -10,12 +13,16 @@ public final class Constraint {
   /// States of the automaton that compiling may make.
   public static final int MAX_COMPILED = 200_000;
 
-  /// States beyond which a constraint should not be kept for later requests.
-  private static final int MAX_KEPT = 100_000;
+  /// Time that compiling may take.
+  public static final Duration MAX_TIME = Duration.ofSeconds(10);
+
+  /// States beyond which a constraint should not be kept for later requests: about 100 MB.
+  private static final int MAX_STATES = 50_000;
 
   private final Languages languages;
   private final Automaton automaton;
   private final State start;
+  private final Lock lock = new ReentrantLock();
   private @Nullable Masks masks;
   private @Nullable Vocabulary vocabulary;
 
@@ -28,9 +35,9 @@ public final class Constraint {
   /// Throws [ConstraintException] with the keyword when the grammar is wrong, cannot be held, or is
   /// beyond the budgets.
   public static Constraint compile(Grammar grammar) {
-    Languages languages = new Languages(MAX_COMPILED);
+    Languages languages = new Languages(MAX_COMPILED, System.nanoTime() + MAX_TIME.toNanos());
     Node root = new GrammarCompiler(languages).compile(grammar);
-    languages.budget(0);
+    languages.unbounded();
     return new Constraint(languages, root);
   }
 
@@ -40,12 +47,17 @@ public final class Constraint {
   }
 
   /// Behind more bytes; null when they are not allowed.
-  public synchronized @Nullable State advance(State state, byte[] bytes) {
-    State at = state;
-    for (int i = 0; i < bytes.length && at != null; i++) {
-      at = automaton.next(at, bytes[i] & 0xff);
+  public @Nullable State advance(State state, byte[] bytes) {
+    lock.lock();
+    try {
+      State at = state;
+      for (int i = 0; i < bytes.length && at != null; i++) {
+        at = automaton.next(at, bytes[i] & 0xff);
+      }
+      return at;
+    } finally {
+      lock.unlock();
     }
-    return at;
   }
 
   /// Behind one more token; null when it is not allowed.
@@ -55,37 +67,50 @@ public final class Constraint {
   }
 
   /// The tokens that may come next, besides the model's own end where the state is complete.
-  public synchronized TokenMask mask(State state, Vocabulary of) {
-    if (masks == null || vocabulary != of) {
-      if (vocabulary != null) {
-        throw new IllegalArgumentException("a constraint serves one vocabulary");
+  public TokenMask mask(State state, Vocabulary of) {
+    lock.lock();
+    try {
+      if (masks == null || vocabulary != of) {
+        if (vocabulary != null) {
+          throw new IllegalArgumentException("a constraint serves one vocabulary");
+        }
+        vocabulary = of;
+        masks = new Masks(automaton, languages, of);
       }
-      vocabulary = of;
-      masks = new Masks(automaton, languages, of);
+      TokenMask mask = state.mask;
+      if (mask == null) {
+        mask = masks.of(state);
+        state.mask = mask;
+      }
+      return mask;
+    } finally {
+      lock.unlock();
     }
-    TokenMask mask = state.mask;
-    if (mask == null) {
-      mask = masks.of(state);
-      state.mask = mask;
-    }
-    return mask;
   }
 
   /// The bytes that may come next.
-  public synchronized List<Integer> allowedBytes(State state) {
-    List<Integer> allowed = new ArrayList<>();
-    for (int value = 0; value < 256; value++) {
-      if (automaton.next(state, value) != null) {
-        allowed.add(value);
+  public List<Integer> allowedBytes(State state) {
+    lock.lock();
+    try {
+      List<Integer> allowed = new ArrayList<>();
+      for (int value = 0; value < 256; value++) {
+        if (automaton.next(state, value) != null) {
+          allowed.add(value);
+        }
       }
+      return allowed;
+    } finally {
+      lock.unlock();
     }
-    return allowed;
   }
 
-  int stats() { return automaton.states(); }
-
   /// Whether it holds so much that a new one should take its place.
-  public synchronized boolean isSpent() {
-    return automaton.states() + languages.size() > MAX_KEPT + MAX_COMPILED;
+  public boolean isSpent() {
+    lock.lock();
+    try {
+      return automaton.states() > MAX_STATES || languages.size() > 2 * MAX_COMPILED;
+    } finally {
+      lock.unlock();
+    }
   }
 }

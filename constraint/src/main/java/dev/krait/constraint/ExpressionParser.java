@@ -133,30 +133,19 @@ final class ExpressionParser {
 
   private Expression atom(int depth) {
     int c = text[at];
-    switch (c) {
-      case '(':
-        return group(depth);
-      case '[':
-        at++;
-        return characters(set());
-      case '.':
-        at++;
-        return characters(LINE_END.not());
-      case '^':
-        at++;
-        return new Expression.Start();
-      case '$':
-        at++;
-        return new Expression.End();
-      case '*', '+', '?':
-        throw wrong("nothing to repeat");
-      case '\\':
-        at++;
-        return characters(escape(false));
-      default:
-        at++;
-        return characters(CharacterSet.of(c, c));
+    if (c == '(') {
+      return group(depth);
     }
+    at++;
+    return switch (c) {
+      case '[' -> characters(set());
+      case '.' -> characters(LINE_END.not());
+      case '^' -> new Expression.Start();
+      case '$' -> new Expression.End();
+      case '*', '+', '?' -> throw wrong("nothing to repeat");
+      case '\\' -> characters(escape(false));
+      default -> characters(CharacterSet.of(c, c));
+    };
   }
 
   private Expression characters(CharacterSet set) {
@@ -292,7 +281,7 @@ final class ExpressionParser {
     }
     String name = new String(text, from, at++ - from);
     CharacterSet set = CharacterCategories.named(name);
-    if (set == CharacterSet.NONE) {
+    if (set.ranges().isEmpty()) {
       throw wrong("the property '" + shown(name) + "', which is not known,");
     }
     return not ? set.not() : set;

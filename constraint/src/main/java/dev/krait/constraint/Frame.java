@@ -45,12 +45,14 @@ final class Frame {
 
   @Override
   public boolean equals(@Nullable Object other) {
-    return this == other
-        || other instanceof Frame o
-            && hash == o.hash
-            && node == o.node
-            && progress.equals(o.progress)
-            && Objects.equals(parent, o.parent);
+    return this == other || (other instanceof Frame frame && isSame(frame));
+  }
+
+  private boolean isSame(Frame o) {
+    return hash == o.hash
+        && node == o.node
+        && progress.equals(o.progress)
+        && Objects.equals(parent, o.parent);
   }
 
   @Override

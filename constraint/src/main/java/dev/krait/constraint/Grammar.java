@@ -68,6 +68,14 @@ public sealed interface Grammar {
     return new Schema(Map.of("type", "object"), false);
   }
 
+  /// A grammar in llama.cpp's GBNF, from its rule `root`, or in the common part of Lark, from its
+  /// rule `start`.
+  ///
+  /// @throws ConstraintException when it is neither
+  static Grammar ebnf(String source) {
+    return GrammarText.parse(source);
+  }
+
   static Grammar choice(List<String> texts) {
     return new Either(texts.stream().map(Grammar::text).toList());
   }

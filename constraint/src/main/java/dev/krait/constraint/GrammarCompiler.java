@@ -1,5 +1,6 @@
 package dev.krait.constraint;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -51,21 +52,10 @@ final class GrammarCompiler {
   }
 
   private Node node(Grammar grammar, Node next, Map<String, Node.Rule> names) {
+    if (isRegular(grammar)) {
+      return terminal(regular(grammar), next);
+    }
     return switch (grammar) {
-      case Grammar.Text text -> terminal(languages.text(text.text()), next);
-      case Grammar.Pattern pattern ->
-          terminal(
-              new Expression.Reader("regex", languages, plain)
-                  .whole(ExpressionParser.parse("regex", pattern.expression())),
-              next);
-      case Grammar.Free free -> {
-        Regex text = plain.all;
-        for (String without : free.without()) {
-          Regex with = languages.concat(plain.all, languages.text(without), plain.all);
-          text = languages.and(text, languages.not(with));
-        }
-        yield terminal(text, next);
-      }
       case Grammar.Schema schema -> {
         SchemaCompiler compiler =
             new SchemaCompiler(
@@ -82,21 +72,8 @@ final class GrammarCompiler {
         }
         yield node;
       }
-      case Grammar.Either either -> {
-        List<byte[]> texts = new ArrayList<>();
-        List<Node> ways = new ArrayList<>();
-        for (Grammar part : either.parts()) {
-          if (part instanceof Grammar.Text text) {
-            texts.add(text.text().getBytes(java.nio.charset.StandardCharsets.UTF_8));
-          } else {
-            ways.add(node(part, next, names));
-          }
-        }
-        if (!texts.isEmpty()) {
-          ways.add(terminal(languages.anyOf(texts), next));
-        }
-        yield ways.size() == 1 ? ways.getFirst() : new Node.Fork(ways);
-      }
+      case Grammar.Either either ->
+          new Node.Fork(either.parts().stream().map(part -> node(part, next, names)).toList());
       case Grammar.Repeat repeat ->
           new Node.Loop(node(repeat.part(), end, names), repeat.min(), repeat.max(), next);
       case Grammar.Rules inner -> {
@@ -106,6 +83,68 @@ final class GrammarCompiler {
         yield new Node.Call(rule(known, inner.start()), next);
       }
       case Grammar.Reference reference -> new Node.Call(rule(names, reference.rule()), next);
+      case Grammar.Text text -> throw new IllegalStateException("a text is regular");
+      case Grammar.Pattern pattern -> throw new IllegalStateException("a pattern is regular");
+      case Grammar.Free free -> throw new IllegalStateException("free text is regular");
+    };
+  }
+
+  private static boolean isRegular(Grammar grammar) {
+    return switch (grammar) {
+      case Grammar.Text text -> true;
+      case Grammar.Pattern pattern -> true;
+      case Grammar.Free free -> true;
+      case Grammar.Sequence sequence ->
+          sequence.parts().stream().allMatch(GrammarCompiler::isRegular);
+      case Grammar.Either either -> either.parts().stream().allMatch(GrammarCompiler::isRegular);
+      case Grammar.Repeat repeat -> isRegular(repeat.part());
+      case Grammar.Schema schema -> false;
+      case Grammar.Rules rules -> false;
+      case Grammar.Reference reference -> false;
+    };
+  }
+
+  private Regex regular(Grammar grammar) {
+    return switch (grammar) {
+      case Grammar.Text text -> languages.text(text.text());
+      case Grammar.Pattern pattern ->
+          new Expression.Reader("regex", languages, plain)
+              .whole(ExpressionParser.parse("regex", pattern.expression()));
+      case Grammar.Free free -> {
+        Regex text = plain.all;
+        for (String without : free.without()) {
+          Regex with = languages.concat(plain.all, languages.text(without), plain.all);
+          text = languages.and(text, languages.not(with));
+        }
+        yield text;
+      }
+      case Grammar.Sequence sequence -> {
+        Regex regex = languages.empty;
+        for (Grammar part : sequence.parts().reversed()) {
+          regex = languages.concat(regular(part), regex);
+        }
+        yield regex;
+      }
+      case Grammar.Either either -> {
+        List<Regex> ways = new ArrayList<>();
+        List<byte[]> texts = new ArrayList<>();
+        for (Grammar part : either.parts()) {
+          if (part instanceof Grammar.Text text) {
+            texts.add(text.text().getBytes(StandardCharsets.UTF_8));
+          } else {
+            ways.add(regular(part));
+          }
+        }
+        if (!texts.isEmpty()) {
+          ways.add(languages.anyOf(texts));
+        }
+        yield languages.or(ways);
+      }
+      case Grammar.Repeat repeat ->
+          languages.repeat(regular(repeat.part()), repeat.min(), repeat.max());
+      case Grammar.Schema schema -> throw new IllegalStateException("a schema nests");
+      case Grammar.Rules rules -> throw new IllegalStateException("rules nest");
+      case Grammar.Reference reference -> throw new IllegalStateException("a rule nests");
     };
   }
 
@@ -203,17 +242,17 @@ final class GrammarCompiler {
   }
 
   private static boolean isNullable(@Nullable Node node, Set<Node> open) {
-    return node == null
-        || open.add(node)
-            && switch (node) {
-              case Node.End end -> true;
-              case Node.Terminal t -> t.language.nullable && isNullable(t.next, open);
-              case Node.Call c -> isNullable(c.rule.body, open) && isNullable(c.next, open);
-              case Node.Fork f -> f.ways.stream().anyMatch(way -> isNullable(way, open));
-              case Node.Loop l ->
-                  (l.min == 0 || isNullable(l.body, open)) && isNullable(l.next, open);
-              case Node.Members members -> false;
-              case Node.Elements elements -> false;
-            };
+    if (node == null || !open.add(node)) {
+      return node == null;
+    }
+    return switch (node) {
+      case Node.End end -> true;
+      case Node.Terminal t -> t.language.nullable && isNullable(t.next, open);
+      case Node.Call c -> isNullable(c.rule.body, open) && isNullable(c.next, open);
+      case Node.Fork f -> f.ways.stream().anyMatch(way -> isNullable(way, open));
+      case Node.Loop l -> (l.min == 0 || isNullable(l.body, open)) && isNullable(l.next, open);
+      case Node.Members members -> false;
+      case Node.Elements elements -> false;
+    };
   }
 }

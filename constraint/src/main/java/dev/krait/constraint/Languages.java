@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -20,22 +21,35 @@ final class Languages {
   private final Map<Shape, Regex> made = new HashMap<>();
   private final Map<Object, Regex> encoded = new HashMap<>();
   private int budget;
+  private long deadlineNanos;
 
   final Regex nothing = make(Shape.of(Op.NOTHING), false, true);
   final Regex empty = make(Shape.of(Op.EMPTY), true, true);
   final Regex anything = make(Shape.of(Op.NOT, nothing), true, true);
 
-  /// Refuses to make more languages than so many.
-  Languages(int budget) {
-    this.budget = budget + 3;
+  /// Refuses to make more languages than so many, or any after a time.
+  Languages(int budget, long deadlineNanos) {
+    this.budget = budget;
+    this.deadlineNanos = deadlineNanos;
   }
 
   int size() {
     return made.size();
   }
 
-  void budget(int states) {
-    budget = states;
+  /// Ends the budgets: what is made from now on follows texts.
+  void unbounded() {
+    budget = 0;
+  }
+
+  private void check() {
+    if (budget > 0 && made.size() >= budget) {
+      throw new ConstraintException(
+          "states", "the automaton has more than " + budget + " states (expected: at most that)");
+    }
+    if (budget > 0 && (made.size() & 0xff) == 0 && System.nanoTime() - deadlineNanos > 0) {
+      throw new ConstraintException("time", "compiling takes too long (expected: a simpler one)");
+    }
   }
 
   private Regex make(Shape shape, boolean nullable, boolean positive) {
@@ -43,10 +57,7 @@ final class Languages {
     if (known != null) {
       return known;
     }
-    if (budget > 0 && made.size() >= budget) {
-      throw new ConstraintException(
-          "states", "the automaton has more than " + budget + " states (expected: at most that)");
-    }
+    check();
     Regex regex = new Regex(shape, made.size(), nullable, positive);
     made.put(shape, regex);
     return regex;
@@ -215,7 +226,7 @@ final class Languages {
   /// The state behind a byte; null where no text of the language goes on so.
   @Nullable Regex next(Regex state, int value) {
     byte[] classes = classes(state);
-    Regex[] next = state.next;
+    @Nullable Regex[] next = state.next;
     if (next == null) {
       next = new Regex[count(classes)];
       state.next = next;
@@ -258,7 +269,7 @@ final class Languages {
         Decimals next =
             value != '.' && (value < '0' || value > '9')
                 ? null
-                : java.util.Objects.requireNonNull(r.decimals).next(value);
+                : Objects.requireNonNull(r.decimals).next(value);
         yield next == null ? nothing : decimals(next);
       }
     };
@@ -336,12 +347,17 @@ final class Languages {
     reachedFrom.put(start, start);
     while (!open.isEmpty()) {
       Regex state = open.poll();
-      if (state.nullable
-          || state.positive && state != nothing
-          || Boolean.FALSE.equals(state.nothing)) {
-        for (Regex at = state; at.nothing == null; at = reachedFrom.getOrDefault(at, at)) {
+      boolean some =
+          state.nullable
+              || (state.positive && state != nothing)
+              || Boolean.FALSE.equals(state.nothing);
+      if (some) {
+        state.nothing = false;
+        Regex at = state;
+        do {
+          at = Objects.requireNonNull(reachedFrom.get(at));
           at.nothing = false;
-        }
+        } while (at != start);
         return false;
       }
       if (!Boolean.TRUE.equals(state.nothing)) {

@@ -2,6 +2,8 @@ package dev.krait.constraint;
 
 import dev.krait.constraint.State.Place;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Finds the tokens that a state allows by walking the tree of tokens along the automaton.
@@ -50,11 +52,15 @@ final class Masks {
   private long @Nullable [] plain(State state) {
     long[] all = null;
     boolean own = false;
+    Set<Regex> seen = new HashSet<>();
     for (Place place : state.places) {
+      if (!seen.add(place.at())) {
+        continue;
+      }
       long[] words = plain(place.at());
       if (all == null || all.length == 0) {
         all = words;
-      } else if (all != words && words.length > 0) {
+      } else if (words.length > 0) {
         all = own ? all : all.clone();
         own = true;
         for (int w = 0; w < all.length; w++) {

@@ -5,14 +5,22 @@ import org.jspecify.annotations.Nullable;
 
 /// Numbers of JSON as languages.
 final class NumberLanguage {
+  private static final int MOST_DECIMALS = 20;
+
   private final Languages languages;
 
   /// Any number.
   final Regex any;
 
+  /// Any number as it is written, with at most so many digits behind the point that a model does
+  /// not write digits without end.
+  final Regex syntax;
+
   /// Numbers without fraction and exponent.
   final Regex integerSyntax;
 
+  private final Regex whole;
+  private final Regex digit;
   private final Regex magnitude;
   private final Regex sign;
   private final Regex positive;
@@ -20,8 +28,8 @@ final class NumberLanguage {
   NumberLanguage(Languages languages) {
     this.languages = languages;
     sign = languages.optional(languages.text("-"));
-    Regex digit = languages.bytes(ByteSet.range('0', '9'));
-    Regex whole =
+    digit = languages.bytes(ByteSet.range('0', '9'));
+    whole =
         languages.or(
             languages.text("0"),
             languages.concat(languages.bytes(ByteSet.range('1', '9')), languages.star(digit)));
@@ -34,8 +42,20 @@ final class NumberLanguage {
             languages.optional(languages.bytes(ByteSet.of('+').or(ByteSet.of('-')))),
             digits);
     any = languages.concat(sign, magnitude, languages.optional(exponent));
+    syntax = languages.concat(decimals(MOST_DECIMALS), languages.optional(exponent));
     integerSyntax = languages.concat(sign, whole);
     positive = languages.not(languages.decimals(Decimals.atMost(BigDecimal.ZERO, true)));
+  }
+
+  /// Numbers without exponent and with at most so many digits behind the point.
+  private Regex decimals(int most) {
+    Regex fraction = languages.concat(languages.text("."), languages.repeat(digit, 1, most));
+    return languages.concat(sign, whole, languages.optional(fraction));
+  }
+
+  /// How multiples are written: with no more digits than the step has, but for one zero.
+  Regex syntaxOfMultiples(BigDecimal step) {
+    return decimals(Math.max(1, step.stripTrailingZeros().scale()));
   }
 
   /// Numbers with an integral value, without exponent.

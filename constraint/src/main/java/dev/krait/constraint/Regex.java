@@ -1,5 +1,6 @@
 package dev.krait.constraint;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A regular language over bytes, and at the same time a state of the automaton that recognises it:
@@ -46,7 +47,7 @@ final class Regex {
 
   Regex(Shape shape, int id, boolean nullable, boolean positive) {
     this.op = shape.op;
-    this.parts = shape.parts;
+    this.parts = shape.parts.toArray(new Regex[0]);
     this.bytes = shape.bytes;
     this.min = shape.min;
     this.max = shape.max;
@@ -57,54 +58,22 @@ final class Regex {
   }
 
   /// What a language is made of.
-  record Shape(Op op, Regex[] parts, ByteSet bytes, int min, int max, @Nullable Decimals decimals) {
-    private static final Regex[] NONE = {};
-
+  record Shape(
+      Op op, List<Regex> parts, ByteSet bytes, int min, int max, @Nullable Decimals decimals) {
     static Shape of(Op op, Regex... parts) {
-      return new Shape(op, parts, ByteSet.NONE, 0, 0, null);
+      return new Shape(op, List.of(parts), ByteSet.NONE, 0, 0, null);
     }
 
     static Shape of(ByteSet bytes) {
-      return new Shape(Op.BYTES, NONE, bytes, 0, 0, null);
+      return new Shape(Op.BYTES, List.of(), bytes, 0, 0, null);
     }
 
     static Shape of(Decimals decimals) {
-      return new Shape(Op.DECIMALS, NONE, ByteSet.NONE, 0, 0, decimals);
+      return new Shape(Op.DECIMALS, List.of(), ByteSet.NONE, 0, 0, decimals);
     }
 
     static Shape repeat(Regex part, int min, int max) {
-      return new Shape(Op.REPEAT, new Regex[] {part}, ByteSet.NONE, min, max, null);
-    }
-
-    @Override
-    public boolean equals(@Nullable Object other) {
-      if (!(other instanceof Shape o)
-          || op != o.op
-          || min != o.min
-          || max != o.max
-          || parts.length != o.parts.length
-          || !bytes.equals(o.bytes)
-          || !java.util.Objects.equals(decimals, o.decimals)) {
-        return false;
-      }
-      for (int i = 0; i < parts.length; i++) {
-        if (parts[i] != o.parts[i]) {
-          return false;
-        }
-      }
-      return true;
-    }
-
-    @Override
-    public int hashCode() {
-      int hash = op.ordinal() * 31 + min;
-      hash = hash * 31 + max;
-      for (Regex part : parts) {
-        hash = hash * 31 + part.id;
-      }
-      return hash * 31
-          + (op == Op.BYTES ? bytes.hashCode() : 0)
-          + (decimals == null ? 0 : decimals.hashCode());
+      return new Shape(Op.REPEAT, List.of(part), ByteSet.NONE, min, max, null);
     }
   }
 }

@@ -18,6 +18,7 @@ sealed interface Schema {
   /// A schema of the document, compared by identity.
   record Of(Map<?, ?> node) implements Schema {
     @Override
+    @SuppressWarnings("ReferenceEquality")
     public boolean equals(@Nullable Object other) {
       return other instanceof Of o && o.node == node;
     }

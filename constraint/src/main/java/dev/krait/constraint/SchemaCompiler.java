@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -59,7 +60,7 @@ final class SchemaCompiler {
     Node.Rule root = rule(document.root());
     while (!open.isEmpty()) {
       Schema schema = open.poll();
-      rules.get(schema).body = body(reader.shapes(schema));
+      Objects.requireNonNull(rules.get(schema)).body = body(reader.shapes(schema));
     }
     return root;
   }
@@ -124,7 +125,7 @@ final class SchemaCompiler {
       first.add(rule(item));
     }
     Node.Rule later =
-        a.later() instanceof Schema.Never || a.max() >= 0 && a.max() <= first.size()
+        a.later() instanceof Schema.Never || (a.max() >= 0 && a.max() <= first.size())
             ? null
             : rule(a.later());
     Frame.Text text = new Frame.Text(comma, closing("]"), ordered);

@@ -87,7 +87,7 @@ final class SchemaDocument {
     int hash = reference.indexOf('#');
     String document = hash < 0 ? reference : reference.substring(0, hash);
     Object at = document.isEmpty() ? root : named.get(document);
-    if (at == null || hash < 0 || !(reference.startsWith("/", hash + 1))) {
+    if (at == null || hash < 0 || !reference.startsWith("/", hash + 1)) {
       throw new ConstraintException(
           "$ref", "$ref: '" + shown(reference) + "' is not in this document");
     }

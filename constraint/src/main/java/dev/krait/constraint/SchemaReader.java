@@ -93,7 +93,9 @@ final class SchemaReader {
       shapes = algebra.both(shapes, shapes(target), "$ref");
     }
     if (node.containsKey("const")) {
-      shapes = algebra.both(shapes, listed.shapes(List.of(new Schema.Value(node.get("const")))), "const");
+      shapes =
+          algebra.both(
+              shapes, listed.shapes(List.of(new Schema.Value(node.get("const")))), "const");
     }
     if (node.containsKey("enum")) {
       List<Schema.Value> values = new ArrayList<>();
@@ -337,7 +339,8 @@ final class SchemaReader {
       values = values == numbers.any ? multiples : languages.and(values, multiples);
     }
     if (!integer) {
-      return new Shape.Numbers(values, numbers.any);
+      Regex syntax = step == null ? numbers.syntax : numbers.syntaxOfMultiples(step);
+      return new Shape.Numbers(values, syntax);
     }
     Regex integers = numbers.integers();
     return new Shape.Numbers(
@@ -357,7 +360,7 @@ final class SchemaReader {
     if (bound == null) {
       return open;
     }
-    int order = open.value().compareTo(bound.value()) * (keyword.equals("minimum") ? 1 : -1);
-    return order >= 0 ? open : bound;
+    int order = open.value().compareTo(bound.value());
+    return (keyword.equals("minimum") ? order >= 0 : order <= 0) ? open : bound;
   }
 }

@@ -35,7 +35,7 @@ final class ShapeAlgebra {
         new Shape.Objects(List.of(), Set.of(), 0, -1),
         new Shape.Arrays(List.of(), Schema.ANY, 0, -1),
         new Shape.Strings(json.all, 0, -1),
-        new Shape.Numbers(numbers.any, numbers.any),
+        new Shape.Numbers(numbers.any, numbers.syntax),
         new Shape.Word("true"),
         new Shape.Word("false"),
         new Shape.Word("null"));
@@ -99,9 +99,7 @@ final class ShapeAlgebra {
 
   /// The numbers of a shape as they are written.
   Regex number(Shape.Numbers n) {
-    return n.values() == numbers.any
-        ? n.syntax()
-        : n.syntax() == numbers.any ? n.values() : languages.and(n.values(), n.syntax());
+    return n.values() == numbers.any ? n.syntax() : languages.and(n.values(), n.syntax());
   }
 
   /// Whether a shape surely allows nothing.
@@ -203,7 +201,7 @@ final class ShapeAlgebra {
       case Shape.Numbers n ->
           n.values() == numbers.any
               ? List.of()
-              : List.of(new Shape.Numbers(numbers.except(n.values()), numbers.any));
+              : List.of(new Shape.Numbers(numbers.except(n.values()), numbers.syntax));
       case Shape.Strings s -> {
         List<Shape> others = new ArrayList<>();
         if (s.text() != json.all) {

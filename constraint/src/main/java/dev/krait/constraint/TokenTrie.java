@@ -2,12 +2,11 @@ package dev.krait.constraint;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// Tokens as a tree of their bytes, laid out depth first. Immutable.
 final class TokenTrie {
-  /// A token and its bytes.
-  record Token(int id, byte[] bytes) {}
-
   final byte[] value;
   final short[] depth;
 
@@ -23,30 +22,38 @@ final class TokenTrie {
 
   final int maxDepth;
 
-  TokenTrie(List<Token> tokens) {
-    List<Token> sorted =
-        tokens.stream().sorted((a, b) -> Arrays.compareUnsigned(a.bytes, b.bytes)).toList();
+  /// The tree of some tokens of a vocabulary.
+  TokenTrie(List<Integer> ids, byte[] @Nullable [] vocabulary) {
+    List<Integer> sorted =
+        ids.stream()
+            .sorted((a, b) -> Arrays.compareUnsigned(of(vocabulary, a), of(vocabulary, b)))
+            .toList();
     int size = 0;
     byte[] before = {};
-    for (Token each : sorted) {
-      size += each.bytes.length - common(before, each.bytes);
-      before = each.bytes;
+    for (int id : sorted) {
+      byte[] bytes = of(vocabulary, id);
+      size += bytes.length - common(before, bytes);
+      before = bytes;
     }
     value = new byte[size];
     depth = new short[size];
     behind = new int[size];
     first = new int[size + 1];
-    this.tokens = sorted.stream().mapToInt(Token::id).toArray();
-    maxDepth = sorted.stream().mapToInt(each -> each.bytes.length).max().orElse(0);
-    fill(sorted);
+    tokens = sorted.stream().mapToInt(Integer::intValue).toArray();
+    maxDepth = ids.stream().mapToInt(id -> of(vocabulary, id).length).max().orElse(0);
+    fill(vocabulary);
   }
 
-  private void fill(List<Token> sorted) {
+  private static byte[] of(byte[] @Nullable [] vocabulary, int id) {
+    return Objects.requireNonNull(vocabulary[id]);
+  }
+
+  private void fill(byte[] @Nullable [] vocabulary) {
     int[] path = new int[maxDepth];
     byte[] before = {};
     int at = 0;
-    for (int index = 0; index < sorted.size(); index++) {
-      byte[] bytes = sorted.get(index).bytes;
+    for (int index = 0; index < tokens.length; index++) {
+      byte[] bytes = of(vocabulary, tokens[index]);
       int shared = common(before, bytes);
       for (int i = shared; i < before.length; i++) {
         behind[path[i]] = at;

@@ -23,26 +23,26 @@ public final class Vocabulary {
   /// Tokens without bytes (null or none), such as special ones, are never allowed.
   public Vocabulary(byte[] @Nullable [] tokens) {
     this.tokens = tokens.clone();
-    List<TokenTrie.Token> plainTokens = new ArrayList<>();
-    List<TokenTrie.Token> otherTokens = new ArrayList<>();
+    List<Integer> plainTokens = new ArrayList<>();
+    List<Integer> otherTokens = new ArrayList<>();
     List<Integer> lengths = new ArrayList<>();
     int longest = 0;
     for (int id = 0; id < tokens.length; id++) {
       byte[] bytes = tokens[id];
       if (bytes != null && bytes.length > 0) {
         int length = plainLength(bytes);
-        (length > 0 ? plainTokens : otherTokens).add(new TokenTrie.Token(id, bytes));
+        (length > 0 ? plainTokens : otherTokens).add(id);
         if (length > 0) {
           lengths.add(length);
           longest = Math.max(longest, length);
         }
       }
     }
-    plain = new TokenTrie(plainTokens);
-    others = new TokenTrie(otherTokens);
+    plain = new TokenTrie(plainTokens, tokens);
+    others = new TokenTrie(otherTokens, tokens);
     upTo = new long[longest + 1][(tokens.length + 63) / 64];
     for (int i = 0; i < plainTokens.size(); i++) {
-      int id = plainTokens.get(i).id();
+      int id = plainTokens.get(i);
       upTo[lengths.get(i)][id >> 6] |= 1L << (id & 63);
     }
     for (int length = 1; length <= longest; length++) {
