@@ -2,6 +2,7 @@ package dev.krait.generation;
 
 import dev.krait.error.EngineException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// One sequence to generate, in token ids.
 ///
@@ -12,13 +13,15 @@ import java.util.function.Consumer;
 /// @param priority lower runs first and is preempted last; 0 is normal
 /// @param deadlineNanos time on the engine's clock after which the generation ends;
 ///   `Long.MAX_VALUE` for none
+/// @param constraint what the text may be; null for anything
 public record GenerationRequest(
     String id,
     TokenIds promptIds,
     SamplingParams sampling,
     StopConditions stop,
     int priority,
-    long deadlineNanos) {
+    long deadlineNanos,
+    @Nullable OutputConstraint constraint) {
 
   /// Checks that there is a prompt.
   public GenerationRequest {
@@ -42,13 +45,15 @@ public record GenerationRequest(
       Consumer<Builder> changes) {
     Builder set = new Builder();
     changes.accept(set);
-    return new GenerationRequest(id, promptIds, sampling, stop, set.priority, set.deadlineNanos);
+    return new GenerationRequest(
+        id, promptIds, sampling, stop, set.priority, set.deadlineNanos, set.constraint);
   }
 
   /// The components that have a usual value, by name.
   public static final class Builder {
     public int priority;
     public long deadlineNanos = Long.MAX_VALUE;
+    public @Nullable OutputConstraint constraint;
 
     private Builder() {}
   }

@@ -71,6 +71,7 @@ public final class ServerMain {
             .addSubcommand(new GenerateCommand(new ModelOptions(hubs), out))
             .addSubcommand(new PullCommand(hubs, out))
             .addSubcommand(new ModelsCommand(hubs, out))
+            .addSubcommand(new ConstraintCommand(out))
             .addSubcommand(new VersionCommand(out, version));
     for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
       line.addSubcommand(other.command(out, home()));

@@ -4,6 +4,7 @@ import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
 import dev.krait.error.EngineException;
 import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.OutputConstraint;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
@@ -15,6 +16,7 @@ import dev.krait.server.reply.ReplyStart;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
@@ -36,6 +38,7 @@ public final class GenerationService {
   private final GenerationListener listener;
   private final LongSupplier seeds;
   private final PromptEncoder encoder;
+  private final Constraints constraints;
 
   /// Creates the service.
   ///
@@ -52,6 +55,7 @@ public final class GenerationService {
     this.listener = listener;
     this.seeds = seeds;
     this.encoder = new PromptEncoder(model);
+    this.constraints = new Constraints(model);
   }
 
   /// The model that it serves.
@@ -104,6 +108,7 @@ public final class GenerationService {
   private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
     long deadline =
         request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
+    Optional<OutputConstraint> constraint = request.structure().map(constraints::of);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
     encoder.checked("logit_bias", biased(request.sampling()));
     List<TokenIds> promptIds = new ArrayList<>();
@@ -125,14 +130,18 @@ public final class GenerationService {
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
-          TextStream stream =
-              open(
-                  request,
+          GenerationRequest sequence =
+              GenerationRequest.of(
+                  request.id(),
                   ids,
-                  reading(request, prompt, ids, stops),
                   params(request, key, s),
-                  deadline,
-                  ticket);
+                  stop(request, ids.size()),
+                  set -> {
+                    set.priority = request.priority();
+                    set.deadlineNanos = deadline;
+                    set.constraint = constraint.orElse(null);
+                  });
+          TextStream stream = open(reading(request, prompt, ids, stops), sequence, ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
@@ -157,28 +166,8 @@ public final class GenerationService {
   }
 
   private TextStream open(
-      PromptRequest request,
-      TokenIds ids,
-      TextStream.Reading reading,
-      SamplingParams sampling,
-      long deadline,
-      Admission.Ticket ticket) {
-    StopRequest stop = request.stop();
-    int maxTokens = maxTokens(stop, ids.size());
-    StopConditions conditions =
-        new StopConditions(maxTokens, Math.min(stop.minTokens(), maxTokens), stopIds(stop));
-    TokenStream tokens =
-        engine.submit(
-            GenerationRequest.of(
-                request.id(),
-                ids,
-                sampling,
-                conditions,
-                set -> {
-                  set.priority = request.priority();
-                  set.deadlineNanos = deadline;
-                }),
-            ticket::sequenceEnded);
+      TextStream.Reading reading, GenerationRequest sequence, Admission.Ticket ticket) {
+    TokenStream tokens = engine.submit(sequence, ticket::sequenceEnded);
     boolean readable = false;
     try {
       TextStream stream = new TextStream(engine, tokens, reading, listener);
@@ -225,13 +214,21 @@ public final class GenerationService {
         .params(defaults, key, sequence, output.logprobs(), output.promptLogprobs());
   }
 
+  private StopConditions stop(PromptRequest request, int promptTokens) {
+    int maxTokens = maxTokens(request.stop(), promptTokens);
+    return new StopConditions(
+        maxTokens, Math.min(request.stop().minTokens(), maxTokens), stopIds(request));
+  }
+
   private int maxTokens(StopRequest stop, int promptTokens) {
     int room = model.info().maxTokens() - promptTokens;
     return Math.min(stop.maxTokens().orElse(room), room);
   }
 
-  private TokenIds stopIds(StopRequest stop) {
-    if (stop.ignoreEnd()) {
+  /// The end of a structured answer cannot be ignored: nothing may follow it.
+  private TokenIds stopIds(PromptRequest request) {
+    StopRequest stop = request.stop();
+    if (stop.ignoreEnd() && request.structure().isEmpty()) {
       return stop.tokenIds();
     }
     int[] end = model.info().endTokenIds().toArray();

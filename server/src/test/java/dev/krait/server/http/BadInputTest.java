@@ -149,11 +149,7 @@ class BadInputTest {
   @ValueSource(
       strings = {
         "'use_beam_search': true",
-        "'response_format': {'type': 'json_schema', 'json_schema': {}}",
-        "'response_format': {'type': 'json_object'}",
         "'suffix': 'end'",
-        "'guided_json': {'type': 'object'}",
-        "'structured_outputs': {'regex': 'a+'}",
         "'bad_words': ['x']",
         "'allowed_token_ids': [1]",
         "'response_format': {'type': 'structural_tag'}",
@@ -176,7 +172,7 @@ class BadInputTest {
       strings = {
         "'tool_choice': 'required', " + TOOLS,
         "'tool_choice': {'type': 'function', 'function': {'name': 'f'}}, " + TOOLS,
-        "'response_format': {'type': 'json_object'}",
+        "'response_format': {'type': 'structural_tag'}",
         "'bad_words': ['x']",
         "'audio': {'voice': 'x'}",
         "'return_prompt_text': true",
