@@ -111,7 +111,8 @@ public final class Lfm2Family implements PlannedFamily {
             value -> value > 0 && value <= 16,
             "above 0, at most 16");
     int multiple = config.positiveInt("block_multiple_of", 256);
-    int adjusted = (int) (factor * (2L * width / 3));
+    long third = 2L * width / 3; // whole, before the factor
+    int adjusted = (int) (factor * third);
     return folder.product(
         config,
         "block_multiple_of * multiples",
