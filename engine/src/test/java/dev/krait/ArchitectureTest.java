@@ -37,14 +37,15 @@ class ArchitectureTest {
   private static final List<Row> TABLE =
       List.of(
           row("error", ""),
-          row("generation", "error"),
+          row("constraint", ""),
+          row("generation", "constraint error"),
           row("tensor", "error"),
           row("template", ""),
           row("text", "template error"),
           row("cache.pool", "tensor error"),
           row("cache.prefix", "cache.pool generation error"),
           row("cache.sequence", "cache.prefix cache.pool generation error"),
-          row("sampling", "generation error"),
+          row("sampling", "constraint generation error"),
           row("scheduler", "sampling cache.sequence cache.prefix cache.pool generation error"),
           row("checkpoint", "tensor error"),
           row("model", "cache.pool tensor error"),

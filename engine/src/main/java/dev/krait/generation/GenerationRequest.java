@@ -2,6 +2,7 @@ package dev.krait.generation;
 
 import dev.krait.error.EngineException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// One sequence to generate, in token ids.
 ///
@@ -12,19 +13,37 @@ import java.util.function.Consumer;
 /// @param priority lower runs first and is preempted last; 0 is normal
 /// @param deadlineNanos time on the engine's clock after which the generation ends;
 ///   `Long.MAX_VALUE` for none
+/// @param constraint what the text may be; null for anything
 public record GenerationRequest(
     String id,
     TokenIds promptIds,
     SamplingParams sampling,
     StopConditions stop,
     int priority,
-    long deadlineNanos) {
+    long deadlineNanos,
+    @Nullable OutputConstraint constraint) {
 
   /// Checks that there is a prompt.
   public GenerationRequest {
     if (promptIds.size() == 0) {
       throw EngineException.invalidArgument("prompt", "no token", "at least one token");
     }
+  }
+
+  /// A request for any text.
+  public GenerationRequest(
+      String id,
+      TokenIds promptIds,
+      SamplingParams sampling,
+      StopConditions stop,
+      int priority,
+      long deadlineNanos) {
+    this(id, promptIds, sampling, stop, priority, deadlineNanos, null);
+  }
+
+  /// The same request for texts of a constraint.
+  public GenerationRequest constrainedBy(@Nullable OutputConstraint to) {
+    return new GenerationRequest(id, promptIds, sampling, stop, priority, deadlineNanos, to);
   }
 
   /// A request of normal priority without a deadline.

@@ -321,7 +321,7 @@ public final class BackendModelRunner implements ModelRunner {
     }
     return new EngineException(
         ErrorCode.INVALID_ARGUMENT,
-        "min_tokens, penalties, bias, allowed tokens and bad words: they exclude every token (expected: at least one is left)");
+        "min_tokens, penalties, bias, allowed tokens, bad words and a constraint on the text: they exclude every token (expected: at least one is left)");
   }
 
   /// The token at a position: the draft when it is accepted, else one that is not the draft; a

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// All processors of a request in their order: penalties, bias, minimum length, allowed tokens, bad
-/// words.
+/// words, constraint.
 ///
 /// Made once for a sequence. Between steps it stands behind the sequence's last token: whoever
 /// chooses a token accepts it, whoever drafts tokens takes them back.
@@ -37,6 +37,9 @@ public final class LogitsProcessors implements LogitsProcessor {
     }
     if (!params.badWords().isEmpty()) {
       processors.add(new BadWordsProcessor(params.badWords()));
+    }
+    if (request.constraint() != null) {
+      processors.add(new ConstraintProcessor(request.constraint()));
     }
     return new LogitsProcessors(processors);
   }

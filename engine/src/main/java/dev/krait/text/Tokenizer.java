@@ -16,6 +16,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// Text to token ids and back, with the `tokenizer.json` of a checkpoint.
 ///
@@ -157,6 +158,16 @@ public final class Tokenizer implements AutoCloseable {
       return shared(() -> library.decode(new long[] {id}, false)).getBytes(StandardCharsets.UTF_8);
     }
     return codec.bytes(id);
+  }
+
+  /// The bytes of all tokens by id; none (null) for ids without a token and for special ones, which
+  /// are no text.
+  public byte[] @Nullable [] textTokens() {
+    byte[] @Nullable [] tokens = new byte[vocabSize()][];
+    for (int id = 0; id < tokens.length; id++) {
+      tokens[id] = has(id) && !isSpecial(id) ? tokenBytes(id) : null;
+    }
+    return tokens;
   }
 
   /// The highest id that the tokenizer knows, plus one. A model may have more rows.

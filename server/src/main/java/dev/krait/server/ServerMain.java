@@ -61,6 +61,7 @@ public final class ServerMain {
         new CommandLine(new Root(notes))
             .addSubcommand(new ServeCommand(out, notes, version))
             .addSubcommand(new GenerateCommand(out))
+            .addSubcommand(new ConstraintCommand(out))
             .addSubcommand(new VersionCommand(out, version));
     for (Subcommand other : ServiceLoader.load(Subcommand.class)) {
       line.addSubcommand(other.command(out, home()));

@@ -14,9 +14,11 @@ import dev.krait.server.service.Prompt;
 import dev.krait.server.service.PromptRequest;
 import dev.krait.server.service.SamplingRequest;
 import dev.krait.server.service.StopRequest;
+import dev.krait.server.service.StructuredOutput;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -50,7 +52,22 @@ final class ProtoRequests {
         output(request.getReport()),
         OptionalInt.empty(),
         request.getPriority(),
-        timeout);
+        timeout,
+        structure(request.getStructuredOutput()));
+  }
+
+  private static Optional<StructuredOutput> structure(
+      dev.krait.proto.inference.v1.StructuredOutput from) {
+    String field = "structured_output." + from.getKindCase().name().toLowerCase(Locale.ROOT);
+    return switch (from.getKindCase()) {
+      case JSON_SCHEMA -> Optional.of(StructuredOutput.jsonSchema(field, from.getJsonSchema()));
+      case JSON_OBJECT ->
+          from.getJsonObject() ? Optional.of(StructuredOutput.jsonObject(field)) : Optional.empty();
+      case REGEX -> Optional.of(StructuredOutput.regex(field, from.getRegex()));
+      case CHOICE -> Optional.of(StructuredOutput.choice(field, from.getChoice().getTextsList()));
+      case GRAMMAR -> Optional.of(StructuredOutput.grammar(field, from.getGrammar()));
+      case KIND_NOT_SET -> Optional.empty();
+    };
   }
 
   private static Prompt prompt(GenerateRequest request) {

@@ -5,25 +5,19 @@ import dev.krait.error.ErrorCode;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 
 /// Request fields that ask for what this server cannot do. They are refused with UNSUPPORTED and
 /// their name, so that nobody takes an answer for what it is not; values that ask for nothing pass.
 final class AbsentFields {
   private static final List<String> NULL_ONLY =
       List.of(
-          "structured_outputs",
-          "guided_json",
-          "guided_regex",
-          "guided_choice",
-          "guided_grammar",
+          "guided_whitespace_pattern",
           "allowed_token_ids",
           "bad_words",
           "prompt_embeds",
           "kv_transfer_params",
           "repetition_detection",
           "thinking_token_budget");
-  private static final Set<String> FORMATS = Set.of("json_object", "json_schema", "structural_tag");
 
   private AbsentFields() {}
 
@@ -50,16 +44,6 @@ final class AbsentFields {
         throw EngineException.invalidArgument("truncation_side", side.get(), "left");
       }
       throw absent("truncation_side", "right", "left");
-    }
-    Optional<Fields> format = fields.object("response_format");
-    if (format.isPresent()) {
-      String type = format.get().text("type").orElse("text");
-      if (FORMATS.contains(type)) {
-        throw absent("response_format.type", type, "text");
-      }
-      if (!type.equals("text")) {
-        throw EngineException.invalidArgument("response_format.type", type, "text");
-      }
     }
   }
 

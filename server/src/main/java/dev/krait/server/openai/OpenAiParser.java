@@ -167,7 +167,8 @@ public final class OpenAiParser {
             output,
             keepLast(fields),
             fields.integer("priority").orElse(0),
-            timeout(fields));
+            timeout(fields),
+            StructuredOutputParser.of(fields));
     return new OpenAiRequest(prompt, response);
   }
 

@@ -4,17 +4,16 @@ import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
 import dev.krait.error.EngineException;
 import dev.krait.generation.GenerationRequest;
+import dev.krait.generation.OutputConstraint;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
-import dev.krait.server.reply.ReplyFormat;
-import dev.krait.server.reply.ReplyParser;
-import dev.krait.server.reply.ReplyRequest;
 import dev.krait.server.reply.ReplyStart;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
@@ -27,15 +26,14 @@ public final class GenerationService {
   /// values and JSON.
   private static final long MOST_PROMPT_LOGPROBS = 1 << 20;
 
-  /// Tokens at the end of a prompt that may spell out a marker of reasoning and what follows it.
-  private static final int PROMPT_END = 32;
-
   private final ServedModel model;
   private final EngineHandle engine;
   private final Admission admission;
   private final GenerationListener listener;
   private final LongSupplier seeds;
   private final PromptEncoder encoder;
+  private final Constraints constraints;
+  private final ChatReplies replies;
 
   /// Creates the service.
   ///
@@ -52,6 +50,8 @@ public final class GenerationService {
     this.listener = listener;
     this.seeds = seeds;
     this.encoder = new PromptEncoder(model);
+    this.constraints = new Constraints(model);
+    this.replies = new ChatReplies(model, seeds);
   }
 
   /// The model that it serves.
@@ -83,7 +83,7 @@ public final class GenerationService {
         admission.admit(client, request.prompts().size() * request.sequences());
     boolean started = false;
     try {
-      List<Generation.Part> parts = submit(request, ticket);
+      List<Generation.Part> parts = submit(replies.withForcedCalls(request), ticket);
       Generation generation =
           new Generation(
               parts,
@@ -120,18 +120,34 @@ public final class GenerationService {
       for (int p = 0; p < promptIds.size(); p++) {
         Prompt prompt = request.prompts().get(p);
         TokenIds ids = promptIds.get(p);
+        ReplyStart start = replies.start(request, prompt, ids);
+        Optional<OutputConstraint> constraint =
+            replies.structure(request, prompt, start).map(constraints::of);
         String echo =
             request.output().echo()
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
                 : "";
         for (int s = 0; s < request.sequences(); s++) {
+          GenerationRequest sequence =
+              GenerationRequest.of(
+                      request.id(),
+                      ids,
+                      params(request, key, s),
+                      stop(request, ids.size()),
+                      set -> {
+                        set.priority = request.priority();
+                        set.deadlineNanos = deadline;
+                      })
+                  .constrainedBy(constraint.orElse(null));
           TextStream stream =
               open(
-                  request,
-                  ids,
-                  reading(request, prompt, ids, stops),
-                  params(request, key, s),
-                  deadline,
+                  new TextStream.Reading(
+                      model.tokenizer(),
+                      request.output(),
+                      request.stop(),
+                      stops,
+                      replies.parser(request, prompt, start)),
+                  sequence,
                   ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
@@ -157,28 +173,8 @@ public final class GenerationService {
   }
 
   private TextStream open(
-      PromptRequest request,
-      TokenIds ids,
-      TextStream.Reading reading,
-      SamplingParams sampling,
-      long deadline,
-      Admission.Ticket ticket) {
-    StopRequest stop = request.stop();
-    int maxTokens = maxTokens(stop, ids.size());
-    StopConditions conditions =
-        new StopConditions(maxTokens, Math.min(stop.minTokens(), maxTokens), stopIds(stop));
-    TokenStream tokens =
-        engine.submit(
-            GenerationRequest.of(
-                request.id(),
-                ids,
-                sampling,
-                conditions,
-                set -> {
-                  set.priority = request.priority();
-                  set.deadlineNanos = deadline;
-                }),
-            ticket::sequenceEnded);
+      TextStream.Reading reading, GenerationRequest sequence, Admission.Ticket ticket) {
+    TokenStream tokens = engine.submit(sequence, ticket::sequenceEnded);
     boolean readable = false;
     try {
       TextStream stream = new TextStream(engine, tokens, reading, listener);
@@ -191,32 +187,6 @@ public final class GenerationService {
     }
   }
 
-  private TextStream.Reading reading(
-      PromptRequest request, Prompt prompt, TokenIds ids, StopTexts stops) {
-    return new TextStream.Reading(
-        model.tokenizer(),
-        request.output(),
-        request.stop(),
-        stops,
-        parser(request.output().replies(), prompt, ids));
-  }
-
-  /// A parser for one sequence. Where its text begins shows at the end of the prompt.
-  private ReplyParser parser(OutputOptions.Replies replies, Prompt prompt, TokenIds ids) {
-    if (replies == OutputOptions.Replies.TEXT || !(prompt instanceof Prompt.Chat chat)) {
-      return ReplyParser.plain();
-    }
-    ReplyFormat format = chat.template().map(model.replies()::in).orElse(model.replies());
-    int[] all = ids.toArray();
-    int from = Math.max(0, all.length - PROMPT_END);
-    ReplyStart start =
-        chat.continueFinalMessage()
-            ? format.startAfter(chat.lastContent())
-            : format.start(model.tokenizer().decode(all, from, all.length, false));
-    boolean whole = replies == OutputOptions.Replies.WHOLE;
-    return new ReplyParser(format, ReplyRequest.of(chat.tools(), whole), start, seeds);
-  }
-
   private SamplingParams params(PromptRequest request, long key, int sequence) {
     ModelInfo.SamplingDefaults defaults = model.info().defaults();
     OutputOptions output = request.output();
@@ -225,13 +195,21 @@ public final class GenerationService {
         .params(defaults, key, sequence, output.logprobs(), output.promptLogprobs());
   }
 
+  private StopConditions stop(PromptRequest request, int promptTokens) {
+    int maxTokens = maxTokens(request.stop(), promptTokens);
+    return new StopConditions(
+        maxTokens, Math.min(request.stop().minTokens(), maxTokens), stopIds(request));
+  }
+
   private int maxTokens(StopRequest stop, int promptTokens) {
     int room = model.info().maxTokens() - promptTokens;
     return Math.min(stop.maxTokens().orElse(room), room);
   }
 
-  private TokenIds stopIds(StopRequest stop) {
-    if (stop.ignoreEnd()) {
+  /// The end of a structured answer cannot be ignored: nothing may follow it.
+  private TokenIds stopIds(PromptRequest request) {
+    StopRequest stop = request.stop();
+    if (stop.ignoreEnd() && request.structure().isEmpty()) {
       return stop.tokenIds();
     }
     int[] end = model.info().endTokenIds().toArray();

@@ -18,6 +18,7 @@ import java.util.OptionalInt;
 /// @param keepLastPromptTokens cuts each prompt to its last so many tokens
 /// @param priority lower runs first; 0 is normal
 /// @param timeout how long the request may take
+/// @param structure what the answer may be; anything when it is empty
 public record PromptRequest(
     String id,
     Optional<String> model,
@@ -28,7 +29,8 @@ public record PromptRequest(
     OutputOptions output,
     OptionalInt keepLastPromptTokens,
     int priority,
-    Optional<Duration> timeout) {
+    Optional<Duration> timeout,
+    Optional<StructuredOutput> structure) {
 
   /// Most sequences for one prompt.
   public static final int MAX_SEQUENCES = 128;
@@ -38,6 +40,48 @@ public record PromptRequest(
 
   /// Longest name of a request.
   public static final int MAX_ID = 256;
+
+  /// A request for any answer.
+  public PromptRequest(
+      String id,
+      Optional<String> model,
+      List<Prompt> prompts,
+      int sequences,
+      SamplingRequest sampling,
+      StopRequest stop,
+      OutputOptions output,
+      OptionalInt keepLastPromptTokens,
+      int priority,
+      Optional<Duration> timeout) {
+    this(
+        id,
+        model,
+        prompts,
+        sequences,
+        sampling,
+        stop,
+        output,
+        keepLastPromptTokens,
+        priority,
+        timeout,
+        Optional.empty());
+  }
+
+  /// The same request for a structured answer.
+  public PromptRequest structured(Optional<StructuredOutput> as) {
+    return new PromptRequest(
+        id,
+        model,
+        prompts,
+        sequences,
+        sampling,
+        stop,
+        output,
+        keepLastPromptTokens,
+        priority,
+        timeout,
+        as);
+  }
 
   /// Whether a text can name a request in logs and headers: printable ASCII, not too long.
   public static boolean isId(String text) {
