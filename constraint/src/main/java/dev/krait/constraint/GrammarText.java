@@ -180,6 +180,7 @@ final class GrammarText {
       while (isItem(depth > 0)) {
         items.add(quantified(item(depth)));
       }
+      skip(false);
       if (lark && take("->")) {
         skip(false);
         name();
