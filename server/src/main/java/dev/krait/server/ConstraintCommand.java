@@ -19,8 +19,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -52,7 +54,7 @@ final class ConstraintCommand implements Callable<Integer> {
   /// One schema, or a sample of many.
   static final class What {
     @ArgGroup(exclusive = false)
-    private Optional<One> one = Optional.empty();
+    private @Nullable One one;
 
     @Option(
         names = "--sample",
@@ -99,7 +101,7 @@ final class ConstraintCommand implements Callable<Integer> {
         new ConstraintSample(tokenizer, vocabulary, ordered).judge(what.sample.get(), out);
         return Exit.OK;
       }
-      One one = what.one.orElseThrow();
+      One one = Objects.requireNonNull(what.one);
       return judge(one, tokenizer, vocabulary);
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -159,7 +159,7 @@ public final class Zamba2Family implements PlannedFamily {
       int inner = path.mlp().intermediateDim();
       return new SideWeights(
           path,
-          source.vector(own + "input_layernorm.weight", 2 * hidden),
+          source.vector(own + "input_layernorm.weight", 2L * hidden),
           AttentionWeights.of(
               attention, projection, once(source, self + "o_proj.weight", hidden, query)),
           source.vector(own + "pre_ff_layernorm.weight", hidden),
@@ -178,9 +178,9 @@ public final class Zamba2Family implements PlannedFamily {
     private float[] gateUp(int inner, int hidden, WeightSource source) {
       String name = own + "feed_forward.gate_up_proj";
       String adapter = name + "_adapter_list." + index + ".";
-      float[] sum = source.values(name + ".weight", 2 * inner, hidden);
+      float[] sum = source.values(name + ".weight", 2L * inner, hidden);
       float[] first = source.values(adapter + "0.weight", rank, hidden);
-      float[] second = source.values(adapter + "1.weight", 2 * inner, rank);
+      float[] second = source.values(adapter + "1.weight", 2L * inner, rank);
       for (int r = 0; r < 2 * inner; r++) {
         for (int k = 0; k < hidden; k++) {
           double more = 0;

@@ -68,7 +68,7 @@ final class ToolFields {
           throw EngineException.invalidArgument(
               "tool_choice", choice, "auto or none, without tools");
         }
-        throw AbsentFields.absent("tool_choice", choice, "auto or none");
+        yield new Choice.Required();
       }
       default ->
           throw EngineException.invalidArgument(
@@ -86,6 +86,6 @@ final class ToolFields {
       throw EngineException.invalidArgument(
           "tool_choice.function.name", name.orElse("missing"), "the name of one of the tools");
     }
-    throw AbsentFields.absent("tool_choice", "a named tool", "auto or none");
+    return new Choice.Named(name.get());
   }
 }

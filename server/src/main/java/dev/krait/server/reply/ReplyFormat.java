@@ -117,6 +117,11 @@ public record ReplyFormat(
         : ReplyStart.OPEN;
   }
 
+  /// What ends reasoning.
+  public Optional<String> reasoningCloser() {
+    return reasoning.map(ReasoningFormat::closer);
+  }
+
   /// Where a reply begins that goes on with a text of the assistant.
   public ReplyStart startAfter(String text) {
     return reasoning

@@ -27,6 +27,7 @@ public final class ReplyParser {
   private final List<String> openableReasoningEnds;
   private final List<String> answerMarks;
   private final List<String> openableAnswerMarks;
+  private final Optional<String> named;
   private final CallLog log;
   private final ReplyEvents events = new ReplyEvents();
   private final Input input = new Input();
@@ -64,7 +65,9 @@ public final class ReplyParser {
         request.tools().isEmpty()
             ? Optional.empty()
             : forced ? ReplyFormat.generic() : format.tools();
-    this.reasoning = forced ? Optional.empty() : format.reasoning();
+    boolean reasons = start == ReplyStart.REASONING;
+    this.reasoning = forced && !reasons ? Optional.empty() : format.reasoning();
+    this.named = tools.isEmpty() ? Optional.empty() : request.named();
     List<String> opener = reasoning.stream().map(ReasoningFormat::opener).toList();
     this.reasoningEnds =
         joined(
@@ -76,13 +79,20 @@ public final class ReplyParser {
     this.openableAnswerMarks = joined(opener, answerMarks);
     Ids ids = format.tools().map(ToolFormat::ids).orElse(Ids.GENERATED);
     this.log = new CallLog(request, ids, random, events);
-    this.state = forced || start != ReplyStart.REASONING ? State.ANSWER : State.REASONING;
+    this.state = reasons && reasoning.isPresent() ? State.REASONING : State.ANSWER;
     this.openable = reasoning.isPresent() && start != ReplyStart.ANSWER;
     this.trims = state == State.REASONING;
-    if (tools.isPresent() && request.named().isPresent()) {
+    if (state == State.ANSWER) {
+      beginAnswer();
+    }
+  }
+
+  /// Begins the call of which the answer is the arguments, if it is one.
+  private void beginAnswer() {
+    if (named.isPresent()) {
       state = State.CALLS;
-      NamedCall call = new NamedCall(request.named().get());
-      section = Optional.of(new Section(tools.get(), log, call));
+      NamedCall call = new NamedCall(named.get());
+      section = Optional.of(new Section(tools.orElseThrow(), log, call));
     }
   }
 
@@ -117,6 +127,11 @@ public final class ReplyParser {
   /// Whether a tool was called.
   public boolean hasCalls() {
     return log.count() > 0;
+  }
+
+  /// Whether the model chose to call a tool: a call that the request names says nothing new.
+  public boolean choseCalls() {
+    return hasCalls() && named.isEmpty();
   }
 
   /// Takes the next piece of text.
@@ -179,6 +194,7 @@ public final class ReplyParser {
     } else if (end.get().equals(format.closer())) {
       state = State.ANSWER;
       trim();
+      beginAnswer();
     } else if (end.get().equals(format.opener())) {
       trim();
     } else {

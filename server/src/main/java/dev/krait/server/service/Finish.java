@@ -9,7 +9,7 @@ import java.util.OptionalInt;
 ///   most tokens were reached
 /// @param stopString the stop string of the request that was found
 /// @param stopTokenId the stop token of the request that was generated
-/// @param calls whether it calls tools
+/// @param calls whether it calls tools, other than one that the request names
 public record Finish(
     boolean stopped, Optional<String> stopString, OptionalInt stopTokenId, boolean calls) {
 

@@ -9,9 +9,6 @@ import dev.krait.generation.SamplingParams;
 import dev.krait.generation.StopConditions;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
-import dev.krait.server.reply.ReplyFormat;
-import dev.krait.server.reply.ReplyParser;
-import dev.krait.server.reply.ReplyRequest;
 import dev.krait.server.reply.ReplyStart;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,9 +26,6 @@ public final class GenerationService {
   /// values and JSON.
   private static final long MOST_PROMPT_LOGPROBS = 1 << 20;
 
-  /// Tokens at the end of a prompt that may spell out a marker of reasoning and what follows it.
-  private static final int PROMPT_END = 32;
-
   private final ServedModel model;
   private final EngineHandle engine;
   private final Admission admission;
@@ -39,6 +33,7 @@ public final class GenerationService {
   private final LongSupplier seeds;
   private final PromptEncoder encoder;
   private final Constraints constraints;
+  private final ChatReplies replies;
 
   /// Creates the service.
   ///
@@ -56,6 +51,7 @@ public final class GenerationService {
     this.seeds = seeds;
     this.encoder = new PromptEncoder(model);
     this.constraints = new Constraints(model);
+    this.replies = new ChatReplies(model, seeds);
   }
 
   /// The model that it serves.
@@ -87,7 +83,7 @@ public final class GenerationService {
         admission.admit(client, request.prompts().size() * request.sequences());
     boolean started = false;
     try {
-      List<Generation.Part> parts = submit(request, ticket);
+      List<Generation.Part> parts = submit(replies.withForcedCalls(request), ticket);
       Generation generation =
           new Generation(
               parts,
@@ -108,7 +104,6 @@ public final class GenerationService {
   private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
     long deadline =
         request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
-    Optional<OutputConstraint> constraint = request.structure().map(constraints::of);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
     encoder.checked("logit_bias", biased(request.sampling()));
     List<TokenIds> promptIds = new ArrayList<>();
@@ -125,6 +120,9 @@ public final class GenerationService {
       for (int p = 0; p < promptIds.size(); p++) {
         Prompt prompt = request.prompts().get(p);
         TokenIds ids = promptIds.get(p);
+        ReplyStart start = replies.start(request, prompt, ids);
+        Optional<OutputConstraint> constraint =
+            replies.structure(request, prompt, start).map(constraints::of);
         String echo =
             request.output().echo()
                 ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
@@ -141,7 +139,16 @@ public final class GenerationService {
                     set.deadlineNanos = deadline;
                     set.constraint = constraint.orElse(null);
                   });
-          TextStream stream = open(reading(request, prompt, ids, stops), sequence, ticket);
+          TextStream stream =
+              open(
+                  new TextStream.Reading(
+                      model.tokenizer(),
+                      request.output(),
+                      request.stop(),
+                      stops,
+                      replies.parser(request, prompt, start)),
+                  sequence,
+                  ticket);
           parts.add(new Generation.Part(parts.size(), ids, echo, stream));
         }
       }
@@ -178,32 +185,6 @@ public final class GenerationService {
         engine.cancel(tokens);
       }
     }
-  }
-
-  private TextStream.Reading reading(
-      PromptRequest request, Prompt prompt, TokenIds ids, StopTexts stops) {
-    return new TextStream.Reading(
-        model.tokenizer(),
-        request.output(),
-        request.stop(),
-        stops,
-        parser(request.output().replies(), prompt, ids));
-  }
-
-  /// A parser for one sequence. Where its text begins shows at the end of the prompt.
-  private ReplyParser parser(OutputOptions.Replies replies, Prompt prompt, TokenIds ids) {
-    if (replies == OutputOptions.Replies.TEXT || !(prompt instanceof Prompt.Chat chat)) {
-      return ReplyParser.plain();
-    }
-    ReplyFormat format = chat.template().map(model.replies()::in).orElse(model.replies());
-    int[] all = ids.toArray();
-    int from = Math.max(0, all.length - PROMPT_END);
-    ReplyStart start =
-        chat.continueFinalMessage()
-            ? format.startAfter(chat.lastContent())
-            : format.start(model.tokenizer().decode(all, from, all.length, false));
-    boolean whole = replies == OutputOptions.Replies.WHOLE;
-    return new ReplyParser(format, ReplyRequest.of(chat.tools(), whole), start, seeds);
   }
 
   private SamplingParams params(PromptRequest request, long key, int sequence) {

@@ -244,7 +244,7 @@ public final class TextStream {
   /// Ends the reply.
   private Finish replied(Finish finish) {
     parser.finish();
-    return finish.withCalls(parser.hasCalls());
+    return finish.withCalls(parser.choseCalls());
   }
 
   private Finish finish(End end) {

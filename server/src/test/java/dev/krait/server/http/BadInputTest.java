@@ -12,9 +12,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class BadInputTest {
-  private static final String TOOLS =
-      "'tools': [{'type': 'function', 'function': {'name': 'f', 'parameters': {}}}]";
-
   private static TestServer server;
   private static HttpCalls http;
 
@@ -170,8 +167,6 @@ class BadInputTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "'tool_choice': 'required', " + TOOLS,
-        "'tool_choice': {'type': 'function', 'function': {'name': 'f'}}, " + TOOLS,
         "'response_format': {'type': 'structural_tag'}",
         "'bad_words': ['x']",
         "'audio': {'voice': 'x'}",

@@ -283,6 +283,19 @@ class ReplyParserTest {
     }
   }
 
+  @Test
+  void readsForcedCallsBehindReasoningThatThePromptOpened() {
+    ReplyFormat format = Replies.format("hermes", "qwen3");
+    for (List<String> pieces : Replies.cuts("Hm.\n</think>\n\n{\"city\": \"Oslo\"}")) {
+      ReplyRequest request =
+          ReplyRequest.of(Replies.use(new Choice.Named("get_weather"), true), false);
+      ReplyParser parser = new ReplyParser(format, request, ReplyStart.REASONING, () -> 7);
+      assertThat(Replies.shown(Reply.of(Replies.events(parser, pieces)))).isEqualTo("[Hm.]" + OSLO);
+      assertThat(parser.hasCalls()).isTrue();
+      assertThat(parser.choseCalls()).isFalse();
+    }
+  }
+
   /// A text, where it begins, and what it says.
   ///
   /// @param format name of the format of reasoning

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /// Model folders whose chat template has tools and reasoning: the shipped one with another template
 /// and other special tokens.
@@ -42,11 +43,27 @@ public final class ToolModel {
     Path shipped = TestServer.modelFolder();
     try {
       Files.copy(shipped.resolve("config.json"), folder.resolve("config.json"));
-      for (String name : new String[] {"tokenizer.json", "tokenizer_config.json"}) {
+      for (String name : List.of("tokenizer.json", "tokenizer_config.json")) {
         String text = Files.readString(shipped.resolve(name));
         Files.writeString(folder.resolve(name), text.replace("<|system|>", "[TOOL_CALLS]"));
       }
       Files.writeString(folder.resolve("chat_template.jinja"), template);
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// Writes a model folder with the weights, so that it generates.
+  ///
+  /// @param folder an empty folder
+  /// @param template its chat template
+  public static Path withWeights(Path folder, String template) {
+    in(folder, template);
+    try {
+      for (String name : List.of("mamba_config.json", "model.safetensors")) {
+        Files.copy(TestServer.modelFolder().resolve(name), folder.resolve(name));
+      }
       return folder;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
