@@ -1,6 +1,7 @@
 package dev.krait.error;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /// The one unchecked exception of the engine.
@@ -18,6 +19,7 @@ public final class EngineException extends RuntimeException {
 
   private final ErrorCode code;
   private final @Nullable String field;
+  private final long retryAfterSeconds;
 
   /// Creates an exception of a category.
   public EngineException(ErrorCode code, String message) {
@@ -38,9 +40,19 @@ public final class EngineException extends RuntimeException {
   /// caused it, if there is one.
   public EngineException(
       ErrorCode code, @Nullable String field, String message, @Nullable Throwable cause) {
+    this(code, field, message, cause, 0);
+  }
+
+  private EngineException(
+      ErrorCode code,
+      @Nullable String field,
+      String message,
+      @Nullable Throwable cause,
+      long retryAfterSeconds) {
     super(oneLine(message, MAX_MESSAGE), cause);
     this.code = code;
     this.field = field == null ? null : oneLine(field, MAX_VALUE);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 
   /// An [ErrorCode#INVALID_ARGUMENT] in the house form: name, value, expectation. The name is the
@@ -50,6 +62,11 @@ public final class EngineException extends RuntimeException {
         ErrorCode.INVALID_ARGUMENT,
         name,
         oneLine(name, MAX_VALUE) + ": " + shown(value) + " (expected: " + expected + ")");
+  }
+
+  /// An [ErrorCode#RESOURCE_EXHAUSTED] that is known to pass.
+  public static EngineException tryLater(String message, long seconds) {
+    return new EngineException(ErrorCode.RESOURCE_EXHAUSTED, null, message, null, seconds);
   }
 
   /// An [ErrorCode#INVALID_CHECKPOINT] with a message that names file and thing.
@@ -65,6 +82,11 @@ public final class EngineException extends RuntimeException {
   /// The category.
   public ErrorCode code() {
     return code;
+  }
+
+  /// When the caller may try again; empty when nobody knows.
+  public OptionalLong retryAfterSeconds() {
+    return retryAfterSeconds > 0 ? OptionalLong.of(retryAfterSeconds) : OptionalLong.empty();
   }
 
   /// The field of the request that is at fault, if one is.

@@ -8,11 +8,19 @@ import java.util.Locale;
 final class Announcement {
   private Announcement() {}
 
+  /// Where the server listens.
+  record Address(String scheme, String host) {}
+
   /// Prints what is served, then that it is, the address on a line of its own, and a line to paste.
-  static void print(PrintStream out, KraitServer server, String host, Duration startup) {
+  static void print(PrintStream out, KraitServer server, Address address, Duration startup) {
+    String host = address.host();
     String shown = host.equals("0.0.0.0") || host.equals("::") ? "127.0.0.1" : host;
     String url =
-        "http://" + (shown.contains(":") ? "[" + shown + "]" : shown) + ":" + server.port();
+        address.scheme()
+            + "://"
+            + (shown.contains(":") ? "[" + shown + "]" : shown)
+            + ":"
+            + server.port();
     String grpc = server.grpcPort().map(port -> "; gRPC on port " + port).orElse("");
     out.println("model: " + server.model().info().summary());
     out.println("backend: " + server.engine().backend());

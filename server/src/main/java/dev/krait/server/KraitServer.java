@@ -14,6 +14,7 @@ import dev.krait.server.http.HttpServer;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.http.Routes;
 import dev.krait.server.http.WebAccess;
+import dev.krait.server.net.WebNames;
 import dev.krait.server.observability.AbsentFeatures;
 import dev.krait.server.observability.EngineMeters;
 import dev.krait.server.observability.Metrics;
@@ -25,6 +26,7 @@ import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.BodyMemory;
 import dev.krait.server.service.GenerationListener;
 import dev.krait.server.service.GenerationService;
+import dev.krait.server.service.KeyLimits;
 import dev.krait.server.service.ServedModel;
 import dev.krait.server.service.TextPool;
 import dev.krait.text.ChatTemplate;
@@ -79,8 +81,9 @@ public final class KraitServer implements AutoCloseable {
             config.places(),
             config.placesOfClient(),
             config.priorities(),
-            new BodyMemory(config.http().bodyMemory()));
-    ApiKeys keys = new ApiKeys(config.keys().key(), config.keys().file());
+            new BodyMemory(config.http().bodyMemory()),
+            new KeyLimits(config.keys().limits()));
+    ApiKeys keys = new ApiKeys(config.keys().sources());
     Start start =
         new Start(
             config, opener, version, notes, keys, admission, new CompletableFuture<>(), resources);
@@ -279,7 +282,9 @@ public final class KraitServer implements AutoCloseable {
             http.maxConnections() / 2,
             http.requestTimeout(),
             http.idleTimeout(),
-            http.writeTimeout());
+            http.writeTimeout(),
+            WebNames.of(http.host(), http.allowedOrigins()),
+            http.tls());
     try {
       return Optional.of(
           GrpcServer.open(grpc, start.keys(), start.admission(), start.failure()::complete));

@@ -219,7 +219,7 @@ final class ModelOptions {
   }
 
   /// On the command line, as opposed to a variable.
-  private boolean isGiven(String option) {
+  boolean isGiven(String option) {
     return command != null && command.commandLine().getParseResult().hasMatchedOption(option);
   }
 

@@ -4,6 +4,9 @@ import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.reply.ReplyFormat;
+import dev.krait.server.net.TlsFiles;
+import dev.krait.server.service.ApiKeys;
+import dev.krait.server.service.KeyLimits;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -64,8 +67,60 @@ final class ServeCommand implements Callable<Integer> {
   @Option(
       names = "--api-key-file",
       paramLabel = "FILE",
-      description = "File of such keys, one a line; read again when it changes and at SIGHUP.")
+      description =
+          "File of such keys, one a line as KEY or NAME:KEY; read again when it changes and at SIGHUP.")
   private Optional<Path> apiKeyFile = Optional.empty();
+
+  @Option(
+      names = "--admin-key",
+      paramLabel = "KEY",
+      description =
+          "Key that /metrics and /load need instead; it opens everything else, too. `ps` shows it.")
+  private Optional<String> adminKey = Optional.empty();
+
+  @Option(
+      names = "--admin-key-file",
+      paramLabel = "FILE",
+      description = "File of such keys, as --api-key-file.")
+  private Optional<Path> adminKeyFile = Optional.empty();
+
+  @Option(
+      names = "--key-concurrency",
+      paramLabel = "N",
+      description = "Most requests of one key at once; default: no limit.")
+  private int keyConcurrency;
+
+  @Option(
+      names = "--key-requests-per-minute",
+      paramLabel = "N",
+      description = "Most requests of one key in a minute; default: no limit.")
+  private int keyRequests;
+
+  @Option(
+      names = "--key-tokens-per-minute",
+      paramLabel = "N",
+      description =
+          "Most tokens of one key in a minute, of prompts and answers; default: no limit.")
+  private int keyTokens;
+
+  @Option(
+      names = "--tls-cert",
+      paramLabel = "FILE",
+      description =
+          "Certificate and those above it, PEM; both ports speak TLS then. Read again when it changes.")
+  private Optional<Path> tlsCert = Optional.empty();
+
+  @Option(
+      names = "--tls-key",
+      paramLabel = "FILE",
+      description = "Private key of --tls-cert, PEM (PKCS#8).")
+  private Optional<Path> tlsKey = Optional.empty();
+
+  @Option(
+      names = "--tls-client-ca",
+      paramLabel = "FILE",
+      description = "Certificates that sign those of clients, PEM; every client needs one then.")
+  private Optional<Path> tlsClientCa = Optional.empty();
 
   @Option(names = "--public-metrics", description = "Lets /metrics be read without a key.")
   private boolean publicMetrics;
@@ -176,7 +231,7 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() {
     KraitServer server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
     if (warmUp) {
-      Announcement.print(out, server, host, sinceProcessStart());
+      Announcement.print(out, server, address(), sinceProcessStart());
       boolean answered = WarmUp.answers(server.port());
       server.close();
       return answered ? Exit.OK : Exit.FAILED;
@@ -197,7 +252,7 @@ final class ServeCommand implements Callable<Integer> {
         },
         server::reloadKeys);
     // Once it says that it is ready, signals are heard.
-    Announcement.print(out, server, host, sinceProcessStart());
+    Announcement.print(out, server, address(), sinceProcessStart());
     Optional<Throwable> failure = end.join();
     int code = Exit.ENGINE_FAILED;
     if (failure.isEmpty()) {
@@ -212,6 +267,10 @@ final class ServeCommand implements Callable<Integer> {
     close(server);
     out.flush();
     return code;
+  }
+
+  private Announcement.Address address() {
+    return new Announcement.Address(tlsCert.isPresent() ? "https" : "http", host);
   }
 
   private boolean drained(KraitServer server) {
@@ -248,6 +307,7 @@ final class ServeCommand implements Callable<Integer> {
               set.bodyMemory = bodyMemory.map(ByteSize::bytes);
               maxConnections.ifPresent(most -> set.maxConnections = most);
               set.allowedOrigins = allowedOrigins;
+              set.tls = tls();
             });
     ServerConfig.Grpc grpc =
         new ServerConfig.Grpc(
@@ -256,7 +316,7 @@ final class ServeCommand implements Callable<Integer> {
     return ServerConfig.of(engine, http, grpc, served)
         .with(set -> {
           set.chatTemplate = model.chatTemplate();
-          set.keys = new ServerConfig.Keys(apiKey, apiKeyFile, publicMetrics);
+          set.keys = keys();
           set.trustRequestTemplates = trustRequestTemplates;
           set.accessLog = accessLog;
           set.drainTimeout = Duration.ofSeconds(drainSeconds);
@@ -265,6 +325,42 @@ final class ServeCommand implements Callable<Integer> {
           set.replies = new ReplyFormat.Names(toolCallParser, reasoningParser);
           set.priorities = policy == SchedulingPolicy.PRIORITY;
         });
+  }
+
+  private ServerConfig.Keys keys() {
+    for (String option : List.of("--api-key", "--admin-key")) {
+      if (model.isGiven(option)) {
+        notes.printf(
+            "krait: %s can be read by every user of this machine (ps); %s-file or %s cannot%n",
+            option, option, Environment.variable(option));
+      }
+    }
+    return new ServerConfig.Keys(
+        List.of(
+            new ApiKeys.Source("api-key", false, apiKey, apiKeyFile),
+            new ApiKeys.Source("admin-key", true, adminKey, adminKeyFile)),
+        keyLimits(),
+        publicMetrics);
+  }
+
+  private KeyLimits.Most keyLimits() {
+    KeyLimits.Most limits = new KeyLimits.Most(keyConcurrency, keyRequests, keyTokens);
+    if (!limits.isNone() && apiKey.isEmpty() && apiKeyFile.isEmpty()) {
+      throw EngineException.invalidArgument(
+          "api-key-file", "none", "keys, where one key is limited; --client-share needs none");
+    }
+    return limits;
+  }
+
+  private Optional<TlsFiles> tls() {
+    if (tlsCert.isPresent() != tlsKey.isPresent()
+        || (tlsClientCa.isPresent() && tlsCert.isEmpty())) {
+      throw EngineException.invalidArgument(
+          tlsCert.isPresent() ? "tls-key" : "tls-cert",
+          "none",
+          "--tls-cert and --tls-key together");
+    }
+    return tlsCert.map(cert -> new TlsFiles(cert, tlsKey.orElseThrow(), tlsClientCa));
   }
 
   private int maxBodyBytes() {

@@ -4,6 +4,8 @@ import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.reply.ReplyFormat;
+import dev.krait.server.service.ApiKeys;
+import dev.krait.server.service.KeyLimits;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -44,13 +46,13 @@ public record ServerConfig(
 
   /// Which keys requests must bring.
   ///
-  /// @param key one that the command line names
-  /// @param file further ones, one a line
+  /// @param sources of keys for the API and for operators
+  /// @param limits how much one key may ask for
   /// @param publicMetrics whether `/metrics` can be read without
-  public record Keys(Optional<String> key, Optional<Path> file, boolean publicMetrics) {
+  public record Keys(List<ApiKeys.Source> sources, KeyLimits.Most limits, boolean publicMetrics) {
     /// No key is needed.
     public static Keys none() {
-      return new Keys(Optional.empty(), Optional.empty(), false);
+      return new Keys(List.of(), KeyLimits.Most.none(), false);
     }
   }
 

@@ -4,6 +4,7 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.proto.inference.v1.InferenceServiceGrpc;
 import dev.krait.server.net.Loops;
+import dev.krait.server.net.Tls;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.server.service.GenerationService;
@@ -14,11 +15,13 @@ import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
 import io.grpc.ServerServiceDefinition;
 import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.NettyServerBuilder;
 import io.grpc.protobuf.services.HealthStatusManager;
 import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import io.netty.channel.ServerChannel;
+import io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
@@ -74,14 +77,15 @@ public final class GrpcServer implements AutoCloseable {
         new CallInterceptor(
             admission.bodies(), config.requestTimeout(), connections, loops.group());
     KeyInterceptor guard = new KeyInterceptor(keys);
+    WebInterceptor web = new WebInterceptor(config.names());
     Server server =
         builder(config, loops, connections)
             .executor(threads)
             .addStreamTracerFactory(calls)
-            .addService(checked(inference, calls, guard))
-            .addService(checked(health.getHealthService(), calls))
-            .addService(checked(ProtoReflectionServiceV1.newInstance(), calls, guard))
-            .addService(checked(ProtoReflectionService.newInstance(), calls, guard))
+            .addService(checked(inference, calls, guard, web))
+            .addService(checked(health.getHealthService(), calls, web))
+            .addService(checked(ProtoReflectionServiceV1.newInstance(), calls, guard, web))
+            .addService(checked(ProtoReflectionService.newInstance(), calls, guard, web))
             .build();
     try {
       server.start();
@@ -103,7 +107,13 @@ public final class GrpcServer implements AutoCloseable {
 
   private static NettyServerBuilder builder(
       GrpcServerConfig config, Loops loops, GrpcConnections connections) {
-    return NettyServerBuilder.forAddress(new InetSocketAddress(config.host(), config.port()))
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(new InetSocketAddress(config.host(), config.port()));
+    config
+        .tls()
+        .map(files -> new Tls(files, tls -> GrpcSslContexts.configure(tls, SslProvider.JDK)))
+        .ifPresent(builder::sslContext);
+    return builder
         .bossEventLoopGroup(loops.group())
         .workerEventLoopGroup(loops.group())
         .channelFactory(() -> {

@@ -85,10 +85,11 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
     CallWriter<T> out = new CallWriter<>(observer, writeTimeout, caller.hangUp());
     Optional<Duration> timeout =
         Optional.ofNullable(Context.current().getDeadline()).map(InferenceGrpcService::left);
+    Admission.Client client = new Admission.Client(caller.client(), KeyInterceptor.current());
     admission.begin();
     threads.execute(() -> {
       try {
-        run(new Call(request, timeout, caller.client()), out, answer);
+        run(new Call(request, timeout, client), out, answer);
         out.awaitRead();
       } catch (RejectedExecutionException closed) {
         LOG.debug("the server closed before a call was answered", closed);
@@ -99,7 +100,8 @@ final class InferenceGrpcService extends InferenceServiceGrpc.InferenceServiceIm
   }
 
   /// What a client asks for.
-  private record Call(GenerateRequest request, Optional<Duration> timeout, String client) {}
+  private record Call(
+      GenerateRequest request, Optional<Duration> timeout, Admission.Client client) {}
 
   private <T> void run(Call call, CallWriter<T> out, Answer<T> answer) {
     String id = UUID.randomUUID().toString().replace("-", "");

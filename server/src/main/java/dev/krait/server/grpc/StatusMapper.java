@@ -1,7 +1,9 @@
 package dev.krait.server.grpc;
 
 import com.google.protobuf.Any;
+import com.google.protobuf.Duration;
 import com.google.rpc.Code;
+import com.google.rpc.RetryInfo;
 import com.google.rpc.Status;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -22,12 +24,18 @@ final class StatusMapper {
             .setMessage(message)
             .setField(failure.field().orElse(""))
             .build();
-    return StatusProto.toStatusRuntimeException(
+    Status.Builder status =
         Status.newBuilder()
             .setCode(status(failure.code()).getNumber())
             .setMessage(message)
-            .addDetails(Any.pack(detail))
-            .build());
+            .addDetails(Any.pack(detail));
+    failure
+        .retryAfterSeconds()
+        .ifPresent(seconds -> {
+          Duration delay = Duration.newBuilder().setSeconds(seconds).build();
+          status.addDetails(Any.pack(RetryInfo.newBuilder().setRetryDelay(delay).build()));
+        });
+    return StatusProto.toStatusRuntimeException(status.build());
   }
 
   /// gRPC's code for a category.

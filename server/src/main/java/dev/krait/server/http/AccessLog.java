@@ -7,9 +7,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Logs one line for each finished exchange, or for each that failed: method, path, status,
-/// milliseconds, request id, the tokens of its prompt and answer, and the code of an error with the
-/// field at fault, and whether the answer was broken off. Never a query, a header but the id, or a
-/// body.
+/// milliseconds, request id, the name of the key, the tokens of its prompt and answer, and the code
+/// of an error with the field at fault, and whether the answer was broken off. Never a query, a
+/// header but the id, or a body.
 public final class AccessLog implements HttpListener {
   /// Name of the logger.
   public static final String LOGGER = "dev.krait.access";
@@ -39,12 +39,13 @@ public final class AccessLog implements HttpListener {
     }
     Optional<Usage> usage = exchange.usage();
     LOG.info(
-        "{} {} {} {} ms id={} prompt={} completion={}{}",
+        "{} {} {} {} ms id={}{} prompt={} completion={}{}",
         shown(exchange.method()),
         shown(exchange.target().split("[?#]", 2)[0]),
         exchange.status(),
         String.format(Locale.ROOT, "%.1f", nanos / 1e6),
         shown(exchange.requestId()),
+        exchange.key().map(name -> " key=" + name).orElse(""),
         usage.map(tokens -> String.valueOf(tokens.promptTokens())).orElse("-"),
         usage.map(tokens -> String.valueOf(tokens.completionTokens())).orElse("-"),
         exchange.error().map(AccessLog::reason).orElse(exchange.isComplete() ? "" : " broken off"));

@@ -44,7 +44,12 @@ public record ErrorBody(
           new ErrorBody(
               404, "NotFoundError", message, param, param.orElse("path") + "_not_found", Map.of());
       case RESOURCE_EXHAUSTED ->
-          plain(429, "RateLimitError", message, "rate_limit_exceeded", Map.of("retry-after", "1"));
+          plain(
+              429,
+              "RateLimitError",
+              message,
+              "rate_limit_exceeded",
+              Map.of("retry-after", String.valueOf(failure.retryAfterSeconds().orElse(1))));
       case DEADLINE_EXCEEDED ->
           plain(504, "DeadlineExceededError", message, "deadline_exceeded", Map.of());
       case CANCELLED -> plain(499, "CancelledError", message, "cancelled", Map.of());
@@ -94,6 +99,16 @@ public record ErrorBody(
         "authorization: no key of this server (expected: one header, Bearer and a key)",
         "invalid_api_key",
         Map.of("www-authenticate", "Bearer"));
+  }
+
+  /// A key that does not open what operators ask.
+  public static ErrorBody notAdmin(String key) {
+    return plain(
+        403,
+        "PermissionDeniedError",
+        "authorization: the key " + key + " (expected: an admin key)",
+        "admin_key_required",
+        Map.of());
   }
 
   /// A failure of the HTTP exchange itself.

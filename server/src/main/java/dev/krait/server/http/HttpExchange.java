@@ -61,6 +61,7 @@ public final class HttpExchange {
   private final Condition changed = lock.newCondition();
   private final List<Runnable> hangUpActions = new ArrayList<>();
   private final Map<String, String> added = new LinkedHashMap<>();
+  private Optional<String> key = Optional.empty();
   private Optional<ErrorBody> error = Optional.empty();
   private Optional<Supplier<Usage>> usage = Optional.empty();
   private boolean gone;
@@ -106,9 +107,18 @@ public final class HttpExchange {
     return url.matches() ? url.group(1) : header("host").orElse("");
   }
 
-  /// The address of the client, without its port.
-  public String client() {
-    return Admission.client(channel.remoteAddress());
+  /// The address of the client, without its port, and its key.
+  public Admission.Client client() {
+    return new Admission.Client(Admission.client(channel.remoteAddress()), key);
+  }
+
+  /// The name of the key that the request brings.
+  public Optional<String> key() {
+    return key;
+  }
+
+  void useKey(String name) {
+    key = Optional.of(name);
   }
 
   /// Adds a header to the answer, before it begins.

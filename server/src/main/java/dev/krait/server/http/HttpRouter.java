@@ -40,7 +40,9 @@ public final class HttpRouter {
     /// Everyone, also where the server has keys.
     OPEN,
     /// Who brings one of the server's keys, where it has any.
-    API
+    API,
+    /// Who brings one of the server's admin keys, where it has any, else as the API.
+    ADMIN
   }
 
   /// What answers one method of a path.
@@ -142,8 +144,8 @@ public final class HttpRouter {
 
   private void dispatch(HttpExchange exchange, String route, String path) {
     Map<String, Endpoint> methods = routes.get(route);
-    if (!isOpen(methods) && !keys.admits(exchange.headers("authorization"))) {
-      exchange.respond(ErrorBody.unauthorized());
+    if (!isAllowed(exchange, access(methods))) {
+      exchange.respond(exchange.key().map(ErrorBody::notAdmin).orElseGet(ErrorBody::unauthorized));
       return;
     }
     if (methods == null) {
@@ -173,10 +175,18 @@ public final class HttpRouter {
     }
   }
 
-  /// Whether a path is open; the methods of one path are alike, and a path that does not exist says
-  /// so to those with a key only.
-  private static boolean isOpen(@Nullable Map<String, Endpoint> methods) {
-    return methods != null
-        && methods.values().stream().allMatch(endpoint -> endpoint.access() == Access.OPEN);
+  /// The methods of one path are alike, and a path that does not exist says so to those with a key
+  /// only.
+  private static Access access(@Nullable Map<String, Endpoint> methods) {
+    return methods == null ? Access.API : methods.values().iterator().next().access();
+  }
+
+  private boolean isAllowed(HttpExchange exchange, Access access) {
+    if (access == Access.OPEN) {
+      return true;
+    }
+    ApiKeys.Verdict verdict = keys.check(exchange.headers("authorization"));
+    verdict.key().ifPresent(exchange::useKey);
+    return access == Access.ADMIN ? verdict.admin() : verdict.api();
   }
 }

@@ -3,6 +3,7 @@ package dev.krait.server.http;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.server.net.Loops;
+import dev.krait.server.net.Tls;
 import dev.krait.server.service.Admission;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -20,10 +21,12 @@ import io.netty.handler.timeout.WriteTimeoutHandler;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,6 +71,7 @@ public final class HttpServer implements AutoCloseable {
       throw EngineException.invalidArgument(
           "host", config.host() + ", an unknown host", "a name or address of this machine");
     }
+    Optional<Tls> tls = config.tls().map(files -> new Tls(files, UnaryOperator.identity()));
     Loops loops = Loops.open(failed);
     AtomicReference<HttpRouter> router = new AtomicReference<>(routes);
     HttpShared shared =
@@ -87,7 +91,7 @@ public final class HttpServer implements AutoCloseable {
             .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
             .childOption(ChannelOption.TCP_NODELAY, true)
             .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
-            .childHandler(new Initializer(shared, connections))
+            .childHandler(new Initializer(shared, tls, connections))
             .bind(address)
             .awaitUninterruptibly();
     if (!bound.isSuccess()) {
@@ -146,10 +150,12 @@ public final class HttpServer implements AutoCloseable {
   /// Builds the pipeline of each connection.
   private static final class Initializer extends ChannelInitializer<Channel> {
     private final HttpShared shared;
+    private final Optional<Tls> tls;
     private final ChannelGroup connections;
 
-    Initializer(HttpShared shared, ChannelGroup connections) {
+    Initializer(HttpShared shared, Optional<Tls> tls, ChannelGroup connections) {
       this.shared = shared;
+      this.tls = tls;
       this.connections = connections;
     }
 
@@ -164,6 +170,11 @@ public final class HttpServer implements AutoCloseable {
               .setMaxChunkSize(64 << 10);
       RequestClock clock =
           new RequestClock(config.requestTimeout(), config.idleTimeout(), shared.connections());
+      tls.map(own -> own.newHandler(channel.alloc()))
+          .ifPresent(handler -> {
+            handler.setHandshakeTimeoutMillis(config.requestTimeout().toMillis());
+            channel.pipeline().addLast(handler);
+          });
       Duration writeTimeout = config.writeTimeout();
       channel
           .pipeline()

@@ -2,6 +2,8 @@ package dev.krait.server.http;
 
 import com.sun.management.UnixOperatingSystemMXBean;
 import dev.krait.error.EngineException;
+import dev.krait.server.net.TlsFiles;
+import dev.krait.server.net.WebNames;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.List;
@@ -20,6 +22,7 @@ import java.util.function.Consumer;
 /// @param bodyMemory bytes of the bodies of all requests in progress; more are refused with 503
 /// @param maxConnections connections at once; beyond it the longest idle one is closed
 /// @param allowedOrigins origins of web pages that may call; see [WebAccess]
+/// @param tls files of a server that speaks TLS alone
 public record HttpServerConfig(
     String host,
     int port,
@@ -30,7 +33,8 @@ public record HttpServerConfig(
     Duration writeTimeout,
     long bodyMemory,
     int maxConnections,
-    List<String> allowedOrigins) {
+    List<String> allowedOrigins,
+    Optional<TlsFiles> tls) {
   /// A connection may hold a header of 32 KiB: this many hold 128 MiB.
   private static final int MOST_CONNECTIONS = 4096;
 
@@ -79,7 +83,8 @@ public record HttpServerConfig(
         set.bodyMemory.orElse(
             Math.max(Runtime.getRuntime().maxMemory() / 8, 2L * set.maxBodyBytes)),
         set.maxConnections,
-        set.allowedOrigins);
+        set.allowedOrigins,
+        set.tls);
   }
 
   /// The components by name, each with its usual value.
@@ -94,7 +99,8 @@ public record HttpServerConfig(
     public Optional<Long> bodyMemory = Optional.empty();
 
     public int maxConnections = defaultConnections();
-    public List<String> allowedOrigins = List.of(WebAccess.LOCALHOST);
+    public List<String> allowedOrigins = List.of(WebNames.LOCALHOST);
+    public Optional<TlsFiles> tls = Optional.empty();
 
     private Builder() {}
   }

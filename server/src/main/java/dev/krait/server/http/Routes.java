@@ -1,5 +1,6 @@
 package dev.krait.server.http;
 
+import static dev.krait.server.http.HttpRouter.Access.ADMIN;
 import static dev.krait.server.http.HttpRouter.Access.API;
 import static dev.krait.server.http.HttpRouter.Access.OPEN;
 
@@ -150,8 +151,8 @@ public final class Routes {
             "GET",
             "/version",
             exchange -> exchange.respondJson(one("version", parts.version())))
-        .on(API, "GET", "/load", exchange -> load(exchange, parts.admission()))
-        .on(parts.publicMetrics() ? OPEN : API, "GET", "/metrics", parts.metrics());
+        .on(ADMIN, "GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on(parts.publicMetrics() ? OPEN : ADMIN, "GET", "/metrics", parts.metrics());
   }
 
   private static void health(HttpExchange exchange, Parts parts) {

@@ -1,15 +1,9 @@
 package dev.krait.server.http;
 
-import java.net.InetAddress;
-import java.net.URI;
-import java.net.URISyntaxException;
-import java.net.UnknownHostException;
-import java.util.List;
+import dev.krait.server.net.WebNames;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.regex.Pattern;
 
 /// Which web pages may call this server from a browser. Immutable.
 ///
@@ -18,42 +12,20 @@ import java.util.regex.Pattern;
 /// has to be declared as JSON, and a server on a loopback address answers to no public name, which
 /// a page could have pointed at it (DNS rebinding).
 public final class WebAccess {
-  /// Stands for every origin.
-  public static final String ANY = "*";
-
-  /// Stands for every port of this machine's own names.
-  public static final String LOCALHOST = "localhost";
-
-  private static final Set<String> LOCAL = Set.of("localhost", "127.0.0.1", "[::1]");
-  private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-fA-F:.%]+]");
   private static final String METHODS = "GET, HEAD, POST, OPTIONS";
   private static final String REQUEST_HEADERS = "authorization, content-type, x-request-id";
   private static final String FORM = "application/x-www-form-urlencoded";
   private static final String ONE_DAY = "86400";
 
-  private final List<String> allowed;
-  private final String listening;
-  private final boolean loopback;
+  private final WebNames names;
 
-  private WebAccess(List<String> allowed, String listening, boolean loopback) {
-    this.allowed = allowed;
-    this.listening = listening;
-    this.loopback = loopback;
+  private WebAccess(WebNames names) {
+    this.names = names;
   }
 
   /// The rules of a server.
   public static WebAccess of(HttpServerConfig config) {
-    List<String> allowed =
-        config.allowedOrigins().stream().map(each -> each.toLowerCase(Locale.ROOT)).toList();
-    return new WebAccess(allowed, config.host().toLowerCase(Locale.ROOT), isLoopback(config));
-  }
-
-  private static boolean isLoopback(HttpServerConfig config) {
-    try {
-      return InetAddress.getByName(config.host()).isLoopbackAddress();
-    } catch (UnknownHostException e) {
-      return false;
-    }
+    return new WebAccess(WebNames.of(config.host(), config.allowedOrigins()));
   }
 
   /// Applies the rules: adds the headers that the answer has to carry, and answers what goes no
@@ -62,20 +34,14 @@ public final class WebAccess {
   /// @return true when it has answered
   boolean answers(HttpExchange exchange) {
     String host = exchange.host().toLowerCase(Locale.ROOT);
-    if (!isOwnName(host)) {
+    if (!names.isOwnName(host)) {
       exchange.respond(
           ErrorBody.protocol(
-              403,
-              "host: "
-                  + host
-                  + " (expected: an address, localhost or "
-                  + listening
-                  + "; --allowed-origins admits the name of a proxy)",
-              "host_not_allowed"));
+              403, "host: " + host + " (expected: " + names.expected() + ")", "host_not_allowed"));
       return true;
     }
     Optional<String> origin = exchange.header("origin");
-    boolean welcome = origin.filter(this::isAllowed).isPresent();
+    boolean welcome = origin.filter(names::isAllowed).isPresent();
     if (welcome) {
       exchange.addHeader("access-control-allow-origin", origin.orElseThrow());
       exchange.addHeader("access-control-expose-headers", "x-request-id, retry-after");
@@ -122,34 +88,5 @@ public final class WebAccess {
             "content-type: " + type.orElse("none") + " (expected: " + HttpExchange.JSON + ")",
             "unsupported_media"));
     return true;
-  }
-
-  private boolean isAllowed(String origin) {
-    String asked = origin.toLowerCase(Locale.ROOT);
-    return allowed.contains(ANY)
-        || allowed.contains(asked)
-        || (allowed.contains(LOCALHOST) && LOCAL.contains(hostOf(asked)));
-  }
-
-  /// A name of one label is no name of the public DNS.
-  private boolean isOwnName(String host) {
-    if (!loopback || allowed.contains(ANY)) {
-      return true;
-    }
-    String name = host.replaceFirst(":\\d*$", "");
-    return !name.contains(".")
-        || ADDRESS.matcher(name).matches()
-        || name.endsWith(".localhost")
-        || name.equals(listening)
-        || allowed.stream().anyMatch(origin -> hostOf(origin).equals(name));
-  }
-
-  private static String hostOf(String origin) {
-    try {
-      String host = new URI(origin).getHost();
-      return host == null ? "" : host;
-    } catch (URISyntaxException e) {
-      return "";
-    }
   }
 }

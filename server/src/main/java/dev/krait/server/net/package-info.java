@@ -1,7 +1,7 @@
 /// What both servers have of Netty: event loops that end in time and say when they end by
-/// themselves.
+/// themselves, and TLS whose files may change.
 ///
-/// Read [Loops].
+/// Read [Loops], then [Tls].
 @NullMarked
 package dev.krait.server.net;
 

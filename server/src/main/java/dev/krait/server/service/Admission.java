@@ -6,6 +6,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -23,6 +24,7 @@ public final class Admission {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition allAnswered = lock.newCondition();
   private final BodyMemory bodies;
+  private final KeyLimits keys;
   private int unanswered;
   private int generations;
   private int sequences;
@@ -32,7 +34,12 @@ public final class Admission {
   ///
   /// @param maxSequences most sequences that may run or wait at once
   public Admission(int maxSequences) {
-    this(maxSequences, maxSequences, false, new BodyMemory(Long.MAX_VALUE));
+    this(
+        maxSequences,
+        maxSequences,
+        false,
+        new BodyMemory(Long.MAX_VALUE),
+        new KeyLimits(KeyLimits.Most.none()));
   }
 
   /// Creates an open door that keeps places for others when one client asks for all.
@@ -40,11 +47,25 @@ public final class Admission {
   /// @param maxOfClient most of them that one client may have
   /// @param priorities whether a request may name a priority of its own
   /// @param bodies memory for the bodies of all requests
-  public Admission(int maxSequences, int maxOfClient, boolean priorities, BodyMemory bodies) {
+  /// @param keys what one key may ask for
+  public Admission(
+      int maxSequences, int maxOfClient, boolean priorities, BodyMemory bodies, KeyLimits keys) {
     this.maxSequences = maxSequences;
     this.maxOfClient = maxOfClient;
     this.priorities = priorities;
     this.bodies = bodies;
+    this.keys = keys;
+  }
+
+  /// Who asks.
+  ///
+  /// @param address by which places are shared out; nobody in particular when empty
+  /// @param key name of the key that the request brings
+  public record Client(String address, Optional<String> key) {
+    /// Nobody in particular.
+    public static Client nobody() {
+      return new Client("", Optional.empty());
+    }
   }
 
   /// The name by which a client is counted: its address without the port; empty when it has none.
@@ -106,11 +127,13 @@ public final class Admission {
   /// closed; closing it twice is closing it once.
   public final class Ticket implements AutoCloseable {
     private final String client;
+    private final Optional<KeyLimits.Lease> lease;
     private final AtomicInteger places;
     private final AtomicBoolean open = new AtomicBoolean(true);
 
-    private Ticket(String client, int admitted) {
+    private Ticket(String client, Optional<KeyLimits.Lease> lease, int admitted) {
       this.client = client;
+      this.lease = lease;
       this.places = new AtomicInteger(admitted);
     }
 
@@ -121,10 +144,16 @@ public final class Admission {
       }
     }
 
+    /// Tokens of prompts and answers that count for the key.
+    void charge(long tokens) {
+      lease.ifPresent(own -> own.charge(tokens));
+    }
+
     /// The request is over.
     @Override
     public void close() {
       if (open.compareAndSet(true, false)) {
+        lease.ifPresent(KeyLimits.Lease::close);
         leave(client, 1, places.getAndSet(0));
       }
     }
@@ -132,11 +161,11 @@ public final class Admission {
 
   /// Lets a request in, before any work is done for it.
   ///
-  /// @param client who asks, such as a network address; nobody in particular when empty
   /// @param asked sequences it will run
-  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room now, INVALID_ARGUMENT when
-  ///   there never can be, UNAVAILABLE when draining
-  public Ticket admit(String client, int asked) {
+  /// @throws EngineException RESOURCE_EXHAUSTED when there is no room now or the key has used its
+  ///   share, INVALID_ARGUMENT when there never can be room, UNAVAILABLE when draining
+  public Ticket admit(Client who, int asked) {
+    String client = who.address();
     lock.lock();
     try {
       if (draining) {
@@ -157,7 +186,7 @@ public final class Admission {
       if (sequences + asked > maxSequences) {
         throw full(String.valueOf(sequences), asked, maxSequences);
       }
-      Ticket ticket = new Ticket(client, asked);
+      Ticket ticket = new Ticket(client, who.key().map(keys::enter), asked);
       clients.put(client, held + asked);
       generations++;
       sequences += asked;

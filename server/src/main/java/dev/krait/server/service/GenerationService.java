@@ -66,17 +66,17 @@ public final class GenerationService {
 
   /// Starts every sequence of a request of nobody in particular.
   ///
-  /// @throws EngineException as [#start(PromptRequest, String)]
+  /// @throws EngineException as [#start(PromptRequest, Admission.Client)]
   public Generation start(PromptRequest request) {
-    return start(request, "");
+    return start(request, Admission.Client.nobody());
   }
 
   /// Starts every sequence of a request.
   ///
-  /// @param client who asks, for its share of the places; see [Admission]
+  /// @param client who asks, for its share
   /// @throws EngineException NOT_FOUND for another model, INVALID_ARGUMENT for what can never run,
   ///   RESOURCE_EXHAUSTED when the queue is full, UNAVAILABLE while draining
-  public Generation start(PromptRequest request, String client) {
+  public Generation start(PromptRequest request, Admission.Client client) {
     model.checkName(request.model());
     admission.checkPriority(request.priority());
     Admission.Ticket ticket =
@@ -89,6 +89,7 @@ public final class GenerationService {
               parts,
               () -> {
                 try (ticket) {
+                  ticket.charge(tokens(parts, request.sequences()));
                   promptsFinished(parts, request.sequences());
                 }
               });
@@ -160,6 +161,16 @@ public final class GenerationService {
         parts.forEach(part -> part.stream().cancel());
       }
     }
+  }
+
+  /// Tokens of the answers and of each prompt, once.
+  private static long tokens(List<Generation.Part> parts, int sequences) {
+    long tokens = 0;
+    for (Generation.Part part : parts) {
+      tokens += part.stream().usage().completionTokens();
+      tokens += part.index() % sequences == 0 ? part.promptIds().size() : 0;
+    }
+    return tokens;
   }
 
   private void promptsFinished(List<Generation.Part> parts, int sequences) {

@@ -8,102 +8,109 @@ import dev.krait.error.ErrorCode;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class AdmissionTest {
   private final Admission door = new Admission(4);
+
+  private static Admission.Client client(String address) {
+    return new Admission.Client(address, Optional.empty());
+  }
 
   private static void assertRefused(Admission door, int sequences, ErrorCode code) {
     assertRefused(door, "", sequences, code);
   }
 
   private static void assertRefused(Admission door, String client, int sequences, ErrorCode code) {
-    assertThatThrownBy(() -> door.admit(client, sequences))
+    assertThatThrownBy(() -> door.admit(client(client), sequences))
         .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(code));
   }
 
   @Test
   void admitsUpToItsLimitAndAgainAfterwards() {
-    Admission.Ticket three = door.admit("", 3);
+    Admission.Ticket three = door.admit(Admission.Client.nobody(), 3);
     assertRefused(door, 2, ErrorCode.RESOURCE_EXHAUSTED);
-    Admission.Ticket one = door.admit("", 1);
+    Admission.Ticket one = door.admit(Admission.Client.nobody(), 1);
     assertThat(door.requests()).isEqualTo(2);
     three.close();
     three.close();
     assertThat(door.requests()).isEqualTo(1);
     assertRefused(door, 4, ErrorCode.RESOURCE_EXHAUSTED);
-    door.admit("", 3).close();
+    door.admit(Admission.Client.nobody(), 3).close();
     one.close();
     assertThat(door.requests()).isZero();
   }
 
   @Test
   void aPlaceIsFreeWhenTheEngineIsDoneAndTheRequestWhenItIsClosed() {
-    Admission.Ticket four = door.admit("", 4);
+    Admission.Ticket four = door.admit(Admission.Client.nobody(), 4);
     four.sequenceEnded();
     four.sequenceEnded();
     assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
-    Admission.Ticket two = door.admit("", 2);
+    Admission.Ticket two = door.admit(Admission.Client.nobody(), 2);
     assertThat(door.requests()).isEqualTo(2);
     four.close();
     four.sequenceEnded();
     assertThat(door.requests()).isEqualTo(1);
     assertRefused(door, 3, ErrorCode.RESOURCE_EXHAUSTED);
-    door.admit("", 2).close();
+    door.admit(Admission.Client.nobody(), 2).close();
     two.close();
     two.sequenceEnded();
-    door.admit("", 4).close();
+    door.admit(Admission.Client.nobody(), 4).close();
     assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
   }
 
   @Test
   void refusesForGoodWhatCanNeverFit() {
     assertRefused(door, 5, ErrorCode.INVALID_ARGUMENT);
-    door.admit("", 4).close();
+    door.admit(Admission.Client.nobody(), 4).close();
   }
 
   @Test
   void keepsPlacesForOtherClients() {
-    Admission shared = new Admission(4, 2, false, new BodyMemory(1));
-    Admission.Ticket two = shared.admit("a", 2);
-    assertThatThrownBy(() -> shared.admit("a", 1))
+    Admission shared =
+        new Admission(4, 2, false, new BodyMemory(1), new KeyLimits(KeyLimits.Most.none()));
+    Admission.Ticket two = shared.admit(client("a"), 2);
+    assertThatThrownBy(() -> shared.admit(client("a"), 1))
         .isInstanceOfSatisfying(
             EngineException.class,
             e -> {
               assertThat(e.code()).isEqualTo(ErrorCode.RESOURCE_EXHAUSTED);
               assertThat(e).hasMessageContaining("2 of this client are here");
             });
-    assertThatThrownBy(() -> shared.admit("b", 3))
+    assertThatThrownBy(() -> shared.admit(client("b"), 3))
         .isInstanceOfSatisfying(
             EngineException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
-    shared.admit("b", 2).close();
+    shared.admit(client("b"), 2).close();
     two.close();
-    shared.admit("a", 2).close();
-    shared.admit("", 4).close();
+    shared.admit(client("a"), 2).close();
+    shared.admit(Admission.Client.nobody(), 4).close();
     assertThat(shared.requests()).isZero();
   }
 
   @Test
   void aClientsShareIsFreeWhenTheEngineIsDone() {
-    Admission shared = new Admission(4, 2, false, new BodyMemory(1));
-    Admission.Ticket two = shared.admit("a", 2);
+    Admission shared =
+        new Admission(4, 2, false, new BodyMemory(1), new KeyLimits(KeyLimits.Most.none()));
+    Admission.Ticket two = shared.admit(client("a"), 2);
     two.sequenceEnded();
-    Admission.Ticket one = shared.admit("a", 1);
+    Admission.Ticket one = shared.admit(client("a"), 1);
     assertRefused(shared, "a", 1, ErrorCode.RESOURCE_EXHAUSTED);
     two.sequenceEnded();
     two.sequenceEnded();
-    Admission.Ticket another = shared.admit("a", 1);
+    Admission.Ticket another = shared.admit(client("a"), 1);
     two.close();
     assertRefused(shared, "a", 1, ErrorCode.RESOURCE_EXHAUSTED);
     one.close();
     another.close();
-    shared.admit("a", 2).close();
+    shared.admit(client("a"), 2).close();
     assertThat(shared.requests()).isZero();
   }
 
   @Test
   void admitsNobodyWhileItDrains() {
-    Admission.Ticket ticket = door.admit("", 1);
+    Admission.Ticket ticket = door.admit(Admission.Client.nobody(), 1);
     door.drain();
     assertThat(door.isDraining()).isTrue();
     assertRefused(door, 1, ErrorCode.UNAVAILABLE);

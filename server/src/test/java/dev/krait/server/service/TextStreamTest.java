@@ -221,7 +221,7 @@ class TextStreamTest {
   }
 
   private static boolean admits(Admission door) {
-    try (Admission.Ticket _ = door.admit("", 1)) {
+    try (Admission.Ticket _ = door.admit(Admission.Client.nobody(), 1)) {
       return true;
     } catch (EngineException _) {
       return false;
@@ -352,7 +352,7 @@ class TextStreamTest {
       assertThat(engine.handle().status().waiting()).isEqualTo(4);
       engine.step();
       assertThat(engine.handle().status().waiting()).as("cancelled").isZero();
-      door.admit("", 4).close();
+      door.admit(Admission.Client.nobody(), 4).close();
     }
   }
 

@@ -9,7 +9,9 @@ import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
 import dev.krait.server.http.HttpServerConfig;
-import dev.krait.server.http.WebAccess;
+import dev.krait.server.net.WebNames;
+import dev.krait.server.service.ApiKeys;
+import dev.krait.server.service.KeyLimits;
 import dev.krait.server.service.ServedModel;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.testing.InMemoryEngine;
@@ -114,14 +116,19 @@ public final class TestServer implements AutoCloseable {
 
   /// The same configuration, with an API key.
   public static ServerConfig guarded(ServerConfig config) {
-    return config.with(
-        set -> set.keys = new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), false));
+    return guarded(config, false);
   }
 
   /// The same configuration, with an API key that `/metrics` does not need.
   public static ServerConfig guardedWithPublicMetrics(ServerConfig config) {
-    return config.with(
-        set -> set.keys = new ServerConfig.Keys(Optional.of("secret"), Optional.empty(), true));
+    return guarded(config, true);
+  }
+
+  private static ServerConfig guarded(ServerConfig config, boolean publicMetrics) {
+    ApiKeys.Source source =
+        new ApiKeys.Source("api-key", false, Optional.of("secret"), Optional.empty());
+    return config.with(set ->
+        set.keys = new ServerConfig.Keys(List.of(source), KeyLimits.Most.none(), publicMetrics));
   }
 
   /// The same configuration, with priorities of requests allowed.
@@ -146,7 +153,7 @@ public final class TestServer implements AutoCloseable {
           set.writeTimeout = PATIENCE;
           set.bodyMemory = Optional.of((long) (1 << 20));
           set.maxConnections = 64;
-          set.allowedOrigins = List.of(WebAccess.LOCALHOST, "https://chat.example.org");
+          set.allowedOrigins = List.of(WebNames.LOCALHOST, "https://chat.example.org");
         });
   }
 
