@@ -1,5 +1,6 @@
 package dev.krait.engine;
 
+import dev.krait.backend.Backends;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
 import java.nio.file.Path;
@@ -41,12 +42,6 @@ public record EngineConfig(
     OptionalInt draftTokens,
     boolean prefixCaching) {
 
-  /// [#maxSequences] unless told otherwise.
-  public static final int DEFAULT_MAX_SEQUENCES = 64;
-
-  /// [#maxTokensPerStep] unless told otherwise.
-  public static final int DEFAULT_MAX_TOKENS_PER_STEP = 512;
-
   /// [#maxWaiting] unless told otherwise.
   public static final int DEFAULT_MAX_WAITING = 1024;
 
@@ -76,6 +71,16 @@ public record EngineConfig(
     }
   }
 
+  /// [#maxSequences] on a backend, by its name, unless told otherwise.
+  public static int usualMaxSequences(String backend) {
+    return Backends.usualLimits(backend).maxSequences();
+  }
+
+  /// [#maxTokensPerStep] on a backend, by its name, unless told otherwise.
+  public static int usualMaxTokensPerStep(String backend) {
+    return Backends.usualLimits(backend).maxTokensPerStep();
+  }
+
   /// Defaults for a model folder: no speculation, the best backend at hand.
   public static EngineConfig of(Path modelFolder) {
     return new EngineConfig(
@@ -85,8 +90,8 @@ public record EngineConfig(
         StoredType.STORED,
         Numerics.AUTO,
         OptionalInt.empty(),
-        DEFAULT_MAX_SEQUENCES,
-        DEFAULT_MAX_TOKENS_PER_STEP,
+        usualMaxSequences(DEFAULT_BACKEND),
+        usualMaxTokensPerStep(DEFAULT_BACKEND),
         DEFAULT_MAX_WAITING,
         OptionalInt.empty(),
         OptionalLong.empty(),

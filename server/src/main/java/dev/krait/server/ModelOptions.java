@@ -101,16 +101,16 @@ final class ModelOptions {
   @Option(
       names = "--max-sequences",
       paramLabel = "N",
-      defaultValue = "" + EngineConfig.DEFAULT_MAX_SEQUENCES,
-      description = "Most sequences that run at once; default: ${DEFAULT-VALUE}.")
-  int maxSequences;
+      description = "Most sequences that run at once; default: 256 on a GPU, 64 on processors.")
+  Optional<Integer> maxSequences = Optional.empty();
 
   @Option(
       names = "--max-tokens-per-step",
       paramLabel = "N",
-      defaultValue = "" + EngineConfig.DEFAULT_MAX_TOKENS_PER_STEP,
-      description = "Most tokens computed in one step; default: ${DEFAULT-VALUE}.")
-  int maxTokensPerStep;
+      description =
+          "Most tokens computed in one step: fewer shorten the wait between tokens while prompts are"
+              + " computed; default: 2048 on a GPU, 512 on processors.")
+  Optional<Integer> maxTokensPerStep = Optional.empty();
 
   @Option(
       names = "--max-waiting",
@@ -157,8 +157,8 @@ final class ModelOptions {
         weights,
         numerics,
         optional(threads),
-        maxSequences,
-        maxTokensPerStep,
+        maxSequences.orElseGet(() -> EngineConfig.usualMaxSequences(backend)),
+        maxTokensPerStep.orElseGet(() -> EngineConfig.usualMaxTokensPerStep(backend)),
         maxWaiting,
         optional(maxModelTokens),
         cacheMemory.map(size -> OptionalLong.of(size.bytes())).orElse(OptionalLong.empty()),
