@@ -59,7 +59,7 @@ class BenchCommandTest {
   void writesARowForEveryBatchAndForThePrompt() throws IOException {
     DamagedModel model =
         DamagedModel.copy(FIXTURE, Files.createDirectory(temporary.resolve("small")))
-            .with("config.json", "max_position_embeddings", "100");
+            .with("config.json", "max_position_embeddings", "300");
     Path json = temporary.resolve("rows.json");
 
     int code =
@@ -71,7 +71,7 @@ class BenchCommandTest {
             "--context",
             30,
             "--prompt",
-            "20,100",
+            "20,300",
             "--json",
             json,
             "--threads",
@@ -96,7 +96,7 @@ class BenchCommandTest {
             "1 small, decode, 1 sequences, context 30",
             "2 small, decode, 3 sequences, context 30",
             "3 small, prompt of 20",
-            "4 small, prompt of 100");
+            "4 small, prompt of 300");
     assertThat(rows)
         .allSatisfy(row -> {
           assertThat(row.get("unit").asString()).isEqualTo("tokens/s");
