@@ -1,5 +1,7 @@
 package dev.krait.benchmarks;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.krait.backend.Backend;
 import dev.krait.backend.Backends;
 import dev.krait.backend.MachineRates;
@@ -15,6 +17,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,13 +25,17 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /// Measures decode and prefill of a model beside the machine's own limits.
 @Command(
     name = "bench",
-    description = "Measures decode and prefill, beside the bandwidth and fma rate of the machine.",
+    description =
+        "Measures decode and prefill, beside the read rate and the product rate of the machine.",
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class BenchCommand implements Callable<Integer> {
@@ -89,10 +96,28 @@ final class BenchCommand implements Callable<Integer> {
   private int[] batches = {1, 8, 16};
 
   @Option(
+      names = "--context",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Tokens that each sequence has before it decodes; default: ${DEFAULT-VALUE}.")
+  private int context;
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "N,N,...",
+      split = ",",
+      description =
+          "Lengths of prompts, computed in steps as large as a server's; default: 512 or as many as"
+              + " the model allows.")
+  private int[] prompts = {};
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Compute threads; default: every processor.")
   private Optional<Integer> threads = Optional.empty();
+
+  @Spec private @Nullable CommandSpec spec;
 
   private static final int MOST_THREADS = 1024;
   private static final int MOST_DRAFTS = 16;
@@ -143,9 +168,14 @@ final class BenchCommand implements Callable<Integer> {
         throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
       }
     }
-    ModelBench.measurableTokens(model.orElse(shipped()));
+    loads().requireFit(model.orElse(shipped()));
     draftModel.ifPresent(this::requireSpeculation);
     json.ifPresent(JsonReport::requireWritable);
+  }
+
+  private ModelBench.Loads loads() {
+    return new ModelBench.Loads(
+        Arrays.stream(batches).boxed().toList(), context, Arrays.stream(prompts).boxed().toList());
   }
 
   private void requireSpeculation(Path draft) {
@@ -169,9 +199,9 @@ final class BenchCommand implements Callable<Integer> {
     out.println(
         String.format(
             Locale.ROOT,
-            "machine: read %.1f GB/s, fp32 multiply-adds %.1f GFLOP/s",
+            "machine: read %.1f GB/s, products %.1f TFLOP/s",
             rates.readBytesPerSecond() / 1e9,
-            rates.flopsPerSecond() / 1e9));
+            rates.flopsPerSecond() / 1e12));
     out.println("backend: " + backend.describe() + ", numerics " + backend.numericMode().text());
     if (draftModel.isPresent()) {
       measureSpeculation(backend, rates, draftModel.get());
@@ -192,7 +222,7 @@ final class BenchCommand implements Callable<Integer> {
 
   private void measure(
       String name, Path folder, Backend backend, MachineRates rates, List<BenchRow> rows) {
-    try (ModelBench bench = new ModelBench(name, folder, backend, rates, batches)) {
+    try (ModelBench bench = new ModelBench(name, folder, backend, rates, loads())) {
       for (BenchRow row : bench.run()) {
         out.println(row.line());
         rows.add(row);
@@ -233,14 +263,20 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private static void write(
+  private void write(
       Path file, MachineRates rates, String backend, List<Map<String, Object>> rows) {
     Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("backend", backend);
+    facts.put("card", backend);
     facts.put("java", Runtime.version().toString());
     facts.put("processors", Runtime.getRuntime().availableProcessors());
     facts.put("read_bytes_per_second", rates.readBytesPerSecond());
-    facts.put("fma_flops_per_second", rates.flopsPerSecond());
+    facts.put("product_flops_per_second", rates.flopsPerSecond());
+    String command =
+        String.join(" ", requireNonNull(spec).root().commandLine().getParseResult().originalArgs());
+    for (int i = 0; i < rows.size(); i++) {
+      rows.get(i).put("row", i + 1);
+      rows.get(i).put("command", command);
+    }
     JsonReport.write(file, facts, rows);
   }
 }

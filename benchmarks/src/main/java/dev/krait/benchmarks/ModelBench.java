@@ -5,6 +5,7 @@ import dev.krait.backend.MachineRates;
 import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.sequence.CachePools;
 import dev.krait.cache.sequence.SequenceCache;
+import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.SamplingParams;
@@ -17,15 +18,19 @@ import dev.krait.runner.ModelRig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 
 /// Times decode and prefill of one model on a backend, without scheduler or network.
 final class ModelBench implements AutoCloseable {
-  private static final int PREFILL_TOKENS = 512;
+  private static final int USUAL_PROMPT = 512;
+
+  /// Steps that sequences take from the context on.
+  private static final int DECODED = 256;
+
   private static final int MAX_TOKENS = 1024;
   private static final int LEAST_TOKENS = 64;
-  private static final int WARM_UP_STEPS = 12;
   private static final long WARM_UP_NANOS = 2_000_000_000L;
   private static final long ROUND_NANOS = 700_000_000L;
   private static final int ROUNDS = 5;
@@ -38,22 +43,60 @@ final class ModelBench implements AutoCloseable {
   private final long matrixElements;
   private final long headElements;
   private final MachineRates rates;
-  private final int maxTokens;
-  private final int[] batches;
+  private final List<Integer> batches;
+  private final List<Integer> prompts;
+  private final int context;
+  private final int decoded;
+  private final int maxStepTokens;
 
-  ModelBench(String name, Path folder, Backend backend, MachineRates rates, int[] batches) {
+  /// What is measured.
+  ///
+  /// @param batches sequences that decode together
+  /// @param context tokens of each of them before the first step
+  /// @param prompts lengths of prompts; none takes 512 tokens or as many as the model allows
+  record Loads(List<Integer> batches, int context, List<Integer> prompts) {
+
+    /// Refuses what is longer than the model's sequences.
+    ///
+    /// @throws EngineException as [ModelLoader#open], INVALID_ARGUMENT for a length, or UNSUPPORTED
+    ///   when the model's sequences are too short
+    Loads requireFit(Path folder) {
+      int longest = longest(folder);
+      require("context", context, 0, longest - LEAST_TOKENS);
+      for (int prompt : prompts) {
+        require("prompt", prompt, 1, longest);
+      }
+      return this;
+    }
+
+    private static void require(String name, int value, int least, int most) {
+      if (value < least || value > most) {
+        throw EngineException.invalidArgument(
+            name, value, least + " to " + most + ", in sequences of this model");
+      }
+    }
+  }
+
+  ModelBench(String name, Path folder, Backend backend, MachineRates rates, Loads loads) {
     this.name = name;
     this.rates = rates;
-    this.batches = batches;
-    maxTokens = measurableTokens(folder);
-    int most = Arrays.stream(batches).max().orElse(1);
+    batches = loads.batches();
+    context = loads.requireFit(folder).context();
+    int longest = longest(folder);
+    prompts =
+        loads.prompts().isEmpty() ? List.of(Math.min(USUAL_PROMPT, longest)) : loads.prompts();
+    decoded = Math.min(DECODED, longest - context);
+    int most = Collections.max(batches);
+    int longestPrompt = Collections.max(prompts);
+    int usual = EngineConfig.usualMaxTokensPerStep(backend.name());
+    maxStepTokens = Math.max(most, Math.min(longestPrompt, usual));
     rig =
         new ModelRig(
             folder,
             Optional.empty(),
             backend,
             StoredType.STORED,
-            new ModelRig.Sizes(most, maxTokens, maxTokens, 0));
+            new ModelRig.Sizes(most, context + decoded, maxStepTokens, 0, 0, 1, longestPrompt));
     pass = rig.target();
     model = pass.model();
     pools = new CachePools(rig.layout());
@@ -66,10 +109,14 @@ final class ModelBench implements AutoCloseable {
     headElements = (long) model.weights().head().rows() * model.weights().head().columns();
   }
 
-  /// Tokens of the longest sequence that is measured.
+  /// Tokens of the longest sequence that is measured where nobody asks for a length.
   ///
   /// @throws EngineException as [ModelLoader#open], or when the model's sequences are too short
   static int measurableTokens(Path folder) {
+    return Math.min(MAX_TOKENS, longest(folder));
+  }
+
+  private static int longest(Path folder) {
     try (ModelLoader loader = ModelLoader.open(folder)) {
       int longest = loader.spec().maxTokens();
       if (longest < LEAST_TOKENS) {
@@ -78,52 +125,72 @@ final class ModelBench implements AutoCloseable {
             "%s: sequences of %d tokens (expected: at least %d to be measured)"
                 .formatted(folder, longest, LEAST_TOKENS));
       }
-      return Math.min(MAX_TOKENS, longest);
+      return longest;
     }
   }
 
-  /// Decode of some numbers of sequences, and prefill of 512 tokens or as many as the model allows.
+  /// Decode of some numbers of sequences, then prompts of some lengths.
   List<BenchRow> run() {
     List<BenchRow> rows = new ArrayList<>();
     for (int batch : batches) {
       rows.add(decode(batch));
     }
-    rows.add(prefill());
+    for (int tokens : prompts) {
+      rows.add(prefill(tokens));
+    }
     return rows;
   }
 
   private BenchRow decode(int batch) {
-    warmUp(batch);
-    List<SequenceCache> memories = openAll(batch);
-    int[] last = firstTokens(batch);
+    secondsPerStep(batch, WARM_UP_NANOS);
     double[] seconds = new double[ROUNDS];
     for (int round = 0; round < ROUNDS; round++) {
-      seconds[round] = secondsPerStep(memories, last);
+      seconds[round] = secondsPerStep(batch, ROUND_NANOS);
     }
-    int position = memories.getFirst().committedTokens();
-    memories.forEach(SequenceCache::close);
-    long bytes = weightBytes() + batch * cacheBytes(position);
+    long bytes = weightBytes() + batch * cacheBytes(context + decoded / 2);
     return row(
-        "decode", batch, batch, median(seconds), bytes, batch * (matrixElements + headElements));
+        what("decode", batch, context),
+        batch,
+        median(seconds),
+        bytes,
+        batch * (matrixElements + headElements));
   }
 
-  /// Until the code is compiled: of a small model that takes more steps than a sequence has tokens.
-  private void warmUp(int batch) {
-    long start = System.nanoTime();
-    do {
+  private static String what(String kind, int batch, int tokens) {
+    return kind.equals("decode")
+        ? "decode, %d sequences, context %d".formatted(batch, tokens)
+        : "prompt of %d".formatted(tokens);
+  }
+
+  /// Sequences decode from the context on; new ones, once they are long enough, until the time is
+  /// up.
+  private double secondsPerStep(int batch, long nanos) {
+    long taken = 0;
+    int steps = 0;
+    while (taken < nanos) {
       List<SequenceCache> memories = openAll(batch);
       int[] last = firstTokens(batch);
-      for (int i = 0; i < WARM_UP_STEPS; i++) {
+      long start = System.nanoTime();
+      for (int i = 0; i < decoded && System.nanoTime() - start < nanos; i++) {
         step(memories, last);
+        steps++;
       }
+      taken += System.nanoTime() - start;
       memories.forEach(SequenceCache::close);
-    } while (System.nanoTime() - start < WARM_UP_NANOS);
+    }
+    return taken * 1e-9 / steps;
   }
 
+  /// Sequences whose context is what the caches hold: how long a step takes does not depend on it.
   private List<SequenceCache> openAll(int batch) {
     List<SequenceCache> memories = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
-      memories.add(pools.open().orElseThrow().memory());
+      SequenceCache memory = pools.open().orElseThrow().memory();
+      if (context > 0) {
+        reserve(memory, context, 0);
+        memory.commit(context);
+      }
+      memories.add(memory);
     }
     return memories;
   }
@@ -134,17 +201,6 @@ final class ModelBench implements AutoCloseable {
       tokens[i] = 1 + i;
     }
     return tokens;
-  }
-
-  private double secondsPerStep(List<SequenceCache> memories, int[] last) {
-    long start = System.nanoTime();
-    int steps = 0;
-    while (System.nanoTime() - start < ROUND_NANOS
-        && memories.getFirst().committedTokens() < maxTokens - 1) {
-      step(memories, last);
-      steps++;
-    }
-    return steps == 0 ? Double.NaN : (System.nanoTime() - start) * 1e-9 / steps;
   }
 
   private void step(List<SequenceCache> memories, int[] last) {
@@ -163,29 +219,37 @@ final class ModelBench implements AutoCloseable {
     }
   }
 
-  private BenchRow prefill() {
-    int tokens = Math.min(PREFILL_TOKENS, maxTokens);
+  private BenchRow prefill(int tokens) {
     double[] seconds = new double[ROUNDS];
     for (int round = -1; round < ROUNDS; round++) {
       try (SequenceCache memory = pools.open().orElseThrow().memory()) {
         reserve(memory, tokens, 0);
         long start = System.nanoTime();
-        pass.begin();
-        int row = pass.add(memory, 0, tokens, tokens, 0, 0);
-        for (int j = 0; j < tokens; j++) {
-          pass.setToken(row + j, (7 * j + 3) % model.spec().vocabSize());
+        for (int first = 0; first < tokens; first += maxStepTokens) {
+          chunk(memory, first, Math.min(tokens - first, maxStepTokens), tokens);
         }
-        pass.choose(row + tokens - 1, SamplingParams.greedy());
-        pass.execute();
         pass.chosen(0);
         if (round >= 0) {
           seconds[round] = (System.nanoTime() - start) * 1e-9;
         }
       }
     }
-    long bytes = weightBytes() + cacheBytes(tokens);
+    long bytes = Math.ceilDiv(tokens, maxStepTokens) * weightBytes() + cacheBytes(tokens);
     long multiplyAdds = tokens * matrixElements + headElements;
-    return row("prefill", 1, tokens, median(seconds), bytes, multiplyAdds);
+    return row(what("prompt", 1, tokens), tokens, median(seconds), bytes, multiplyAdds);
+  }
+
+  private void chunk(SequenceCache memory, int first, int count, int tokens) {
+    pass.begin();
+    int row = pass.add(memory, first, count, count, 0, 0);
+    for (int j = 0; j < count; j++) {
+      pass.setToken(row + j, (7 * (first + j) + 3) % model.spec().vocabSize());
+    }
+    if (first + count == tokens) {
+      pass.choose(row + count - 1, SamplingParams.greedy());
+    }
+    pass.execute();
+    memory.commit(count);
   }
 
   /// As [SequenceCache#reserve], where caches are as large as the bench needs.
@@ -196,12 +260,10 @@ final class ModelBench implements AutoCloseable {
     }
   }
 
-  private BenchRow row(
-      String what, int batch, int tokens, double seconds, long bytes, long multiplyAdds) {
+  private BenchRow row(String what, int tokens, double seconds, long bytes, long multiplyAdds) {
     return new BenchRow(
         name,
         what,
-        batch,
         tokens / seconds,
         bytes / 1e6,
         bytes / seconds / rates.readBytesPerSecond(),

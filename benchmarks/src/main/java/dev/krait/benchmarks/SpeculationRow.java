@@ -51,7 +51,11 @@ record SpeculationRow(
 
   Map<String, Object> toMap() {
     Map<String, Object> map = new TreeMap<>();
-    map.put("what", what);
+    boolean loops = what.equals("loop");
+    map.put("what", "%s, %d sequences, %d tokens each".formatted(what, batch, tokens));
+    map.put("value", loops ? tokensPerSecond : micros);
+    map.put("unit", loops ? "tokens/s" : "us");
+    map.put("kind", what);
     map.put("batch", batch);
     map.put("tokens", tokens);
     map.put("micros", micros);

@@ -59,37 +59,66 @@ class BenchCommandTest {
   void writesARowForEveryBatchAndForThePrompt() throws IOException {
     DamagedModel model =
         DamagedModel.copy(FIXTURE, Files.createDirectory(temporary.resolve("small")))
-            .with("config.json", "max_position_embeddings", "100");
+            .with("config.json", "max_position_embeddings", "300");
     Path json = temporary.resolve("rows.json");
 
-    int code = bench("--model", model.folder(), "--json", json, "--threads", 1);
+    int code =
+        bench(
+            "--model",
+            model.folder(),
+            "--batch",
+            "1,3",
+            "--context",
+            30,
+            "--prompt",
+            "20,300",
+            "--json",
+            json,
+            "--threads",
+            1);
 
     assertThat(code).as(written() + errors).isZero();
-    assertThat(written()).contains("machine: read ", "backend: cpu", "tokens/s");
+    assertThat(written()).contains("machine: read ", " TFLOP/s", "backend: cpu", "tokens/s");
     JsonNode root = JsonMapper.shared().readTree(json.toFile());
     assertThat(root.propertyNames())
         .containsExactly(
             "time",
-            "backend",
+            "card",
             "java",
             "processors",
             "read_bytes_per_second",
-            "fma_flops_per_second",
+            "product_flops_per_second",
             "rows");
     List<JsonNode> rows = root.get("rows").valueStream().toList();
     assertThat(rows)
-        .extracting(row -> row.get("what").asString() + " " + row.get("batch").asInt())
-        .containsExactly("decode 1", "decode 8", "decode 16", "prefill 1");
+        .extracting(row -> row.get("row").asInt() + " " + row.get("what").asString())
+        .containsExactly(
+            "1 small, decode, 1 sequences, context 30",
+            "2 small, decode, 3 sequences, context 30",
+            "3 small, prompt of 20",
+            "4 small, prompt of 300");
     assertThat(rows)
         .allSatisfy(row -> {
-          assertThat(row.get("model").asString()).isEqualTo("small");
-          for (String key : List.of("tokens_per_second", "megabytes_per_step")) {
-            assertThat(row.get(key).doubleValue()).as(key).isPositive().isFinite();
-          }
-          for (String key : List.of("bandwidth_share", "fma_share")) {
+          assertThat(row.get("unit").asString()).isEqualTo("tokens/s");
+          assertThat(row.get("command").asString()).startsWith("bench --model ");
+          for (String key : List.of("value", "floor")) {
             assertThat(row.get(key).doubleValue()).as(key).isPositive().isFinite();
           }
         });
+  }
+
+  @Test
+  void failsAtOnceForAContextOrPromptThatIsTooLong() {
+    DamagedModel model =
+        DamagedModel.copy(FIXTURE, temporary).with("config.json", "max_position_embeddings", "100");
+
+    assertRefused(
+        bench("--model", model.folder(), "--context", 37),
+        "context: 37 (expected: 0 to 36, in sequences of this model)");
+    written.reset();
+    assertRefused(
+        bench("--model", model.folder(), "--prompt", "8,101"),
+        "prompt: 101 (expected: 1 to 100, in sequences of this model)");
   }
 
   @Test
@@ -119,7 +148,7 @@ class BenchCommandTest {
     List<JsonNode> rows =
         JsonMapper.shared().readTree(json.toFile()).get("rows").valueStream().toList();
     assertThat(rows)
-        .extracting(row -> row.get("what").asString() + " " + row.get("batch").asInt())
+        .extracting(row -> row.get("kind").asString() + " " + row.get("batch").asInt())
         .containsExactly(
             "plain 1",
             "verify 1",
@@ -137,7 +166,7 @@ class BenchCommandTest {
             "loop 16");
     for (JsonNode row : rows) {
       double perStep = row.get("tokens_per_second").asDouble() * row.get("micros").asDouble() / 1e6;
-      boolean loops = row.get("what").asString().equals("loop");
+      boolean loops = row.get("kind").asString().equals("loop");
       assertThat(perStep / row.get("batch").asInt()).isCloseTo(loops ? 1.5 : 1, within(1e-6));
       assertThat(row.get("over_plain").asDouble()).isPositive();
       assertThat(row.get("draft_micros").asDouble() > 0).isEqualTo(loops);

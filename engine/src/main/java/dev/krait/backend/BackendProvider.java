@@ -20,6 +20,11 @@ public interface BackendProvider {
   /// The numeric modes that this machine can run, the fastest first.
   List<NumericMode> modes();
 
+  /// Limits of an engine that is told none.
+  default UsualLimits usualLimits() {
+    return UsualLimits.PROCESSORS;
+  }
+
   /// Opens a backend.
   ///
   /// @param threads compute threads; empty takes every processor

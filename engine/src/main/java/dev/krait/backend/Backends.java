@@ -27,12 +27,34 @@ public final class Backends {
   ///
   /// @param fits whether a numeric mode may be taken; asked about the backend's, the fastest first
   public static Selection select(String name, OptionalInt threads, Predicate<NumericMode> fits) {
-    List<BackendProvider> providers =
-        ServiceLoader.load(BackendProvider.class).stream()
-            .map(ServiceLoader.Provider::get)
-            .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
-            .toList();
-    return select(name, threads, fits, providers);
+    return select(name, threads, fits, providers());
+  }
+
+  private static List<BackendProvider> providers() {
+    return ServiceLoader.load(BackendProvider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .sorted(Comparator.comparingInt(BackendProvider::preference).reversed())
+        .toList();
+  }
+
+  /// Limits for the backend that [#select] takes for a name; where it takes none, those of
+  /// processors.
+  public static UsualLimits usualLimits(String name) {
+    return usualLimits(name, providers());
+  }
+
+  /// The same, from providers in the order in which `auto` asks them.
+  static UsualLimits usualLimits(String name, List<BackendProvider> providers) {
+    boolean auto = name.equals("auto");
+    return providers.stream()
+        .filter(provider -> auto ? isBest(provider) : provider.name().equals(name))
+        .findFirst()
+        .map(BackendProvider::usualLimits)
+        .orElse(UsualLimits.PROCESSORS);
+  }
+
+  private static boolean isBest(BackendProvider provider) {
+    return provider.preference() >= 0 && provider.unavailable().isEmpty();
   }
 
   /// The same, from providers in the order in which `auto` asks them.

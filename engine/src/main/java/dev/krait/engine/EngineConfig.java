@@ -1,12 +1,15 @@
 package dev.krait.engine;
 
+import dev.krait.backend.Backends;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// Everything that an [Engine] can be told.
 ///
@@ -44,12 +47,6 @@ public record EngineConfig(
     OptionalInt draftTokens,
     boolean prefixCaching) {
 
-  /// [#maxSequences] unless told otherwise.
-  public static final int DEFAULT_MAX_SEQUENCES = 64;
-
-  /// [#maxTokensPerStep] unless told otherwise.
-  public static final int DEFAULT_MAX_TOKENS_PER_STEP = 512;
-
   /// [#maxWaiting] unless told otherwise.
   public static final int DEFAULT_MAX_WAITING = 1024;
 
@@ -79,6 +76,16 @@ public record EngineConfig(
     }
   }
 
+  /// [#maxSequences] on a backend, by its name, unless told otherwise.
+  public static int usualMaxSequences(String backend) {
+    return Backends.usualLimits(backend).maxSequences();
+  }
+
+  /// [#maxTokensPerStep] on a backend, by its name, unless told otherwise.
+  public static int usualMaxTokensPerStep(String backend) {
+    return Backends.usualLimits(backend).maxTokensPerStep();
+  }
+
   /// Defaults for a model folder: no speculation, the best backend at hand.
   public static EngineConfig of(Path modelFolder) {
     return of(modelFolder, _ -> {});
@@ -96,8 +103,9 @@ public record EngineConfig(
         set.weights,
         set.numerics,
         set.threads,
-        set.maxSequences,
-        set.maxTokensPerStep,
+        Objects.requireNonNullElseGet(set.maxSequences, () -> usualMaxSequences(set.backend)),
+        Objects.requireNonNullElseGet(
+            set.maxTokensPerStep, () -> usualMaxTokensPerStep(set.backend)),
         set.maxWaiting,
         set.maxModelTokens,
         set.cacheBytes,
@@ -115,8 +123,13 @@ public record EngineConfig(
     public StoredType weights = StoredType.STORED;
     public Numerics numerics = Numerics.AUTO;
     public OptionalInt threads = OptionalInt.empty();
-    public int maxSequences = DEFAULT_MAX_SEQUENCES;
-    public int maxTokensPerStep = DEFAULT_MAX_TOKENS_PER_STEP;
+
+    /// Null for what is usual on the backend.
+    public @Nullable Integer maxSequences;
+
+    /// Null for what is usual on the backend.
+    public @Nullable Integer maxTokensPerStep;
+
     public int maxWaiting = DEFAULT_MAX_WAITING;
     public OptionalInt maxModelTokens = OptionalInt.empty();
     public OptionalLong cacheBytes = OptionalLong.empty();

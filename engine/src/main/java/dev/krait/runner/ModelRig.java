@@ -29,13 +29,33 @@ public final class ModelRig implements AutoCloseable {
   /// @param window most tokens of a step that may be rejected
   /// @param snapshots state slots beside those of sequences
   /// @param cacheShare share of the bytes that all this can use
+  /// @param longestSequence length of one sequence that may be longer than the others
   public record Sizes(
       int maxSequences,
       int maxModelTokens,
       int maxTokensPerStep,
       int window,
       int snapshots,
-      double cacheShare) {
+      double cacheShare,
+      int longestSequence) {
+
+    /// No sequence is longer than others.
+    public Sizes(
+        int maxSequences,
+        int maxModelTokens,
+        int maxTokensPerStep,
+        int window,
+        int snapshots,
+        double cacheShare) {
+      this(
+          maxSequences,
+          maxModelTokens,
+          maxTokensPerStep,
+          window,
+          snapshots,
+          cacheShare,
+          maxModelTokens);
+    }
 
     /// Room for all of it, and for no snapshots.
     public Sizes(int maxSequences, int maxModelTokens, int maxTokensPerStep, int window) {
@@ -52,17 +72,7 @@ public final class ModelRig implements AutoCloseable {
     try {
       loaders.add(ModelLoader.open(target));
       draft.ifPresent(folder -> loaders.add(ModelLoader.open(folder)));
-      CacheDemand demand =
-          new CacheDemand(
-              cacheSpecs(0, backend),
-              cacheSpecs(1, backend),
-              CacheDemand.BLOCK_TOKENS,
-              sizes.maxSequences(),
-              sizes.maxModelTokens(),
-              sizes.window(),
-              sizes.snapshots());
-      long bytes = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
-      layout = CachePlanner.plan(demand, bytes);
+      layout = layout(sizes, backend);
       for (ModelLoader loader : loaders) {
         boolean probabilities = !passes.isEmpty();
         LoadedModel model = loader.load(backend, weights);
@@ -72,6 +82,33 @@ public final class ModelRig implements AutoCloseable {
       close();
       throw failure;
     }
+  }
+
+  private CacheLayout layout(Sizes sizes, Backend backend) {
+    CacheDemand demand = demand(sizes, sizes.maxModelTokens(), backend);
+    long bytes = (long) (CachePlanner.usableBytes(demand) * sizes.cacheShare());
+    CacheLayout planned = CachePlanner.plan(demand, bytes);
+    if (sizes.longestSequence() <= sizes.maxModelTokens()) {
+      return planned;
+    }
+    CacheDemand longer = demand(sizes, sizes.longestSequence(), backend);
+    int more = longer.blocksFor(sizes.longestSequence());
+    return new CacheLayout(
+        longer,
+        bytes + more * longer.bytesPerBlock(),
+        planned.blocks() + more,
+        planned.stateSlots());
+  }
+
+  private CacheDemand demand(Sizes sizes, int maxModelTokens, Backend backend) {
+    return new CacheDemand(
+        cacheSpecs(0, backend),
+        cacheSpecs(1, backend),
+        CacheDemand.BLOCK_TOKENS,
+        sizes.maxSequences(),
+        maxModelTokens,
+        sizes.window(),
+        sizes.snapshots());
   }
 
   private List<CacheSpec> cacheSpecs(int index, Backend backend) {

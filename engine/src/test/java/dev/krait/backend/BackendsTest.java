@@ -24,6 +24,11 @@ class BackendsTest {
     }
 
     @Override
+    public UsualLimits usualLimits() {
+      return new UsualLimits(preference, preference);
+    }
+
+    @Override
     public Backend open(OptionalInt threads, NumericMode mode) {
       return new ReferenceBackend(mode);
     }
@@ -53,6 +58,19 @@ class BackendsTest {
         Backends.select("cpu", OptionalInt.of(1), mode -> asked.add(mode)).backend()) {
       assertThat(asked).containsExactly(backend.numericMode());
     }
+  }
+
+  @Test
+  void limitsAreThoseOfTheBackendThatIsTaken() {
+    Provider missing = new Provider("cuda", 20, Optional.of("no driver"));
+    Provider cuda = new Provider("cuda", 20, Optional.empty());
+    Provider cpu = new Provider("cpu", 10, Optional.empty());
+
+    assertThat(Backends.usualLimits("auto", List.of(cuda, cpu)).maxSequences()).isEqualTo(20);
+    assertThat(Backends.usualLimits("auto", List.of(missing, cpu)).maxSequences()).isEqualTo(10);
+    assertThat(Backends.usualLimits("cpu", List.of(cuda, cpu)).maxSequences()).isEqualTo(10);
+    assertThat(Backends.usualLimits("none", List.of(cuda))).isEqualTo(UsualLimits.PROCESSORS);
+    assertThat(Backends.usualLimits("auto", List.of(REFERENCE))).isEqualTo(UsualLimits.PROCESSORS);
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.krait.cuda;
 import dev.krait.backend.Backend;
 import dev.krait.backend.BackendProvider;
 import dev.krait.backend.NumericMode;
+import dev.krait.backend.UsualLimits;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.KernelModule;
 import java.util.List;
@@ -12,6 +13,10 @@ import java.util.OptionalInt;
 /// Offers the first NVIDIA GPU that the driver shows, where this build has code for it.
 public final class CudaBackendProvider implements BackendProvider {
   private static final int PREFERENCE = 20;
+
+  /// As many sequences as decode in one graph, and prompts of a size at which products are bound by
+  /// arithmetic and a step still takes less than a tenth of a second on an H200.
+  private static final UsualLimits LIMITS = new UsualLimits(256, 2048);
 
   /// For the service loader.
   public CudaBackendProvider() {}
@@ -46,6 +51,11 @@ public final class CudaBackendProvider implements BackendProvider {
     return CudaDevice.firstCapability() == 90
         ? List.of(NumericMode.BF16, NumericMode.EXACT)
         : List.of(NumericMode.EXACT);
+  }
+
+  @Override
+  public UsualLimits usualLimits() {
+    return LIMITS;
   }
 
   @Override

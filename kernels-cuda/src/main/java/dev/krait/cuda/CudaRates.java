@@ -7,53 +7,68 @@ import dev.krait.cuda.driver.KernelModule;
 
 /// Measures a device's [MachineRates] by kernels/rates.cu.
 final class CudaRates {
-  private static final long MOST_BYTES = 4L << 30;
+  /// Launching takes a few thousandths of the time that reading so much does.
+  private static final long MOST_BYTES = 16L << 30;
+
   private static final int WORD_BYTES = 16;
-  private static final int THREADS = 512;
-  private static final int BLOCKS_PER_MULTIPROCESSOR = 4;
-  private static final int CHAINS = 16;
-  private static final int ROUNDS = 1 << 15;
+
+  /// Threads that a multiprocessor holds, in blocks of each of these sizes: which reads fastest
+  /// differs by device.
+  private static final int RESIDENT_THREADS = 2048;
+
+  private static final int[] READ_THREADS = {1024, 512, 256};
+
+  /// A few milliseconds.
+  private static final int ROUNDS = 1 << 12;
+
   private static final int WARM_UPS = 2;
   private static final int TRIES = 10;
 
   private CudaRates() {}
 
-  /// The best of several tries; takes up to 4 GiB of device memory until the device is closed.
+  /// The best of several tries and grids; takes up to 16 GiB of device memory for that time.
   static MachineRates measure(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "rates");
-    int blocks = BLOCKS_PER_MULTIPROCESSOR * device.multiprocessors();
-    long stride = 4L * blocks * THREADS * WORD_BYTES;
-    long bytes = Math.min(MOST_BYTES, device.freeBytes() / 2) / stride * stride;
+    long bytes = Math.min(MOST_BYTES, device.freeBytes() / 2) / WORD_BYTES * WORD_BYTES;
     long words = device.allocate(bytes);
     long sink = device.allocate(Float.BYTES);
     Kernel read = module.kernel("read_words");
-    double readSeconds =
+    double readSeconds = Double.POSITIVE_INFINITY;
+    for (int size : READ_THREADS) {
+      int grid = RESIDENT_THREADS / size * device.multiprocessors();
+      Runnable launch =
+          () -> {
+            read.params().pointer(words).pointer(sink).pointer(bytes / WORD_BYTES);
+            read.launch(grid, 1, 1, size, 0);
+          };
+      readSeconds = Math.min(readSeconds, best(device, launch));
+    }
+    device.free(words);
+    Kernel multiply = module.kernel("multiply_tiles");
+    int threads = module.constant("multiply_tiles_threads");
+    int blocks = device.multiprocessors();
+    double productSeconds =
         best(
             device,
             () -> {
-              read.params().pointer(words).pointer(sink).pointer(bytes / WORD_BYTES);
-              read.launch(blocks, 1, 1, THREADS, 0);
+              multiply.params().pointer(sink).integer(ROUNDS).align();
+              multiply.launch(blocks, 1, 1, threads, 0);
             });
-    Kernel multiplyAdd = module.kernel("multiply_add");
-    double flopSeconds =
-        best(
-            device,
-            () -> {
-              multiplyAdd.params().pointer(sink).integer(ROUNDS);
-              multiplyAdd.launch(blocks, 1, 1, THREADS, 0);
-            });
-    double flops = 2.0 * CHAINS * ROUNDS * THREADS * blocks;
-    return new MachineRates(bytes / readSeconds, flops / flopSeconds);
+    double flops = (double) module.constant("multiply_tiles_flops") * ROUNDS * blocks;
+    return new MachineRates(bytes / readSeconds, flops / productSeconds);
   }
 
+  /// As a graph, which is how steps run.
   private static double best(CudaDevice device, Runnable launch) {
     long best = Long.MAX_VALUE;
-    for (int i = 0; i < WARM_UPS + TRIES; i++) {
-      device.synchronize();
-      long start = System.nanoTime();
-      launch.run();
-      device.synchronize();
-      best = i < WARM_UPS ? best : Math.min(best, System.nanoTime() - start);
+    try (CudaDevice.Graph graph = device.capture(launch)) {
+      for (int i = 0; i < WARM_UPS + TRIES; i++) {
+        device.synchronize();
+        long start = System.nanoTime();
+        graph.launch();
+        device.synchronize();
+        best = i < WARM_UPS ? best : Math.min(best, System.nanoTime() - start);
+      }
     }
     return best / 1e9;
   }

@@ -6,8 +6,8 @@ import dev.krait.cuda.driver.KernelParams;
 import dev.krait.generation.SamplingParams;
 import java.nio.IntBuffer;
 
-/// A step with the device's copy of it at fixed addresses, which kernels see as `Step`, and the
-/// graphs that were recorded with these addresses.
+/// A step with the device's copy of it, which kernels see as `Step`, and the graphs that were
+/// recorded with its addresses, which are the same for all steps of a shape.
 ///
 /// Twins share the device's copy: steps run one after the other, and what a step needs is copied
 /// behind the step before. On the host each has its own, so that one is filled while the other's is
@@ -26,11 +26,7 @@ final class CudaStep extends StepInputs {
   private static final int CHOSEN_INTS = 2;
 
   private final CudaDevice device;
-  private final DeviceInts tokenRows;
-  private final DeviceInts sequenceRows;
-  private final DeviceInts blocks;
-  private final DeviceInts outputIndices;
-  private final DeviceInts samplings;
+  private final DeviceInts rows;
   private final DeviceInts results;
   private final StepGraphs graphs;
   private final CudaDevice.Event done;
@@ -39,11 +35,8 @@ final class CudaStep extends StepInputs {
   CudaStep(CudaDevice device, int maxTokens, int maxSequences, int maxBlocks) {
     super(maxTokens, maxSequences, maxBlocks);
     this.device = device;
-    tokenRows = new DeviceInts(device, TOKEN_INTS * maxTokens);
-    sequenceRows = new DeviceInts(device, SEQUENCE_INTS * maxSequences);
-    blocks = new DeviceInts(device, blockTable.length);
-    outputIndices = new DeviceInts(device, maxTokens);
-    samplings = new DeviceInts(device, SAMPLING_INTS * maxTokens);
+    int ofTokens = (SAMPLING_INTS + TOKEN_INTS + 1) * maxTokens;
+    rows = new DeviceInts(device, SEQUENCE_INTS * maxSequences + ofTokens + blockTable.length);
     results = new DeviceInts(device, CHOSEN_INTS * maxTokens);
     graphs = new StepGraphs(device);
     done = device.newEvent();
@@ -52,11 +45,7 @@ final class CudaStep extends StepInputs {
   private CudaStep(CudaStep other) {
     super(other.tokenIds.length, other.firstToken.length, other.maxBlocks);
     device = other.device;
-    tokenRows = other.tokenRows.twin();
-    sequenceRows = other.sequenceRows.twin();
-    blocks = other.blocks.twin();
-    outputIndices = other.outputIndices.twin();
-    samplings = other.samplings.twin();
+    rows = other.rows.twin();
     results = other.results.twin();
     graphs = other.graphs;
     done = device.newEvent();
@@ -72,17 +61,11 @@ final class CudaStep extends StepInputs {
     return graphs;
   }
 
-  /// Copies what the step holds now, behind everything that was launched before.
+  /// Copies what the step holds now, behind everything that was launched before: all at once, but
+  /// for the block tables of several sequences, which are mostly empty.
   void upload() {
     await();
-    IntBuffer to = tokenRows.host();
-    for (int t = 0; t < tokens; t++) {
-      to.put(TOKEN_INTS * t, tokenIds[t]);
-      to.put(TOKEN_INTS * t + 1, positions[t]);
-      to.put(TOKEN_INTS * t + 2, sequenceOf[t]);
-    }
-    tokenRows.upload(TOKEN_INTS * tokens);
-    to = sequenceRows.host();
+    IntBuffer to = rows.host();
     for (int s = 0; s < sequences; s++) {
       to.put(SEQUENCE_INTS * s, firstToken[s]);
       to.put(SEQUENCE_INTS * s + 1, tokenCount[s]);
@@ -92,21 +75,29 @@ final class CudaStep extends StepInputs {
       to.put(SEQUENCE_INTS * s + 5, heldTokens[s]);
       to.put(SEQUENCE_INTS * s + 6, stateSlot[s]);
     }
-    sequenceRows.upload(SEQUENCE_INTS * sequences);
-    for (int s = 0; s < sequences; s++) {
-      blocks.host().put(s * maxBlocks, blockTable, s * maxBlocks, usedBlocks);
+    putSamplings(to);
+    for (int t = 0; t < tokens; t++) {
+      int at = tokensAt() + TOKEN_INTS * t;
+      to.put(at, tokenIds[t]);
+      to.put(at + 1, positions[t]);
+      to.put(at + 2, sequenceOf[t]);
     }
-    blocks.uploadRows(usedBlocks, maxBlocks, sequences);
-    outputIndices.host().put(0, outputRows, 0, outputs);
-    outputIndices.upload(outputs);
-    uploadSamplings();
+    to.put(outputsAt(), outputRows, 0, outputs);
+    for (int s = 0; s < sequences; s++) {
+      to.put(blocksAt() + s * maxBlocks, blockTable, s * maxBlocks, usedBlocks);
+    }
+    if (sequences == 1) {
+      rows.upload(blocksAt() + usedBlocks);
+    } else {
+      rows.upload(blocksAt());
+      rows.uploadRows(blocksAt(), usedBlocks, maxBlocks, sequences);
+    }
   }
 
-  private void uploadSamplings() {
-    IntBuffer to = samplings.host();
+  private void putSamplings(IntBuffer to) {
     for (int o = 0; o < choices; o++) {
       SamplingParams how = sampling[o];
-      int at = SAMPLING_INTS * o;
+      int at = samplingsAt() + SAMPLING_INTS * o;
       to.put(at, Float.floatToRawIntBits(how.isGreedy() ? 0 : how.temperature()));
       to.put(at + 1, Float.floatToRawIntBits(how.topP()));
       to.put(at + 2, Float.floatToRawIntBits(how.minP()));
@@ -115,7 +106,25 @@ final class CudaStep extends StepInputs {
       to.put(at + 5, (int) (how.seed() >>> 32));
       to.put(at + 6, chosenPosition(o));
     }
-    samplings.upload(SAMPLING_INTS * choices);
+  }
+
+  // Sequences, samplings, tokens, outputs and block tables lie behind one another, in the order of
+  // their alignment. Where each begins follows from the numbers that a graph is recorded for.
+
+  private int samplingsAt() {
+    return SEQUENCE_INTS * sequences;
+  }
+
+  private int tokensAt() {
+    return samplingsAt() + SAMPLING_INTS * choices;
+  }
+
+  private int outputsAt() {
+    return tokensAt() + TOKEN_INTS * tokens;
+  }
+
+  private int blocksAt() {
+    return outputsAt() + outputs;
   }
 
   /// Has the chosen tokens copied behind everything that was launched before.
@@ -141,25 +150,25 @@ final class CudaStep extends StepInputs {
 
   /// Where the rows of the outputs lie, from one on.
   long outputAddress(int first) {
-    return outputIndices.address() + (long) Integer.BYTES * first;
+    return rows.address(outputsAt() + first);
   }
 
   /// Where it says how tokens are chosen, from an output on.
   long samplingAddress(int first) {
-    return samplings.address() + (long) SAMPLING_INTS * Integer.BYTES * first;
+    return rows.address(samplingsAt() + SAMPLING_INTS * first);
   }
 
   /// Where chosen tokens lie, from an output on, until the next step chooses.
   long chosenAddress(int first) {
-    return results.address() + (long) CHOSEN_INTS * Integer.BYTES * first;
+    return results.address(CHOSEN_INTS * first);
   }
 
   /// Writes the fields of `Step`.
   void put(KernelParams params) {
     params
-        .pointer(tokenRows.address())
-        .pointer(sequenceRows.address())
-        .pointer(blocks.address())
+        .pointer(rows.address(tokensAt()))
+        .pointer(rows.address(0))
+        .pointer(rows.address(blocksAt()))
         .integer(maxBlocks)
         .align();
   }

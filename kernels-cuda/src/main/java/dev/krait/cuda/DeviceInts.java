@@ -28,9 +28,9 @@ final class DeviceInts {
     return new DeviceInts(device, host.capacity(), address);
   }
 
-  /// Where the device sees them.
-  long address() {
-    return address;
+  /// Where the device sees them, from one of them on.
+  long address(int first) {
+    return address + (long) Integer.BYTES * first;
   }
 
   /// The host's copy.
@@ -43,11 +43,16 @@ final class DeviceInts {
     device.writeLater(address, bytes, (long) Integer.BYTES * count);
   }
 
-  /// Copies the first `count` of each of so many rows, `stride` apart, to the device, before
-  /// everything that is launched later.
-  void uploadRows(int count, int stride, int rows) {
+  /// Copies the first `count` of each of so many rows, `stride` apart from `first` on, to the
+  /// device, before everything that is launched later.
+  void uploadRows(int first, int count, int stride, int rows) {
+    int from = Integer.BYTES * first;
     device.writeRowsLater(
-        address, bytes, Integer.BYTES * count, (long) Integer.BYTES * stride, rows);
+        address(first),
+        bytes.slice(from, bytes.capacity() - from),
+        Integer.BYTES * count,
+        (long) Integer.BYTES * stride,
+        rows);
   }
 
   /// Copies the first `count` to the host, after everything that was launched before.

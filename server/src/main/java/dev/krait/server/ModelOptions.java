@@ -124,16 +124,16 @@ final class ModelOptions {
   @Option(
       names = "--max-sequences",
       paramLabel = "N",
-      defaultValue = "" + EngineConfig.DEFAULT_MAX_SEQUENCES,
-      description = "Most sequences that run at once; default: ${DEFAULT-VALUE}.")
-  int maxSequences;
+      description = "Most sequences that run at once; default: 256 on a GPU, 64 on processors.")
+  Optional<Integer> maxSequences = Optional.empty();
 
   @Option(
       names = "--max-tokens-per-step",
       paramLabel = "N",
-      defaultValue = "" + EngineConfig.DEFAULT_MAX_TOKENS_PER_STEP,
-      description = "Most tokens computed in one step; default: ${DEFAULT-VALUE}.")
-  int maxTokensPerStep;
+      description =
+          "Most tokens computed in one step: fewer shorten the wait between tokens while prompts are"
+              + " computed; default: 2048 on a GPU, 512 on processors.")
+  Optional<Integer> maxTokensPerStep = Optional.empty();
 
   @Option(
       names = "--max-waiting",
@@ -237,8 +237,8 @@ final class ModelOptions {
           set.weights = weights;
           set.numerics = numerics;
           set.threads = optional(threads);
-          set.maxSequences = maxSequences;
-          set.maxTokensPerStep = maxTokensPerStep;
+          set.maxSequences = maxSequences.orElse(null);
+          set.maxTokensPerStep = maxTokensPerStep.orElse(null);
           set.maxWaiting = maxWaiting;
           set.maxModelTokens = optional(maxModelTokens);
           cacheMemory.ifPresent(size -> set.cacheBytes = OptionalLong.of(size.bytes()));

@@ -349,6 +349,17 @@ class CommandLineTest {
   }
 
   @Test
+  void limitsThatAreNotNamedAreThoseOfTheBackend() {
+    EngineConfig processors = config("--backend", "reference");
+    EngineConfig gpu = config("--backend", "cuda", "--max-sequences", "32");
+
+    assertThat(processors.maxSequences()).isEqualTo(64);
+    assertThat(processors.maxTokensPerStep()).isEqualTo(512);
+    assertThat(gpu.maxSequences()).isEqualTo(32);
+    assertThat(gpu.maxTokensPerStep()).isEqualTo(2048);
+  }
+
+  @Test
   void speculationCanBeTurnedOffOrToLookup() {
     assertThat(config("--draft-model", "d", "--speculation", "off").speculation())
         .isEqualTo(SpeculationMode.OFF);

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntSupplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUDA_MEMCPY2D;
@@ -48,18 +49,13 @@ public final class CudaDevice implements AutoCloseable {
   private final List<CUdeviceptr> memory = new ArrayList<>();
   private final List<Pointer> pinned = new ArrayList<>();
   private final List<CUevent> events = new ArrayList<>();
-  private final Call setCurrent = this::setCurrent;
+  private final IntSupplier setCurrent = this::setCurrent;
 
   /// A stream that gives away its number, which JCuda keeps to itself.
   private static final class Stream extends CUstream {
     long handle() {
       return getNativePointer();
     }
-  }
-
-  /// A driver call that throws when it fails.
-  private interface Call {
-    int run();
   }
 
   private CudaDevice(CUdevice device) {
@@ -138,9 +134,9 @@ public final class CudaDevice implements AutoCloseable {
   ///
   /// @throws EngineException INTERNAL with the driver's own words; RESOURCE_EXHAUSTED when memory
   ///   is full
-  private static void check(String what, Call call) {
+  private static void check(String what, IntSupplier call) {
     try {
-      call.run();
+      var _ = call.getAsInt();
     } catch (CudaException failure) {
       throw failed(what, failure);
     }
@@ -212,6 +208,13 @@ public final class CudaDevice implements AutoCloseable {
     return DeviceAddress.of(pointer);
   }
 
+  /// Gives back what [#allocate] gave, once everything that was launched has run.
+  public void free(long address) {
+    synchronize();
+    memory.removeIf(pointer -> DeviceAddress.of(pointer) == address);
+    check("cuMemFree", () -> JCudaDriver.cuMemFree(DeviceAddress.pointer(address)));
+  }
+
   /// Pinned host memory that lives as long as the device.
   public ByteBuffer allocatePinned(int bytes) {
     makeCurrent();
@@ -258,10 +261,9 @@ public final class CudaDevice implements AutoCloseable {
   public void write(long address, float[] source) {
     makeCurrent();
     CUdeviceptr target = DeviceAddress.pointer(address);
-    check(
-        "cuMemcpyHtoDAsync",
-        () ->
-            JCudaDriver.cuMemcpyHtoDAsync(target, Pointer.to(source), 4L * source.length, stream));
+    Pointer from = Pointer.to(source);
+    long bytes = 4L * source.length;
+    check("cuMemcpyHtoDAsync", () -> JCudaDriver.cuMemcpyHtoDAsync(target, from, bytes, stream));
     synchronize();
   }
 
