@@ -5,6 +5,7 @@ import dev.krait.error.ErrorCode;
 import dev.krait.server.service.ApiKeys;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -142,7 +143,7 @@ public final class HttpRouter {
 
   private void dispatch(HttpExchange exchange, String route, String path) {
     Map<String, Endpoint> methods = routes.get(route);
-    if (!isOpen(methods) && !keys.admits(exchange.headers("authorization"))) {
+    if (!isOpen(methods) && !keys.admits(keysOf(exchange))) {
       exchange.respond(ErrorBody.unauthorized());
       return;
     }
@@ -160,6 +161,14 @@ public final class HttpRouter {
       return;
     }
     endpoint.handler().handle(exchange);
+  }
+
+  /// Values of `authorization`, or in its place the key that Anthropic's clients send.
+  private static List<String> keysOf(HttpExchange exchange) {
+    List<String> given = exchange.headers("authorization");
+    return given.isEmpty()
+        ? exchange.headers("x-api-key").stream().map(key -> "Bearer " + key).toList()
+        : given;
   }
 
   private static void fail(HttpExchange exchange, EngineException failure) {
