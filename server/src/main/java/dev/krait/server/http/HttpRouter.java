@@ -5,6 +5,7 @@ import dev.krait.error.ErrorCode;
 import dev.krait.server.service.ApiKeys;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -164,6 +165,14 @@ public final class HttpRouter {
     endpoint.handler().handle(exchange);
   }
 
+  /// Values of `authorization`, or in its place the key that Anthropic's clients send.
+  private static List<String> keysOf(HttpExchange exchange) {
+    List<String> given = exchange.headers("authorization");
+    return given.isEmpty()
+        ? exchange.headers("x-api-key").stream().map(key -> "Bearer " + key).toList()
+        : given;
+  }
+
   private static void fail(HttpExchange exchange, EngineException failure) {
     if (failure.code() == ErrorCode.INTERNAL) {
       LOG.error("request {} {} failed", exchange.method(), exchange.target(), failure);
@@ -185,7 +194,7 @@ public final class HttpRouter {
     if (access == Access.OPEN) {
       return true;
     }
-    ApiKeys.Verdict verdict = keys.check(exchange.headers("authorization"));
+    ApiKeys.Verdict verdict = keys.check(keysOf(exchange));
     verdict.key().ifPresent(exchange::useKey);
     return access == Access.ADMIN ? verdict.admin() : verdict.api();
   }

@@ -7,10 +7,13 @@ import static dev.krait.server.http.HttpRouter.Access.OPEN;
 import dev.krait.engine.EngineStatus;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
+import dev.krait.server.anthropic.Messages;
 import dev.krait.server.openai.ChatJson;
 import dev.krait.server.openai.CompletionJson;
+import dev.krait.server.openai.ItemAnswer;
 import dev.krait.server.openai.OpenAiJson;
 import dev.krait.server.openai.OpenAiParser;
+import dev.krait.server.openai.Responses;
 import dev.krait.server.openai.SpeculationJson;
 import dev.krait.server.openai.TokenNames;
 import dev.krait.server.service.Admission;
@@ -123,11 +126,22 @@ public final class Routes {
             service, parts.pool(), new CompletionJson(parser), names, parts.clock());
     HttpHandler chat =
         new GenerateHandler(service, parts.pool(), new ChatJson(parser), names, parts.clock());
+    Messages messages = new Messages(parser);
     HttpHandler health = exchange -> health(exchange, parts);
     HttpRouter.Builder routes =
         HttpRouter.builder(parts.keys(), parts.web(), parts.listener())
             .on(API, "POST", "/v1/completions", completions)
             .on(API, "POST", "/v1/chat/completions", chat)
+            .on(API, "POST", "/v1/responses", items(parts, new Responses(parser)))
+            .on(API, "GET", "/v1/responses/*", Routes::noResponse)
+            .on(API, "DELETE", "/v1/responses/*", Routes::noResponse)
+            .on(API, "POST", "/v1/messages", items(parts, messages))
+            .on(
+                API,
+                "POST",
+                "/v1/messages/count_tokens",
+                exchange -> tokens.count(exchange, messages))
+            .on(API, "POST", "/v1/embeddings", Routes::noEmbeddings)
             .on(API, "GET", "/v1/models", models::list)
             .on(API, "GET", "/v1/models/*", models::one)
             .on(API, "GET", "/v1/speculation", exchange -> speculation(exchange, parts))
@@ -141,6 +155,24 @@ public final class Routes {
             .on(OPEN, "GET", "/ping", health)
             .on(OPEN, "POST", "/ping", health);
     return operations(routes, parts).build();
+  }
+
+  private static HttpHandler items(Parts parts, ItemAnswer.Endpoint endpoint) {
+    return new ItemsHandler(parts.service(), parts.pool(), endpoint, parts.clock());
+  }
+
+  private static void noResponse(HttpExchange exchange) {
+    throw new EngineException(
+        ErrorCode.NOT_FOUND,
+        "response_id",
+        "response_id: no responses are kept (expected: the whole conversation as input)");
+  }
+
+  private static void noEmbeddings(HttpExchange exchange) {
+    throw new EngineException(
+        ErrorCode.UNSUPPORTED,
+        "path",
+        "path: /v1/embeddings is not supported by this server (expected: an endpoint that generates)");
   }
 
   /// What operators ask a server, also while it drains.

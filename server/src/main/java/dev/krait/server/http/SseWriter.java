@@ -1,6 +1,7 @@
 package dev.krait.server.http;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /// Writes server-sent events: each one `data: ` line and a blank line.
 ///
@@ -26,6 +27,22 @@ public final class SseWriter {
     event[event.length - 2] = '\n';
     event[event.length - 1] = '\n';
     exchange.send(event);
+  }
+
+  /// Sends one event that has a name.
+  public void event(String name, byte[] json) {
+    byte[] head = ("event: " + name + "\n").getBytes(StandardCharsets.US_ASCII);
+    byte[] event = Arrays.copyOf(head, head.length + PREFIX.length + json.length + 2);
+    System.arraycopy(PREFIX, 0, event, head.length, PREFIX.length);
+    System.arraycopy(json, 0, event, head.length + PREFIX.length, json.length);
+    event[event.length - 2] = '\n';
+    event[event.length - 1] = '\n';
+    exchange.send(event);
+  }
+
+  /// Ends the response.
+  public void end() {
+    exchange.endStream();
   }
 
   /// Sends `[DONE]` and ends the response.

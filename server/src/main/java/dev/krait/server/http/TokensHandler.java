@@ -3,6 +3,7 @@ package dev.krait.server.http;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
+import dev.krait.server.anthropic.Messages;
 import dev.krait.server.openai.OpenAiJson;
 import dev.krait.server.openai.OpenAiParser;
 import dev.krait.server.openai.TokenNames;
@@ -64,6 +65,21 @@ public final class TokensHandler {
       }
       json.writeEndObject();
     });
+  }
+
+  /// Tokens of a conversation in the form of `/v1/messages`.
+  void count(HttpExchange exchange, Messages messages) {
+    exchange.respondJson(
+        pool.call(() -> {
+          Messages.Counted counted = messages.counted(exchange.body());
+          model.checkName(counted.model());
+          int tokens = encoder.encode(counted.prompt()).size();
+          return OpenAiJson.write(json -> {
+            json.writeStartObject();
+            json.writeNumberProperty("input_tokens", tokens);
+            json.writeEndObject();
+          });
+        }));
   }
 
   /// Ids to text, special tokens included.

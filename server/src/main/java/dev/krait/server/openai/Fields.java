@@ -37,7 +37,7 @@ public final class Fields {
   /// Wraps an object.
   ///
   /// @param prefix path of the object, with a dot at its end, for messages
-  Fields(JsonNode object, String prefix) {
+  public Fields(JsonNode object, String prefix) {
     this.object = object;
     this.prefix = prefix;
   }
@@ -48,6 +48,11 @@ public final class Fields {
     object.propertyNames().forEach(names::add);
     names.removeAll(known);
     return names;
+  }
+
+  /// The object itself.
+  public JsonNode node() {
+    return object;
   }
 
   /// Path of a field, for messages.
@@ -265,7 +270,7 @@ public final class Fields {
   }
 
   /// The value for messages: short scalars as they are, else what kind of value it is.
-  static String kind(JsonNode value) {
+  public static String kind(JsonNode value) {
     if (value.isNumber() || value.isBoolean() || value.isNull()) {
       return value.asString();
     }

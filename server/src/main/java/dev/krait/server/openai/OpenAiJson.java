@@ -73,7 +73,7 @@ public final class OpenAiJson {
   }
 
   /// JSON text of a tree, UTF-8.
-  static byte[] write(JsonNode tree) {
+  public static byte[] write(JsonNode tree) {
     return MAPPER.writeValueAsBytes(tree);
   }
 
