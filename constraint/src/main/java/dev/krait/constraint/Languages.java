@@ -18,10 +18,13 @@ import org.jspecify.annotations.Nullable;
 /// Makes regular languages and their derivatives (Brzozowski's, by classes of bytes as Owens, Reppy
 /// and Turon describe), each one once. For one thread at a time.
 final class Languages {
+  private static final int MOST_EXPLORED = 20_000;
+
   private final Map<Shape, Regex> made = new HashMap<>();
   private final Map<Object, Regex> encoded = new HashMap<>();
   private int budget;
   private long deadlineNanos;
+  private long work;
 
   final Regex nothing = make(Shape.of(Op.NOTHING), false, true);
   final Regex empty = make(Shape.of(Op.EMPTY), true, true);
@@ -35,6 +38,11 @@ final class Languages {
 
   int size() {
     return made.size();
+  }
+
+  /// Parts of languages that were looked at so far, for budgets of those who ask for states.
+  long work() {
+    return work;
   }
 
   /// Ends the budgets: what is made from now on follows texts.
@@ -174,13 +182,10 @@ final class Languages {
 
   /// So many times, or more where `max` is -1.
   Regex repeat(Regex part, int min, int max) {
-    if (max == 0 || part == empty) {
+    if (max == 0 || part == empty || (part == nothing && min == 0)) {
       return empty;
     }
-    if (part == nothing) {
-      return min == 0 ? empty : nothing;
-    }
-    if (max == 1 && min == 1) {
+    if (part == nothing || (max == 1 && min == 1)) {
       return part;
     }
     int least = part.nullable ? 0 : min;
@@ -244,6 +249,7 @@ final class Languages {
   }
 
   private Regex derive(Regex r, int value) {
+    work += 1 + r.parts.length;
     return switch (r.op) {
       case NOTHING, EMPTY -> nothing;
       case BYTES -> r.bytes.has(value) ? empty : nothing;
@@ -285,6 +291,7 @@ final class Languages {
   }
 
   private byte[] partition(Regex r) {
+    work += 16L * (1 + r.parts.length);
     byte[] classes = new byte[256];
     switch (r.op) {
       case NOTHING, EMPTY -> {}
@@ -337,7 +344,8 @@ final class Languages {
     return count;
   }
 
-  /// Whether no text belongs to the language.
+  /// Whether no text belongs to the language, or behind the budgets none that is found soon: what
+  /// is not followed is not allowed.
   boolean isNothing(Regex start) {
     if (start == nothing || start.positive || start.nothing != null) {
       return start == nothing || Boolean.TRUE.equals(start.nothing);
@@ -346,6 +354,9 @@ final class Languages {
     ArrayDeque<Regex> open = new ArrayDeque<>(List.of(start));
     reachedFrom.put(start, start);
     while (!open.isEmpty()) {
+      if (budget == 0 && reachedFrom.size() > MOST_EXPLORED) {
+        return true;
+      }
       Regex state = open.poll();
       boolean some =
           state.nullable

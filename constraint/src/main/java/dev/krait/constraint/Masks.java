@@ -12,12 +12,17 @@ import org.jspecify.annotations.Nullable;
 /// stack, so they are found once for each such place, and for a string of any characters not at
 /// all.
 final class Masks {
+  /// Work for one mask, about a tenth of a second. Tokens that are not reached within it are not
+  /// allowed: less is said then, nothing wrong.
+  private static final long MAX_WORK = 2_000_000;
+
   private final Automaton automaton;
   private final Languages languages;
   private final Encoding json;
   private final Vocabulary vocabulary;
   private int[] found = new int[256];
   private int count;
+  private long lastWork;
 
   Masks(Automaton automaton, Languages languages, Vocabulary vocabulary) {
     this.automaton = automaton;
@@ -28,13 +33,15 @@ final class Masks {
 
   TokenMask of(State state) {
     count = 0;
+    lastWork = languages.work() + MAX_WORK;
+    walk(vocabulary.others, state);
+    lastWork = languages.work() + MAX_WORK;
     long[] words = null;
     if (!state.places.isEmpty() && state.places.stream().allMatch(p -> p.terminal().quoted)) {
       words = plain(state);
     } else {
       walk(vocabulary.plain, state);
     }
-    walk(vocabulary.others, state);
     if (words == null && count > vocabulary.size() / 32) {
       return new TokenMask(bits(), new int[0]);
     }
@@ -94,7 +101,7 @@ final class Masks {
     State[] path = new State[trie.maxDepth + 1];
     path[0] = start;
     int place = 0;
-    while (place < trie.value.length) {
+    while (place < trie.value.length && languages.work() < lastWork) {
       int depth = trie.depth[place];
       State from = path[depth];
       int value = trie.value[place] & 0xff;
@@ -118,14 +125,11 @@ final class Masks {
     Regex[] path = new Regex[trie.maxDepth + 1];
     path[0] = start;
     int place = 0;
-    while (place < trie.value.length) {
+    while (place < trie.value.length && languages.work() < lastWork) {
       int depth = trie.depth[place];
       Regex next = languages.next(path[depth], trie.value[place] & 0xff);
       if (next == null) {
-        for (int i = trie.first[place]; i < trie.first[trie.behind[place]]; i++) {
-          int token = trie.tokens[i];
-          words[token >> 6] &= ~(1L << (token & 63));
-        }
+        clear(words, trie.first[place], trie.first[trie.behind[place]]);
         place = trie.behind[place];
       } else if (isFree(next) && next.parts[0].max < 0) {
         place = trie.behind[place];
@@ -134,7 +138,15 @@ final class Masks {
         place++;
       }
     }
+    clear(words, trie.first[place], trie.tokens.length);
     return words;
+  }
+
+  private void clear(long[] words, int from, int to) {
+    for (int i = from; i < to; i++) {
+      int token = vocabulary.plain.tokens[i];
+      words[token >> 6] &= ~(1L << (token & 63));
+    }
   }
 
   /// Whether any characters may follow, up to a number, and then something else.

@@ -296,7 +296,7 @@ final class SchemaReader {
     Regex text = json.all;
     if (node.get("pattern") != null) {
       String pattern = SchemaDocument.text("pattern", node.get("pattern"));
-      text = languages.and(text, pattern("pattern", pattern));
+      text = pattern("pattern", pattern);
     }
     String format =
         node.get("format") instanceof String name ? StringFormats.expression(name) : null;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -134,6 +135,30 @@ class ConstraintTest {
       })
   void grammarsInTextAreRead(String grammar, String right, String wrong) {
     check(Constraint.compile(Grammar.ebnf(grammar.replace("\\n", "\n"))), right, wrong);
+  }
+
+  /// The automaton of the expression has more states than can be made while a step waits.
+  @Test
+  void aMaskThatWouldTakeTooMuchWorkAllowsLess() {
+    Random random = new Random(3);
+    byte[][] tokens = new byte[40_000][];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = new byte[24];
+      for (int j = 0; j < 24; j++) {
+        tokens[i][j] = (byte) (random.nextBoolean() ? 'a' : 'b');
+      }
+    }
+    Vocabulary vocabulary = new Vocabulary(tokens);
+    Constraint text = Constraint.compile(Grammar.pattern("[ab]*a[ab]{30}"));
+    assertThat(text.mask(text.start(), vocabulary).count()).isBetween(1, tokens.length - 1);
+    Constraint string =
+        Constraint.compile(
+            Grammar.jsonSchema(Map.of("type", "string", "pattern", "^[ab]*a[ab]{30}$"), true));
+    State inside = Objects.requireNonNull(string.advance(string.start(), new byte[] {'"'}));
+    TokenMask mask = string.mask(inside, vocabulary);
+    assertThat(mask.count()).isBetween(1, tokens.length - 1);
+    assertThat(mask.toBitSet().stream())
+        .allMatch(token -> string.advance(inside, token, vocabulary) != null);
   }
 
   @Test
