@@ -32,19 +32,11 @@ class ConstraintProcessorTest {
             TokenIds.of(END));
     return LogitsProcessors.of(
         GenerationRequest.of(
-<<<<<<< HEAD
             "r",
             TokenIds.of(1),
             SamplingParams.greedy(),
             new StopConditions(10, 0, TokenIds.of(END)),
             set -> set.constraint = constraint));
-=======
-                "r",
-                TokenIds.of(1),
-                SamplingParams.greedy(),
-                new StopConditions(10, 0, TokenIds.of(END)))
-            .constrainedBy(constraint));
->>>>>>> h5
   }
 
   /// The tokens that are left; the row has one more than the vocabulary.

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.networknt.schema.InputFormat;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
-import dev.krait.engine.EngineConfig;
 import dev.krait.engine.SpeculationMode;
 import dev.krait.server.KraitServer;
 import dev.krait.server.testing.HttpCalls;
@@ -35,15 +34,18 @@ class StructuredOutputTest {
 
   @BeforeAll
   static void start() {
-    EngineConfig config = EngineConfig.of(TestServer.modelFolder());
-    plain = ShippedServer.start(config);
+    plain = ShippedServer.start();
     drafting =
         ShippedServer.start(
-            config.withSpeculation(
-                SpeculationMode.DRAFT,
-                Optional.of(TestServer.repository().resolve("models").resolve("krait-tiny-draft")),
-                4,
-                OptionalInt.of(4)));
+            TestServer.modelFolder(),
+            set -> {
+              set.speculation = SpeculationMode.DRAFT;
+              set.draftFolder =
+                  Optional.of(
+                      TestServer.repository().resolve("models").resolve("krait-tiny-draft"));
+              set.maxDraftTokens = 4;
+              set.draftTokens = OptionalInt.of(4);
+            });
   }
 
   @AfterAll
