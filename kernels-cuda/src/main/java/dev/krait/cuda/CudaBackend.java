@@ -7,6 +7,7 @@ import dev.krait.backend.Ops;
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
 import dev.krait.cuda.driver.DeviceBuffer;
+import dev.krait.model.Activation;
 import dev.krait.model.FeedForward;
 import dev.krait.model.GatedDeltaNet;
 import dev.krait.model.LatentAttention;
@@ -118,7 +119,10 @@ public final class CudaBackend implements Backend {
       case Mixer.Mamba1 mamba -> Optional.empty();
       case Mixer.Mamba2 mamba -> Optional.empty();
       case ShortConv conv -> Optional.empty();
-      case FeedForward.GatedMlp mlp -> Optional.empty();
+      case FeedForward.GatedMlp mlp ->
+          mlp.activation() == Activation.SILU
+              ? Optional.empty()
+              : Optional.of("gated feed-forwards with " + mlp.activation());
       case FeedForward.Mlp mlp -> Optional.empty();
     };
   }
