@@ -62,6 +62,11 @@ public final class TracingOps implements Ops {
     }
 
     @Override
+    public StepInputs newStep(int maxTokens, int maxSequences, int maxBlocks) {
+      return backend.newStep(maxTokens, maxSequences, maxBlocks);
+    }
+
+    @Override
     public Buffer allocate(DType type, long elements) {
       return backend.allocate(type, elements);
     }

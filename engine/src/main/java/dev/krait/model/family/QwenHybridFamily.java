@@ -36,7 +36,9 @@ public final class QwenHybridFamily implements PlannedFamily {
 
   @Override
   public String accepted() {
-    return NEXT + ", Qwen3_5ForConditionalGeneration or Qwen3_5MoeForConditionalGeneration";
+    return NEXT
+        + ", Qwen3_5ForConditionalGeneration, Qwen3_5ForCausalLM,"
+        + " Qwen3_5MoeForConditionalGeneration or Qwen3_5MoeForCausalLM";
   }
 
   @Override
