@@ -67,7 +67,10 @@ final class ResponseJson {
     response.set("output", output);
     ObjectNode counts = response.putObject("usage");
     counts.put("input_tokens", usage.promptTokens());
-    counts.putObject("input_tokens_details").put("cached_tokens", usage.cachedTokens());
+    counts
+        .putObject("input_tokens_details")
+        .put("cached_tokens", usage.cachedTokens())
+        .put("cache_write_tokens", 0);
     counts.put("output_tokens", usage.completionTokens());
     counts.putObject("output_tokens_details").put("reasoning_tokens", usage.reasoningTokens());
     counts.put("total_tokens", usage.totalTokens());

@@ -7,6 +7,7 @@ import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
 import com.openai.core.http.StreamResponse;
 import com.openai.helpers.ChatCompletionAccumulator;
+import com.openai.helpers.ResponseAccumulator;
 import com.openai.models.FunctionDefinition;
 import com.openai.models.FunctionParameters;
 import com.openai.models.chat.completions.ChatCompletion;
@@ -15,6 +16,11 @@ import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionFunctionTool;
 import com.openai.models.chat.completions.ChatCompletionMessageFunctionToolCall;
 import com.openai.models.chat.completions.ChatCompletionToolMessageParam;
+import com.openai.models.responses.FunctionTool;
+import com.openai.models.responses.Response;
+import com.openai.models.responses.ResponseCreateParams;
+import com.openai.models.responses.ResponseStatus;
+import com.openai.models.responses.ResponseStreamEvent;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.ToolModel;
 import dev.langchain4j.agent.tool.ToolExecutionRequest;
@@ -114,6 +120,44 @@ class ToolClientsTest {
     ChatCompletion answer = client.chat().completions().create(next);
     assertThat(answer.choices().getFirst().message().content()).contains(ANSWER);
     assertThat(answer.choices().getFirst().message().toolCalls()).isEmpty();
+  }
+
+  private static ResponseCreateParams.Builder responseQuestion() {
+    return ResponseCreateParams.builder()
+        .model("krait-tiny")
+        .input("Does it rain in Oslo?")
+        .addTool(
+            FunctionTool.builder()
+                .name("weather")
+                .strict(false)
+                .parameters(
+                    FunctionTool.Parameters.builder()
+                        .putAdditionalProperty("type", JsonValue.from("object"))
+                        .build())
+                .build());
+  }
+
+  @Test
+  void openAiReadsAResponse() {
+    server.recite("So.\n" + CALL);
+    Response response = client.responses().create(responseQuestion().build());
+    assertThat(response.status()).contains(ResponseStatus.COMPLETED);
+    assertThat(response.output().getFirst().asMessage().content().getFirst().asOutputText().text())
+        .isEqualTo("So.");
+    assertThat(response.output().get(1).asFunctionCall().arguments())
+        .isEqualTo("{\"city\": \"Oslo\"}");
+  }
+
+  @Test
+  void openAiPutsTogetherAResponseFromAStream() {
+    server.recite("So.\n" + CALL);
+    ResponseAccumulator accumulator = ResponseAccumulator.create();
+    try (StreamResponse<ResponseStreamEvent> events =
+        client.responses().createStreaming(responseQuestion().build())) {
+      events.stream().forEach(accumulator::accumulate);
+    }
+    assertThat(accumulator.response().output().get(1).asFunctionCall().name()).isEqualTo("weather");
+    assertThat(accumulator.response().validate().usage()).isPresent();
   }
 
   @Test
