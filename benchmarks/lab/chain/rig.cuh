@@ -7,8 +7,8 @@
 
 #include "../lab.cuh"
 #include "step.cuh"
-#undef KRAIT_PARAMS
-#define KRAIT_PARAMS(kernel, type) static_assert(sizeof(type) > 0)
+#undef KRAIT_CONSTANT
+#define KRAIT_CONSTANT(name, value) static_assert((value) > 0)
 
 #include "../../../kernels-cuda/src/main/cuda/kernels/matmul_few_sm90.cu"
 #include "../../../kernels-cuda/src/main/cuda/kernels/matmul_wide_sm90.cu"
