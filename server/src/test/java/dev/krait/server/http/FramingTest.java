@@ -48,7 +48,7 @@ class FramingTest {
           GET /version http/1.1 | Host: a | 400
           GET http://a/version HTTP/1.1 | Host: a | 200
           GET HTTP://a:80/version?x=1 HTTP/1.1 | Host: b | 200
-          GET http://a HTTP/1.1 | Host: a | 404
+          GET http://a HTTP/1.1 | Host: a | 200
           GET /version/ HTTP/1.1 | Host: a | 200
           GET /v1/models/ HTTP/1.1 | Host: a | 200
           POST /tokenize HTTP/1.1 | Host: a~Transfer-Encoding: gzip, chunked | 501
