@@ -327,14 +327,18 @@ final class ServeCommand implements Callable<Integer> {
         });
   }
 
-  private ServerConfig.Keys keys() {
-    for (String option : List.of("--api-key", "--admin-key")) {
-      if (model.isGiven(option)) {
-        notes.printf(
-            "krait: %s can be read by every user of this machine (ps); %s-file or %s cannot%n",
-            option, option, Environment.variable(option));
-      }
+  /// An empty key is refused later, and nobody can read it.
+  private void warn(String option, Optional<String> key) {
+    if (model.isGiven(option) && key.filter(given -> !given.isBlank()).isPresent()) {
+      notes.printf(
+          "krait: %s can be read by every user of this machine (ps); %s-file or %s cannot%n",
+          option, option, Environment.variable(option));
     }
+  }
+
+  private ServerConfig.Keys keys() {
+    warn("--api-key", apiKey);
+    warn("--admin-key", adminKey);
     return new ServerConfig.Keys(
         List.of(
             new ApiKeys.Source("api-key", false, apiKey, apiKeyFile),

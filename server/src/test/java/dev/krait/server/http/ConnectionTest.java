@@ -218,13 +218,16 @@ class ConnectionTest {
               "GET /v1x",
               "POST /v1/completions",
               "POST /v1/chat/completions",
+              "POST /v1/responses",
+              "POST /v1/messages",
+              "POST /v1/messages/count_tokens",
+              "POST /v1/embeddings",
               "POST /tokenize",
               "POST /detokenize",
               "GET /tokenizer_info",
               "GET /version",
               "GET /load",
               "GET /metrics",
-              "GET /",
               "GET /none",
               "GET /%76%31/models",
               "DELETE /version");
@@ -235,6 +238,7 @@ class ConnectionTest {
             .as(call)
             .isNotEqualTo(401);
       }
+      assertThat(calls.get("/").status()).isEqualTo(200); // the page, which holds no secret
       assertThat(calls.get("/health").status()).isEqualTo(200);
       assertThat(calls.get("/ping").status()).isEqualTo(200);
       assertThat(calls.post("/ping", "").status()).isEqualTo(200);
