@@ -16,7 +16,7 @@ import java.util.function.ToLongFunction;
 
 /// One pass over matrices with one build; loaded by a class loader of the variant.
 public final class ProductPass implements ToLongFunction<Integer>, AutoCloseable {
-  private static final int MOST_TOKENS = 256;
+  private static final int MAX_TOKENS = 256;
 
   /// Rows, columns and number of matrices: those of krait-tiny, and two layers of Mamba 2.8B.
   private static final int[][] TINY = {
@@ -48,7 +48,7 @@ public final class ProductPass implements ToLongFunction<Integer>, AutoCloseable
   }
 
   private static Rows rows(int columns, Random random) {
-    float[] values = new float[MOST_TOKENS * columns];
+    float[] values = new float[MAX_TOKENS * columns];
     for (int i = 0; i < values.length; i++) {
       values[i] = random.nextFloat() - 0.5f;
     }

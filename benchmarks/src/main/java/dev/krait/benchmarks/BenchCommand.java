@@ -119,9 +119,9 @@ final class BenchCommand implements Callable<Integer> {
 
   @Spec private @Nullable CommandSpec spec;
 
-  private static final int MOST_THREADS = 1024;
-  private static final int MOST_DRAFTS = 16;
-  private static final int MOST_BATCH = 512;
+  private static final int MAX_THREADS = 1024;
+  private static final int MAX_DRAFTS = 16;
+  private static final int MAX_BATCH = 512;
 
   private final PrintStream out;
   private final Path home;
@@ -159,13 +159,13 @@ final class BenchCommand implements Callable<Integer> {
   /// Refuses what would fail after minutes of measuring.
   private void requireAll() {
     threads
-        .filter(count -> count < 1 || count > MOST_THREADS)
+        .filter(count -> count < 1 || count > MAX_THREADS)
         .ifPresent(count -> {
-          throw EngineException.invalidArgument("threads", count, "1 to " + MOST_THREADS);
+          throw EngineException.invalidArgument("threads", count, "1 to " + MAX_THREADS);
         });
     for (int batch : batches) {
-      if (batch < 1 || batch > MOST_BATCH) {
-        throw EngineException.invalidArgument("batch", batch, "1 to " + MOST_BATCH);
+      if (batch < 1 || batch > MAX_BATCH) {
+        throw EngineException.invalidArgument("batch", batch, "1 to " + MAX_BATCH);
       }
     }
     loads().requireFit(model.orElse(shipped()));
@@ -180,8 +180,8 @@ final class BenchCommand implements Callable<Integer> {
 
   private void requireSpeculation(Path draft) {
     ModelBench.measurableTokens(draft);
-    if (draftTokens < 1 || draftTokens > MOST_DRAFTS) {
-      throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MOST_DRAFTS);
+    if (draftTokens < 1 || draftTokens > MAX_DRAFTS) {
+      throw EngineException.invalidArgument("draft-tokens", draftTokens, "1 to " + MAX_DRAFTS);
     }
     if (!(tokensPerIteration >= 1 && tokensPerIteration <= draftTokens + 1)) {
       throw EngineException.invalidArgument(

@@ -77,9 +77,9 @@ final class LoadCommand implements Callable<Integer> {
   @Option(names = "--json", paramLabel = "FILE", description = "Also write the rows as JSON.")
   private Optional<Path> json = Optional.empty();
 
-  private static final int MOST_STREAMS = 4096;
-  private static final int MOST_TOKENS = 1 << 20;
-  private static final int MOST_SECONDS = 3600;
+  private static final int MAX_STREAMS = 4096;
+  private static final int MAX_TOKENS = 1 << 20;
+  private static final int MAX_SECONDS = 3600;
   private static final int REQUESTS_OF_A_STREAM = 4;
 
   private final PrintStream out;
@@ -90,12 +90,12 @@ final class LoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    within("prompt", promptTokens, MOST_TOKENS);
-    within("output", outputTokens, MOST_TOKENS);
-    within("seconds", seconds, MOST_SECONDS);
-    requests.ifPresent(count -> within("requests", count, MOST_TOKENS));
+    within("prompt", promptTokens, MAX_TOKENS);
+    within("output", outputTokens, MAX_TOKENS);
+    within("seconds", seconds, MAX_SECONDS);
+    requests.ifPresent(count -> within("requests", count, MAX_TOKENS));
     for (int count : streams) {
-      within("streams", count, MOST_STREAMS);
+      within("streams", count, MAX_STREAMS);
     }
     json.ifPresent(JsonReport::requireWritable);
     List<LoadRow> rows = new ArrayList<>();

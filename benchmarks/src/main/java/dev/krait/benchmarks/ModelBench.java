@@ -3,7 +3,7 @@ package dev.krait.benchmarks;
 import dev.krait.backend.Backend;
 import dev.krait.backend.MachineRates;
 import dev.krait.cache.pool.CacheSpec;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
@@ -30,7 +30,7 @@ final class ModelBench implements AutoCloseable {
   private static final int DECODED = 256;
 
   private static final int MAX_TOKENS = 1024;
-  private static final int LEAST_TOKENS = 64;
+  private static final int MIN_TOKENS = 64;
   private static final long WARM_UP_NANOS = 2_000_000_000L;
   private static final long ROUND_NANOS = 700_000_000L;
   private static final int ROUNDS = 5;
@@ -39,7 +39,7 @@ final class ModelBench implements AutoCloseable {
   private final ModelRig rig;
   private final LoadedModel model;
   private final ForwardPass pass;
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final long matrixElements;
   private final long headElements;
   private final MachineRates rates;
@@ -62,7 +62,7 @@ final class ModelBench implements AutoCloseable {
     ///   when the model's sequences are too short
     Loads requireFit(Path folder) {
       int longest = longest(folder);
-      require("context", context, 0, longest - LEAST_TOKENS);
+      require("context", context, 0, longest - MIN_TOKENS);
       for (int prompt : prompts) {
         require("prompt", prompt, 1, longest);
       }
@@ -99,7 +99,7 @@ final class ModelBench implements AutoCloseable {
             new ModelRig.Sizes(most, context + decoded, maxStepTokens, 0, 0, 1, longestPrompt));
     pass = rig.target();
     model = pass.model();
-    pools = new CachePools(rig.layout());
+    pools = new KvCachePools(rig.layout());
     matrixElements =
         model.weights().blocks().stream()
             .flatMap(block -> block.mixers().stream())
@@ -119,11 +119,11 @@ final class ModelBench implements AutoCloseable {
   private static int longest(Path folder) {
     try (ModelLoader loader = ModelLoader.open(folder)) {
       int longest = loader.spec().maxTokens();
-      if (longest < LEAST_TOKENS) {
+      if (longest < MIN_TOKENS) {
         throw new EngineException(
             ErrorCode.UNSUPPORTED,
             "%s: sequences of %d tokens (expected: at least %d to be measured)"
-                .formatted(folder, longest, LEAST_TOKENS));
+                .formatted(folder, longest, MIN_TOKENS));
       }
       return longest;
     }

@@ -1,7 +1,7 @@
 package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
 import dev.krait.loading.StoredType;
@@ -23,7 +23,7 @@ import java.util.Optional;
 final class SpeculationBench implements AutoCloseable {
   private static final int[] BATCHES = {1, 4, 16};
   private static final int MAX_BATCH = 16;
-  private static final int MOST_VERIFIED = 8;
+  private static final int MAX_VERIFIED = 8;
   private static final int PROMPT_TOKENS = 16;
   private static final int ROUNDS = 5;
   private static final long ROUND_NANOS = 500_000_000L;
@@ -32,7 +32,7 @@ final class SpeculationBench implements AutoCloseable {
   private final ModelRig rig;
   private final ForwardPass target;
   private final ForwardPass draft;
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final int maxTokens;
   private final int vocabSize;
   private final int draftTokens;
@@ -64,16 +64,16 @@ final class SpeculationBench implements AutoCloseable {
     maxTokens =
         Math.min(
             ModelBench.measurableTokens(targetFolder), ModelBench.measurableTokens(draftFolder));
-    int window = Math.max(MOST_VERIFIED, draftTokens + 1);
-    int mostRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);
+    int window = Math.max(MAX_VERIFIED, draftTokens + 1);
+    int maxRows = MAX_BATCH * Math.max(PROMPT_TOKENS, window);
     rig =
         new ModelRig(
             targetFolder,
             Optional.of(draftFolder),
             backend,
             StoredType.STORED,
-            new ModelRig.Sizes(MAX_BATCH, maxTokens, mostRows, window));
-    pools = new CachePools(rig.layout());
+            new ModelRig.Sizes(MAX_BATCH, maxTokens, maxRows, window));
+    pools = new KvCachePools(rig.layout());
     target = rig.target();
     draft = rig.draft().orElseThrow();
     int draftVocab = draft.model().spec().vocabSize();
@@ -87,7 +87,7 @@ final class SpeculationBench implements AutoCloseable {
     List<SpeculationRow> rows = new ArrayList<>();
     double plain = seconds(1, 1, this::plainStep);
     rows.add(row("plain", 1, 1, plain, 1, 1));
-    for (int count = 2; count <= MOST_VERIFIED; count++) {
+    for (int count = 2; count <= MAX_VERIFIED; count++) {
       int verified = count;
       double verify = seconds(1, 1, (all, drafter) -> verifyStep(all, verified));
       rows.add(row("verify", 1, count, verify, 1, verify / plain));

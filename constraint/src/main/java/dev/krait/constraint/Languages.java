@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// Makes regular languages and their derivatives (Brzozowski's, by classes of bytes as Owens, Reppy
 /// and Turon describe), each one once. For one thread at a time.
 final class Languages {
-  private static final int MOST_EXPLORED = 20_000;
+  private static final int MAX_EXPLORED = 20_000;
 
   private final Map<Shape, Regex> made = new HashMap<>();
   private final Map<Object, Regex> encoded = new HashMap<>();
@@ -354,7 +354,7 @@ final class Languages {
     ArrayDeque<Regex> open = new ArrayDeque<>(List.of(start));
     reachedFrom.put(start, start);
     while (!open.isEmpty()) {
-      if (budget == 0 && reachedFrom.size() > MOST_EXPLORED) {
+      if (budget == 0 && reachedFrom.size() > MAX_EXPLORED) {
         return true;
       }
       Regex state = open.poll();

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Numbers of JSON as languages.
 final class NumberLanguage {
-  private static final int MOST_DECIMALS = 20;
+  private static final int MAX_DECIMALS = 20;
 
   private final Languages languages;
 
@@ -42,7 +42,7 @@ final class NumberLanguage {
             languages.optional(languages.bytes(ByteSet.of('+').or(ByteSet.of('-')))),
             digits);
     any = languages.concat(sign, magnitude, languages.optional(exponent));
-    syntax = languages.concat(decimals(MOST_DECIMALS), languages.optional(exponent));
+    syntax = languages.concat(decimals(MAX_DECIMALS), languages.optional(exponent));
     integerSyntax = languages.concat(sign, whole);
     positive = languages.not(languages.decimals(Decimals.atMost(BigDecimal.ZERO, true)));
   }

@@ -21,7 +21,7 @@ public final class HostExperts {
   public void run(Ops ops, ExpertsArgs args, int rows) {
     RoutedMlp mixer = args.weights().mixer();
     Work work = works.get(mixer);
-    if (work == null || work.mostRows < rows) {
+    if (work == null || work.maxRows < rows) {
       work = new Work(mixer, args.x().columns(), rows);
       works.put(mixer, work);
     }
@@ -31,7 +31,7 @@ public final class HostExperts {
   /// Memory for one kind of mixture, and its passes.
   private static final class Work {
     private final RoutedMlp mixer;
-    private final int mostRows;
+    private final int maxRows;
     private final int slots;
     private final ExpertChoice choice;
 
@@ -67,20 +67,20 @@ public final class HostExperts {
       }
     }
 
-    private Work(RoutedMlp mixer, int width, int mostRows) {
+    private Work(RoutedMlp mixer, int width, int maxRows) {
       this.mixer = mixer;
-      this.mostRows = mostRows;
+      this.maxRows = maxRows;
       slots = mixer.perToken() + (mixer.sharedDim() > 0 ? 1 : 0);
       choice = new ExpertChoice(mixer);
-      chosen = new int[mostRows * slots];
-      weights = new float[mostRows * slots];
-      places = new int[mostRows * slots];
+      chosen = new int[maxRows * slots];
+      weights = new float[maxRows * slots];
+      places = new int[maxRows * slots];
       firstPlace = new int[mixer.scores() + 1];
-      outputs = new float[Math.multiplyExact(mostRows * slots, width)];
-      gathered = rows(mostRows, width);
-      output = rows(mostRows, width);
-      routed = Inner.of(mostRows, mixer.intermediateDim(), mixer.gated());
-      shared = Inner.of(mostRows, mixer.sharedDim(), mixer.gated());
+      outputs = new float[Math.multiplyExact(maxRows * slots, width)];
+      gathered = rows(maxRows, width);
+      output = rows(maxRows, width);
+      routed = Inner.of(maxRows, mixer.intermediateDim(), mixer.gated());
+      shared = Inner.of(maxRows, mixer.sharedDim(), mixer.gated());
     }
 
     private static Rows rows(int rows, int columns) {

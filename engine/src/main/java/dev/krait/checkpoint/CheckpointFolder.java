@@ -18,7 +18,7 @@ public final class CheckpointFolder {
   private static final String CONFIG = "config.json";
   private static final String LFS = "version https://git-lfs.github.com/spec/v1";
   private static final String GGUF = "GGUF";
-  private static final int MOST_POINTER_BYTES = 1024;
+  private static final int MAX_POINTER_BYTES = 1024;
   private static final String ID = "[A-Za-z0-9][\\w.-]*/[\\w.-]+";
   private static final String FOLDER =
       "a model folder in the Hugging Face layout, with config.json and safetensors";
@@ -97,7 +97,7 @@ public final class CheckpointFolder {
   }
 
   private static Optional<Path> pointer(Path folder) {
-    return files(folder, file -> begins(file, LFS, MOST_POINTER_BYTES)).stream().findFirst();
+    return files(folder, file -> begins(file, LFS, MAX_POINTER_BYTES)).stream().findFirst();
   }
 
   private static boolean isGguf(Path file) {
@@ -112,10 +112,10 @@ public final class CheckpointFolder {
     }
   }
 
-  private static boolean begins(Path file, String start, long mostBytes) {
+  private static boolean begins(Path file, String start, long maxBytes) {
     try (InputStream in = Files.newInputStream(file)) {
       byte[] expected = start.getBytes(StandardCharsets.US_ASCII);
-      return Files.size(file) <= mostBytes
+      return Files.size(file) <= maxBytes
           && Arrays.equals(in.readNBytes(expected.length), expected);
     } catch (IOException unreadable) {
       // Whoever needs the file says so.

@@ -5,7 +5,7 @@ import dev.krait.backend.Backends;
 import dev.krait.backend.NumericMode;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.prefix.SnapshotPolicy;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
@@ -40,8 +40,8 @@ import java.util.function.Consumer;
 /// }
 /// ```
 public final class Engine implements AutoCloseable {
-  private static final int SHORTEST_NGRAM = 1;
-  private static final int LONGEST_NGRAM = 4;
+  private static final int MIN_NGRAM = 1;
+  private static final int MAX_NGRAM = 4;
   private static final long WARM_UP_NANOS = 1_000_000_000;
 
   /// A snapshot takes a step more, which is what a few tens of prompt tokens cost on every machine
@@ -161,7 +161,7 @@ public final class Engine implements AutoCloseable {
     }
     resources.opened(runner);
     ModelInfo info = facts.of(model, layout.demand().maxModelTokens());
-    CachePools pools = new CachePools(layout, snapshots(config));
+    KvCachePools pools = new KvCachePools(layout, snapshots(config));
     EngineLoop loop = loop(config, pools, runner, policy, info, maxDrafts, listener);
     resources.opened(EngineThread.start(loop, enough -> warmUp(pass, drafter, maxDrafts, enough)));
     String description =
@@ -201,7 +201,7 @@ public final class Engine implements AutoCloseable {
 
   private static EngineLoop loop(
       EngineConfig config,
-      CachePools pools,
+      KvCachePools pools,
       ModelRunner runner,
       Optional<DraftLengthPolicy> policy,
       ModelInfo info,
@@ -225,7 +225,7 @@ public final class Engine implements AutoCloseable {
       int maxDrafts) {
     return switch (config.speculation()) {
       case OFF -> Optional.empty();
-      case NGRAM -> Optional.of(new NgramDrafter(SHORTEST_NGRAM, LONGEST_NGRAM));
+      case NGRAM -> Optional.of(new NgramDrafter(MIN_NGRAM, MAX_NGRAM));
       case DRAFT -> {
         LoadedModel model = draft.orElseThrow().load(backend, config.weights());
         ForwardPass pass = new ForwardPass(model, layout, config.maxTokensPerStep(), true);

@@ -56,17 +56,17 @@ public record EngineConfig(
   /// [#backend] unless told otherwise.
   public static final String DEFAULT_BACKEND = "auto";
 
-  private static final int MOST_SEQUENCES = 4096;
-  private static final int MOST_TOKENS_PER_STEP = 1 << 17;
-  private static final int MOST_THREADS = 1024;
-  private static final int MOST_WAITING = 1 << 20;
+  private static final int MAX_SEQUENCES = 4096;
+  private static final int MAX_TOKENS_PER_STEP = 1 << 17;
+  private static final int MAX_THREADS = 1024;
+  private static final int MAX_WAITING = 1 << 20;
 
   /// Checks the ranges.
   public EngineConfig {
-    within("max-sequences", maxSequences, 1, MOST_SEQUENCES);
-    within("max-tokens-per-step", maxTokensPerStep, 1, MOST_TOKENS_PER_STEP);
-    within("max-waiting", maxWaiting, 0, MOST_WAITING);
-    threads.ifPresent(value -> within("threads", value, 1, MOST_THREADS));
+    within("max-sequences", maxSequences, 1, MAX_SEQUENCES);
+    within("max-tokens-per-step", maxTokensPerStep, 1, MAX_TOKENS_PER_STEP);
+    within("max-waiting", maxWaiting, 0, MAX_WAITING);
+    threads.ifPresent(value -> within("threads", value, 1, MAX_THREADS));
     maxModelTokens.ifPresent(value -> atLeast("max-model-len", value, 1));
     within("max-draft-tokens", maxDraftTokens, 1, 16);
     draftTokens.ifPresent(value -> within("draft-tokens", value, 0, 16));

@@ -1,6 +1,6 @@
 package dev.krait.engine;
 
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationEvent;
@@ -242,7 +242,7 @@ public final class EngineHandle {
     }
   }
 
-  void publish(int runningNow, int waitingAgainNow, CachePools pools) {
+  void publish(int runningNow, int waitingAgainNow, KvCachePools pools) {
     running = runningNow;
     waitingAgain = waitingAgainNow;
     blocksUsed = pools.blocksUsed();

@@ -1,6 +1,6 @@
 package dev.krait.engine;
 
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.error.ErrorCode;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 public final class EngineLoop {
   private final ModelRunner runner;
   private final Scheduler scheduler;
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final LongSupplier nanoClock;
   private final StepListener listener;
   private final EngineHandle handle;
@@ -51,7 +51,7 @@ public final class EngineLoop {
   public EngineLoop(
       ModelRunner runner,
       Scheduler scheduler,
-      CachePools pools,
+      KvCachePools pools,
       EngineLimits limits,
       LongSupplier nanoClock,
       StepListener listener) {
@@ -113,7 +113,7 @@ public final class EngineLoop {
   /// A failure of any part ends the engine: what the device holds is not trusted afterwards.
   private int step() {
     try {
-      while (inFlight.size() < runner.mostPendingSteps() && submitNext()) {}
+      while (inFlight.size() < runner.maxPendingSteps() && submitNext()) {}
       if (inFlight.isEmpty()) {
         return 0;
       }

@@ -30,7 +30,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   private static final double USUAL_SHARE = 0.6;
 
   /// The same when a size was asked for.
-  private static final double LARGEST_SHARE = 0.8;
+  private static final double MAX_SHARE = 0.8;
 
   /// Bytes of an id and its probability.
   private static final long DISTRIBUTION_ENTRY_BYTES = 12;
@@ -40,7 +40,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   private static final double DEVICE_SHARE = 0.9;
 
   /// Snapshots of states that are kept if there is room; with more sequences one for each.
-  private static final int LEAST_SNAPSHOTS = 16;
+  private static final int MIN_SNAPSHOTS = 16;
 
   /// What there is to plan with.
   ///
@@ -180,7 +180,7 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
 
   private void requireRoom(Memory memory) {
     long needed = layout.bytes() + distributionBytes;
-    if (memory.deviceBytes().isEmpty() && needed > memory.heapBytes() * LARGEST_SHARE) {
+    if (memory.deviceBytes().isEmpty() && needed > memory.heapBytes() * MAX_SHARE) {
       throw EngineException.invalidArgument(
           "cache-memory",
           CacheLayout.size(layout.bytes())
@@ -188,9 +188,9 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
                   ? ""
                   : " and drafts that take up to " + CacheLayout.size(distributionBytes)),
           "at most "
-              + share(LARGEST_SHARE, memory)
+              + share(MAX_SHARE, memory)
               + ": a smaller --cache-memory, or "
-              + largerHeap(needed, LARGEST_SHARE));
+              + largerHeap(needed, MAX_SHARE));
     }
   }
 
@@ -272,6 +272,6 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
         config.maxSequences(),
         longest,
         window,
-        config.prefixCaching() ? Math.max(LEAST_SNAPSHOTS, config.maxSequences()) : 0);
+        config.prefixCaching() ? Math.max(MIN_SNAPSHOTS, config.maxSequences()) : 0);
   }
 }

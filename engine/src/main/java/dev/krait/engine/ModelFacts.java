@@ -100,11 +100,11 @@ record ModelFacts(TokenIds endTokenIds, SamplingDefaults defaults, List<String> 
             config,
             "repetition_penalty",
             r ->
-                (float) r >= SamplingParams.LEAST_REPETITION_PENALTY
-                    && (float) r <= SamplingParams.MOST_REPETITION_PENALTY,
-            SamplingParams.LEAST_REPETITION_PENALTY
+                (float) r >= SamplingParams.MIN_REPETITION_PENALTY
+                    && (float) r <= SamplingParams.MAX_REPETITION_PENALTY,
+            SamplingParams.MIN_REPETITION_PENALTY
                 + " to "
-                + SamplingParams.MOST_REPETITION_PENALTY));
+                + SamplingParams.MAX_REPETITION_PENALTY));
   }
 
   private static SamplingDefaults noDefaults() {

@@ -1,27 +1,27 @@
 package dev.krait.engine;
 
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.scheduler.Scheduler;
-import dev.krait.scheduler.StepTally;
+import dev.krait.scheduler.SchedulerStats;
 
 /// One step in numbers; refilled for every step. Pool and queue figures are those after the step.
 public final class StepStats {
   private final Scheduler scheduler;
-  private final CachePools pools;
+  private final KvCachePools pools;
   int scheduledTokens;
   int advancedTokens;
   long scheduleNanos;
   long runNanos;
   long updateNanos;
 
-  StepStats(Scheduler scheduler, CachePools pools) {
+  StepStats(Scheduler scheduler, KvCachePools pools) {
     this.scheduler = scheduler;
     this.pools = pools;
   }
 
   /// Counts of sequences, tokens, drafts and preemptions.
-  public StepTally tally() {
-    return scheduler.tally();
+  public SchedulerStats scheduler() {
+    return scheduler.stats();
   }
 
   /// Tokens in the plan, offered drafts included.

@@ -51,10 +51,10 @@ public record SamplingParams(
   public static final int ALL_LOGPROBS = Integer.MAX_VALUE;
 
   /// Smallest [#repetitionPenalty].
-  public static final float LEAST_REPETITION_PENALTY = 0.01f;
+  public static final float MIN_REPETITION_PENALTY = 0.01f;
 
   /// Largest [#repetitionPenalty].
-  public static final int MOST_REPETITION_PENALTY = 100;
+  public static final int MAX_REPETITION_PENALTY = 100;
 
   /// Checks every range.
   public SamplingParams {
@@ -63,11 +63,10 @@ public record SamplingParams(
     check(topP >= 0 && topP <= 1, "top_p", topP, "0 to 1");
     check(minP >= 0 && minP <= 1, "min_p", minP, "0 to 1");
     check(
-        repetitionPenalty >= LEAST_REPETITION_PENALTY
-            && repetitionPenalty <= MOST_REPETITION_PENALTY,
+        repetitionPenalty >= MIN_REPETITION_PENALTY && repetitionPenalty <= MAX_REPETITION_PENALTY,
         "repetition_penalty",
         repetitionPenalty,
-        LEAST_REPETITION_PENALTY + " to " + MOST_REPETITION_PENALTY);
+        MIN_REPETITION_PENALTY + " to " + MAX_REPETITION_PENALTY);
     check(Math.abs(presencePenalty) <= 2, "presence_penalty", presencePenalty, "-2 to 2");
     check(Math.abs(frequencyPenalty) <= 2, "frequency_penalty", frequencyPenalty, "-2 to 2");
     check(logprobs >= -1 && logprobs <= MAX_LOGPROBS, "logprobs", logprobs, "0 to " + MAX_LOGPROBS);

@@ -80,7 +80,7 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   @Override
-  public int mostPendingSteps() {
+  public int maxPendingSteps() {
     return steps.length;
   }
 
@@ -221,9 +221,9 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   private int wantAll(int row, int count) {
-    int first = pass.want(row);
+    int first = pass.requestLogits(row);
     for (int j = 1; j < count; j++) {
-      pass.want(row + j);
+      pass.requestLogits(row + j);
     }
     return first;
   }

@@ -161,7 +161,7 @@ public final class Forward {
   ///
   /// @param first the first output
   /// @param count how many of them, at most the activations' output rows
-  public void head(StepInputs step, int first, int count) {
+  public void computeLogits(StepInputs step, int first, int count) {
     ops.gatherOutputs(activations.gathered(), activations.residual(), step, first, count);
     ops.rmsNorm(finalNorm, count);
     ops.matmul(activations.logits(), activations.gatheredNormed(), weights.head(), count);

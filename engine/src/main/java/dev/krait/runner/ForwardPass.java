@@ -13,9 +13,9 @@ import java.util.List;
 /// tokens and logits.
 ///
 /// Use: [#begin], [#add] for each sequence, [#choose] for rows behind which a token is wanted, then
-/// [#want] for rows whose logits are needed, [#execute], and after [StepInputs#await] the chosen
-/// tokens, or [#logits]. The next step may be begun before a step has been awaited; a further one
-/// waits for it.
+/// [#requestLogits] for rows whose logits are needed, [#execute], and after [StepInputs#await] the
+/// chosen tokens, or [#logits]. The next step may be begun before a step has been awaited; a
+/// further one waits for it.
 public final class ForwardPass {
   /// Floats that a block of logits may take, where they lie in caches of processors and where they
   /// lie in a device's own memory.
@@ -137,18 +137,18 @@ public final class ForwardPass {
   }
 
   /// Asks for the token behind a row. Outputs are numbered in the order of the calls, those of
-  /// [#want] come behind.
+  /// [#requestLogits] come behind.
   ///
   /// @return the output's number
   public int choose(int tokenRow, SamplingParams sampling) {
     inputs.sampling[inputs.choices++] = sampling;
-    return want(tokenRow);
+    return requestLogits(tokenRow);
   }
 
   /// Asks for the logits of a row.
   ///
   /// @return the output's number
-  public int want(int tokenRow) {
+  public int requestLogits(int tokenRow) {
     inputs.outputRows[inputs.outputs] = tokenRow;
     return inputs.outputs++;
   }
@@ -169,7 +169,7 @@ public final class ForwardPass {
     for (int first = 0; first <= lastBlock(); first += activations.outputRows()) {
       int count = blockRows(first);
       if (count > 0) {
-        forward.head(inputs, first, count);
+        forward.computeLogits(inputs, first, count);
         forward.choose(inputs, first, Math.min(count, inputs.choices - first));
       }
     }
@@ -205,7 +205,7 @@ public final class ForwardPass {
     if (output < blockFirst || output >= blockFirst + blockCount) {
       blockFirst = output;
       blockCount = blockRows(output);
-      forward.head(inputs, blockFirst, blockCount);
+      forward.computeLogits(inputs, blockFirst, blockCount);
     }
     activations.logits().buffer().read((long) (output - blockFirst) * row.length, row);
     return row;

@@ -14,7 +14,7 @@ public interface ModelRunner extends AutoCloseable {
   /// How many steps may be submitted before the first of them is awaited, 1 or 2. A runner that
   /// takes 2 computes them in the order of their submission, and an entry of the second may take
   /// the token that the first chooses, see [StepPlan#sourceEntry].
-  default int mostPendingSteps() {
+  default int maxPendingSteps() {
     return 1;
   }
 

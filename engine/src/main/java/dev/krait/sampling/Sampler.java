@@ -179,9 +179,9 @@ public final class Sampler {
 
   private void fill(
       float[] logits, long least, double scale, double most, double total, Distribution target) {
-    float leastLogit = RankedLogit.logit(least);
+    float minLogit = RankedLogit.logit(least);
     for (int i = 0; i < vocabSize; i++) {
-      if (logits[i] >= leastLogit && RankedLogit.key(logits[i], i) >= least) {
+      if (logits[i] >= minLogit && RankedLogit.key(logits[i], i) >= least) {
         double probability = Math.exp((logits[i] - most) * scale) / total;
         if (probability > 0) {
           target.add(i, probability);

@@ -168,7 +168,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   }
 
   /// Exactly one generated token is left to compute: drafts may follow it.
-  boolean isSingle() {
+  boolean isDecoding() {
     return isPastPrompt() && leftTokens() == 1 && !isInFlight();
   }
 

@@ -1,16 +1,16 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 
 /// Blocks that running sequences will want for the tokens that they know already and for the next
 /// step, and room for those that wait for one of them; one more sequence is admitted only if it
 /// fits beside them.
 final class ReservedBlocks {
-  private final CachePools pools;
+  private final KvCachePools pools;
   private int blocks;
   private int held;
 
-  ReservedBlocks(CachePools pools) {
+  ReservedBlocks(KvCachePools pools) {
     this.pools = pools;
   }
 

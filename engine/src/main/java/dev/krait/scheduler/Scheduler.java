@@ -1,7 +1,7 @@
 package dev.krait.scheduler;
 
 import dev.krait.cache.pool.SlotCopy;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.cache.sequence.Opened;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
 /// starves.
 public final class Scheduler {
   private final SchedulerConfig config;
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final DraftLengths draftLengths;
   private final LongSupplier nanoClock;
   private final WaitingQueue waiting = new WaitingQueue();
@@ -52,11 +52,11 @@ public final class Scheduler {
   private final List<SlotCopy> slotCopies = new ArrayList<>();
 
   private final PlansInFlight plans;
-  private final StepTally tally;
+  private final SchedulerStats stats;
   private final StepUpdate stepUpdate;
   private long nextId = 1;
   private long departures;
-  private boolean tallyTaken;
+  private boolean statsTaken;
   private int waitingAgain;
 
   /// A scheduler over the given pools.
@@ -64,7 +64,10 @@ public final class Scheduler {
   /// @param draftLengths how many tokens to draft; not asked when the configuration allows none
   /// @param nanoClock the engine's clock, of deadlines and times
   public Scheduler(
-      SchedulerConfig config, CachePools pools, DraftLengths draftLengths, LongSupplier nanoClock) {
+      SchedulerConfig config,
+      KvCachePools pools,
+      DraftLengths draftLengths,
+      LongSupplier nanoClock) {
     this.config = config;
     this.pools = pools;
     this.draftLengths = draftLengths;
@@ -73,8 +76,8 @@ public final class Scheduler {
     int capacity = config.runnableSequences();
     running = new RunningList(capacity);
     plans = new PlansInFlight(capacity);
-    tally = new StepTally(config.maxDraftTokens());
-    stepUpdate = new StepUpdate(draftLengths, tally, slotCopies);
+    stats = new SchedulerStats(config.maxDraftTokens());
+    stepUpdate = new StepUpdate(draftLengths, stats, slotCopies);
   }
 
   /// Puts a request in the queue.
@@ -104,9 +107,9 @@ public final class Scheduler {
   /// until its [#update], or until it is filled again if it is not submitted.
   public StepPlan schedule() {
     StepPlan plan = plans.next();
-    if (tallyTaken) {
-      tally.clear();
-      tallyTaken = false;
+    if (statsTaken) {
+      stats.clear();
+      statsTaken = false;
     }
     if (plans.needsAnswer()) {
       return plan;
@@ -164,13 +167,13 @@ public final class Scheduler {
   private boolean planRunning() {
     int singles = 0;
     for (int i = 0; i < running.size(); i++) {
-      singles += running.at(i).isSingle() || running.at(i).isNextChosen() ? 1 : 0;
+      singles += running.at(i).isDecoding() || running.at(i).isNextChosen() ? 1 : 0;
     }
     budget.reset(config.maxTokensPerStep() - singles);
     int index = 0;
     while (index < running.size()) {
       ActiveSequence sequence = running.at(index);
-      boolean single = sequence.isSingle() || sequence.isNextChosen();
+      boolean single = sequence.isDecoding() || sequence.isNextChosen();
       int tokens = single ? 1 : sequence.isInFlight() ? 0 : chunkTokens(sequence);
       sequence.plan(0);
       if (tokens > 0 && reserveOrPreempt(sequence, tokens)) {
@@ -224,7 +227,7 @@ public final class Scheduler {
     released.add(victim);
     waiting.add(victim);
     waitingAgain++;
-    tally.preemptions++;
+    stats.preemptions++;
   }
 
   /// Starts waiting sequences in order of rank while there is room. One whose prompt is being
@@ -262,7 +265,7 @@ public final class Scheduler {
     sequence.start(opened.memory(), now);
     running.add(sequence);
     opened.slotCopy().ifPresent(slotCopies::add);
-    opened.prefixResult().ifPresent(result -> tally.addPrefix(result, sequence));
+    opened.prefixResult().ifPresent(result -> stats.addPrefix(result, sequence));
     int tokens = chunkTokens(sequence);
     if (reserveOrPreempt(sequence, tokens)) {
       sequence.plan(tokens);
@@ -285,7 +288,7 @@ public final class Scheduler {
   private void planDrafts() {
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);
-      if (!sequence.isSingle()) {
+      if (!sequence.isDecoding()) {
         continue;
       }
       int drafts = draftLengths.draftTokens(sequence, running.size());
@@ -306,8 +309,8 @@ public final class Scheduler {
     long now = nanoClock.getAsLong();
     int advanced = 0;
     plans.answered();
-    tallyTaken = true;
-    tally.sequences = answered.size();
+    statsTaken = true;
+    stats.sequences = answered.size();
     for (int i = 0; i < answered.size(); i++) {
       ActiveSequence sequence = (ActiveSequence) answered.sequence(i);
       if (sequence.status() == SequenceStatus.FINISHED) {
@@ -390,7 +393,7 @@ public final class Scheduler {
   }
 
   /// Counts of the step that was scheduled last; complete after its update.
-  public StepTally tally() {
-    return tally;
+  public SchedulerStats stats() {
+    return stats;
   }
 }

@@ -22,13 +22,13 @@ final class StepUpdate {
   }
 
   private final DraftLengths draftLengths;
-  private final StepTally tally;
+  private final SchedulerStats stats;
   private final List<SlotCopy> slotCopies;
 
   /// @param slotCopies is given the copies that kept prefixes need
-  StepUpdate(DraftLengths draftLengths, StepTally tally, List<SlotCopy> slotCopies) {
+  StepUpdate(DraftLengths draftLengths, SchedulerStats stats, List<SlotCopy> slotCopies) {
     this.draftLengths = draftLengths;
-    this.tally = tally;
+    this.stats = stats;
     this.slotCopies = slotCopies;
   }
 
@@ -43,7 +43,7 @@ final class StepUpdate {
     }
     check(sequence, newTokens, chooses ? 1 : 0, chooses ? 1 + drafts : 0);
 
-    tally.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
+    stats.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
     Optional<SlotCopy> copy = sequence.commit(known + drafts, drafts > 0 ? newTokens : known);
     if (copy.isPresent()) {
       slotCopies.add(copy.get());
@@ -68,7 +68,7 @@ final class StepUpdate {
       int token = output.newToken(entry, i);
       sequence.append(token, now);
       sequence.stream().append(token, output.logprobs(entry, i));
-      tally.generatedTokens++;
+      stats.generatedTokens++;
       if (sequence.stopsAt(token)) {
         return Outcome.STOPPED;
       }
@@ -79,7 +79,7 @@ final class StepUpdate {
   private void observeDrafts(ActiveSequence sequence, int allowed, int drafted, int accepted) {
     check(sequence, accepted, 0, drafted);
     sequence.addDrafts(drafted, accepted);
-    tally.addDrafts(drafted, accepted);
+    stats.addDrafts(drafted, accepted);
     draftLengths.observe(sequence, allowed, drafted, accepted);
   }
 

@@ -22,7 +22,7 @@ final class Acceptance {
   private double tried;
 
   /// Known tokens of the sequence that the drafter had been fed when it drafted last.
-  int followed;
+  int draftModelTokens;
 
   private Acceptance(double decay) {
     this.decay = decay;

@@ -17,7 +17,7 @@ public interface DraftLengthPolicy extends DraftLengths {
 
   /// How sure of all its drafts a drafter must be to make another one, see [Drafter#propose]; asked
   /// after the step's lengths.
-  double leastConfidence();
+  double minConfidence();
 
   /// True when drafting is likely, so that a drafter does well to follow prompts as they are
   /// computed.

@@ -6,23 +6,23 @@ import java.util.Arrays;
 /// number of steps and that was confirmed. Each disappointment doubles the number, up to a limit; a
 /// long time of drafting forgives them.
 final class DraftTrust {
-  private static final int LEAST_STEPS = 24;
-  private static final int MOST_STEPS = 32 * LEAST_STEPS;
+  private static final int MIN_STEPS = 24;
+  private static final int MAX_STEPS = 32 * MIN_STEPS;
   private static final int FORGIVING_STEPS = 256;
 
   /// Larger batches count as this one.
-  private static final int MOST_BATCH = 64;
+  private static final int MAX_BATCH = 64;
 
-  private final int[] promising = new int[MOST_BATCH + 1];
-  private final int[] needed = new int[MOST_BATCH + 1];
-  private final boolean[] confirmed = new boolean[MOST_BATCH + 1];
+  private final int[] promising = new int[MAX_BATCH + 1];
+  private final int[] needed = new int[MAX_BATCH + 1];
+  private final boolean[] confirmed = new boolean[MAX_BATCH + 1];
 
   DraftTrust() {
-    Arrays.fill(needed, LEAST_STEPS);
+    Arrays.fill(needed, MIN_STEPS);
   }
 
   private static int index(int running) {
-    return Math.min(running, MOST_BATCH);
+    return Math.min(running, MAX_BATCH);
   }
 
   /// True when sequences draft.
@@ -38,12 +38,12 @@ final class DraftTrust {
     if (promises) {
       promising[batch]++;
       if (confirmed[batch] && promising[batch] > FORGIVING_STEPS) {
-        needed[batch] = LEAST_STEPS;
+        needed[batch] = MIN_STEPS;
       }
       return promising[batch] >= needed[batch];
     }
     if (promising[batch] >= needed[batch]) {
-      needed[batch] = Math.min(2 * needed[batch], MOST_STEPS);
+      needed[batch] = Math.min(2 * needed[batch], MAX_STEPS);
     }
     promising[batch] = 0;
     confirmed[batch] = false;

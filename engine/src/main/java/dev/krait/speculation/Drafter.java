@@ -12,13 +12,13 @@ public interface Drafter extends AutoCloseable {
   /// Called before the target's step with every plan, so that a drafter with a memory of its own
   /// can follow prompts.
   ///
-  /// @param leastConfidence a drafter that knows how sure it is ends an entry's drafts with the one
+  /// @param minConfidence a drafter that knows how sure it is ends an entry's drafts with the one
   ///   that takes [Drafts#confidence] below this; 0 to draft as many as planned
   /// @param followsPrompts whether prompt chunks are worth following now; what is left out is
   ///   caught up with when it is needed
   /// @return known tokens that drafting sequences had to catch up with, beyond the two that a round
   ///   may settle
-  int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts);
+  int propose(StepPlan plan, Drafts drafts, double minConfidence, boolean followsPrompts);
 
   /// Copies a state slot in all layers of the drafter's own, if it has any.
   default void copySlot(int from, int to) {}

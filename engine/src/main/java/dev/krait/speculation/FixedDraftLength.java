@@ -30,7 +30,7 @@ public final class FixedDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public double leastConfidence() {
+  public double minConfidence() {
     return 0;
   }
 

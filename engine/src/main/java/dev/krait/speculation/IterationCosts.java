@@ -13,7 +13,7 @@ final class IterationCosts {
   private static final double CATCH_UP_WEIGHT_UP = 0.1;
 
   /// Most running sequences whose costs are kept by themselves.
-  static final int MOST_OWN = 8;
+  static final int MAX_OWN = 8;
 
   private final int maxDraftTokens;
 
@@ -45,8 +45,8 @@ final class IterationCosts {
   IterationCosts(int maxDraftTokens, int maxStepTokens, DraftReach reach) {
     this.maxDraftTokens = maxDraftTokens;
     this.reach = reach;
-    targets = new StepCosts[MOST_OWN + 1];
-    for (int running = 1; running <= MOST_OWN; running++) {
+    targets = new StepCosts[MAX_OWN + 1];
+    for (int running = 1; running <= MAX_OWN; running++) {
       targets[running] = new StepCosts(Math.min(maxStepTokens, running * (1 + maxDraftTokens)));
     }
     allTargets = new StepCosts(maxStepTokens);
@@ -63,8 +63,8 @@ final class IterationCosts {
   /// Of the longest, the shortest and no draft, in this order, the first whose target step has been
   /// timed less than `enough` times; -1 when all are known. One after the other, since the first
   /// step of each kind counts for nothing.
-  int leastMeasured(int running, int enough) {
-    StepCosts target = running <= MOST_OWN ? targets[running] : allTargets;
+  int minMeasured(int running, int enough) {
+    StepCosts target = running <= MAX_OWN ? targets[running] : allTargets;
     if (target.samples(running * (1 + maxDraftTokens)) < enough) {
       return maxDraftTokens;
     }
@@ -82,7 +82,7 @@ final class IterationCosts {
   }
 
   private StepCosts target(int running) {
-    return running <= MOST_OWN && !targets[running].isEmpty() ? targets[running] : allTargets;
+    return running <= MAX_OWN && !targets[running].isEmpty() ? targets[running] : allTargets;
   }
 
   /// Drafts go another way than when costs were asked for last.
@@ -94,7 +94,7 @@ final class IterationCosts {
   void observeTarget(int running, int tokens, double nanos) {
     filledFor = -1;
     allTargets.observe(tokens, nanos);
-    if (running <= MOST_OWN) {
+    if (running <= MAX_OWN) {
       targets[running].observe(tokens, nanos);
     }
   }

@@ -44,9 +44,9 @@ final class LengthChecks {
     allowance += nanos;
   }
 
-  /// Takes what a step has lost from the allowance, which is never below `-mostDebt`.
-  void pay(double nanos, double mostDebt) {
-    allowance = Math.max(allowance - nanos, -mostDebt);
+  /// Takes what a step has lost from the allowance, which is never below `-maxDebt`.
+  void pay(double nanos, double maxDebt) {
+    allowance = Math.max(allowance - nanos, -maxDebt);
     since = 0;
   }
 

@@ -36,14 +36,14 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   /// A drafter goes on while it gives all its drafts together this probability. With the shipped
   /// pair, greedy and at temperature 0.7, everything from 0.3 to 0.5 is within 1 % of the best on
   /// machines where six tokens cost 1.4 times one and where they cost twice as much.
-  private static final double LEAST_CONFIDENCE = 0.4;
+  private static final double MIN_CONFIDENCE = 0.4;
 
-  private static final int MEASURED_BATCH = IterationCosts.MOST_OWN;
+  private static final int MEASURED_BATCH = IterationCosts.MAX_OWN;
   private static final int SAMPLES_ALONE = 4;
   private static final int SAMPLES_TOGETHER = 1;
 
   /// Steps that may be spent on measuring one batch size; those beside prompts measure nothing.
-  private static final int MOST_MEASURING = 18;
+  private static final int MAX_MEASURING = 18;
 
   /// Share of the tokens that a sequence may still generate which it is expected to generate.
   private static final double EXPECTED_SHARE = 0.5;
@@ -54,10 +54,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private static final double CHECK_SHARE_TOGETHER = 0.0025;
 
   /// What a check counts as lost at least, as a share of an iteration.
-  private static final double LEAST_LOST = 0.1;
+  private static final double MIN_LOST = 0.1;
 
   /// Plain steps by which measurements may have lost too much.
-  private static final double MOST_DEBT_STEPS = 4;
+  private static final double MAX_DEBT_STEPS = 4;
 
   /// How much better a length might be than it looks.
   private static final double HOPE = 1.2;
@@ -122,10 +122,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     lastRunning = runningSequences;
     double catchUp = lag(sequence) * costs.catchUp();
     if (runningSequences <= MEASURED_BATCH
-        && measuring[runningSequences] < MOST_MEASURING
+        && measuring[runningSequences] < MAX_MEASURING
         && catchUp * runningSequences <= costs.of(0, runningSequences)) {
       int least =
-          costs.leastMeasured(
+          costs.minMeasured(
               runningSequences, runningSequences == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER);
       if (least >= 0) {
         return choose(least, DraftLengthReason.MEASURING);
@@ -154,8 +154,9 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   /// Tokens that the drafter would first have to catch up with.
   private int lag(Sequence sequence) {
-    int followed = Math.max(of(sequence).followed, sequence.memory().draftModelTokens());
-    return Math.max(0, sequence.tokens() - followed - maxDraftTokens - 1);
+    int draftModelTokens =
+        Math.max(of(sequence).draftModelTokens, sequence.memory().draftModelTokens());
+    return Math.max(0, sequence.tokens() - draftModelTokens - maxDraftTokens - 1);
   }
 
   /// Nanoseconds that drafting is expected to save a sequence in all.
@@ -178,7 +179,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     checks.earn((running == 1 ? CHECK_SHARE_ALONE : CHECK_SHARE_TOGETHER) * nanos);
     if (isProbing()) {
       double worth = reach.expectedTokens(lastChoice, acceptance) / rate(best, acceptance, running);
-      checks.pay(nanos - worth, MOST_DEBT_STEPS * costs.of(0, running));
+      checks.pay(nanos - worth, MAX_DEBT_STEPS * costs.of(0, running));
     }
     if (checks.endStep()) {
       return;
@@ -200,8 +201,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     double lost =
         costs.of(other, running)
             - reach.expectedTokens(other, acceptance) / rate(best, acceptance, running);
-    double price =
-        LengthChecks.STEPS * Math.max(lost, LEAST_LOST * nanos) + behind * costs.catchUp();
+    double price = LengthChecks.STEPS * Math.max(lost, MIN_LOST * nanos) + behind * costs.catchUp();
     if (checks.affords(price)) {
       checks.start(other);
     }
@@ -288,8 +288,8 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public double leastConfidence() {
-    return isProbing() ? 0 : LEAST_CONFIDENCE;
+  public double minConfidence() {
+    return isProbing() ? 0 : MIN_CONFIDENCE;
   }
 
   @Override
@@ -358,12 +358,12 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
     Sequence sequence = plan.sequence(entry);
     if (plan.tokens(entry) > 1 || !plan.choosesToken(entry)) {
       if (followsPrompts) {
-        of(sequence).followed = plan.endPosition(entry);
+        of(sequence).draftModelTokens = plan.endPosition(entry);
       }
       return true;
     }
     if (drafts.count(entry) > 0) {
-      of(sequence).followed = plan.endPosition(entry);
+      of(sequence).draftModelTokens = plan.endPosition(entry);
     }
     behind += lag(sequence);
     return false;

@@ -52,7 +52,7 @@ public final class ModelDrafter implements Drafter {
   /// Whether an entry may have more drafts.
   private final boolean[] open;
 
-  private double leastConfidence;
+  private double minConfidence;
 
   /// The entries that get a draft from a pass.
   private static final class Round {
@@ -111,7 +111,7 @@ public final class ModelDrafter implements Drafter {
   public int propose(StepPlan plan, Drafts drafts, double least, boolean followsPrompts) {
     int caughtUp = 0;
     boolean waits = !ahead;
-    leastConfidence = least;
+    minConfidence = least;
     begin();
     for (int i = 0; i < plan.size(); i++) {
       open[i] = plan.draftTokens(i) > 0;
@@ -228,7 +228,7 @@ public final class ModelDrafter implements Drafter {
     }
     for (int i = 0; i < round.count; i++) {
       if (!isChosenByBackend(plan.sequence(round.entries[i]))) {
-        round.outputs[i] = pass.want(round.rows[i]);
+        round.outputs[i] = pass.requestLogits(round.rows[i]);
         source[round.entries[i]] = -1;
       }
     }
@@ -253,7 +253,7 @@ public final class ModelDrafter implements Drafter {
       } else {
         draw(plan, entry, output, drafts);
       }
-      open[entry] &= drafts.confidence(entry) >= leastConfidence;
+      open[entry] &= drafts.confidence(entry) >= minConfidence;
     }
   }
 

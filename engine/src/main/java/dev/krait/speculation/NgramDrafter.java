@@ -17,7 +17,7 @@ public final class NgramDrafter implements Drafter {
   }
 
   @Override
-  public int propose(StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
+  public int propose(StepPlan plan, Drafts drafts, double minConfidence, boolean followsPrompts) {
     for (int i = 0; i < plan.size(); i++) {
       if (plan.draftTokens(i) > 0) {
         propose(plan.sequence(i), i, plan.draftTokens(i), drafts);

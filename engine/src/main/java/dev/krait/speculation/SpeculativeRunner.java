@@ -44,7 +44,7 @@ public final class SpeculativeRunner implements ModelRunner {
     long start = nanoClock.getAsLong();
     drafts.clear();
     pending.caughtUp =
-        drafter.propose(plan, drafts, policy.leastConfidence(), policy.expectsToDraft());
+        drafter.propose(plan, drafts, policy.minConfidence(), policy.expectsToDraft());
     pending.draftNanos = nanoClock.getAsLong() - start;
     pending.plan = plan;
     pending.step = target.submit(plan, drafts);

@@ -10,7 +10,7 @@ package dev.krait.speculation;
 final class StepCosts {
   private static final double WEIGHT_DOWN = 0.3;
   private static final double WEIGHT_UP = 0.03;
-  private static final double MOST_UP = 0.5;
+  private static final double MAX_UP = 0.5;
   private static final int FIRST_SAMPLES = 6;
 
   /// Measurements after which what is known of a size counts for nothing once it is measured again.
@@ -49,7 +49,7 @@ final class StepCosts {
     } else {
       long age = observations - seen[tokens];
       double change = Math.min(stepNanos - nanos[tokens], nanos[tokens]);
-      double up = Math.min(MOST_UP, WEIGHT_UP * (double) age);
+      double up = Math.min(MAX_UP, WEIGHT_UP * (double) age);
       double before = nanos[tokens];
       nanos[tokens] += change * (change < 0 ? WEIGHT_DOWN : up);
       if (age <= FRESH) {

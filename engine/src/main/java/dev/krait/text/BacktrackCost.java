@@ -18,10 +18,10 @@ import java.util.List;
 final class BacktrackCost {
   /// Retries that one match may need: the library's limit of ten million, less what expressions
   /// need whatever the text.
-  static final int MOST_RETRIES = 8 << 20;
+  static final int MAX_RETRIES = 8 << 20;
 
   /// Most ways to match a part without unbounded repetitions.
-  private static final long MOST_WAYS = 10_000;
+  private static final long MAX_WAYS = 10_000;
 
   private final String expression;
 
@@ -42,7 +42,7 @@ final class BacktrackCost {
     for (int i = 0; i < alternatives.size(); i++) {
       retries += cost.retries(alternatives, i);
     }
-    if (retries > MOST_WAYS) {
+    if (retries > MAX_WAYS) {
       throw cost.refused("too many choices");
     }
     return (int) retries;
@@ -51,7 +51,7 @@ final class BacktrackCost {
   /// Replaces a last group that repeats something without a bound by what it may stand for.
   private void expand(
       List<PatternPart> before, List<PatternPart> parts, List<List<PatternPart>> into) {
-    if (into.size() > MOST_WAYS) {
+    if (into.size() > MAX_WAYS) {
       throw refused("too many choices");
     }
     List<PatternPart> whole = new ArrayList<>(before);
@@ -92,7 +92,7 @@ final class BacktrackCost {
       } else {
         throw refused("two repetitions without a bound before something that may fail");
       }
-      if (ways > MOST_WAYS) {
+      if (ways > MAX_WAYS) {
         throw refused("too many choices");
       }
     }
@@ -131,7 +131,7 @@ final class BacktrackCost {
       throw refused("a choice or a repetition inside of a repetition");
     }
     part.group().forEach(inner -> inner.forEach(this::checkRepeated));
-    if (part.ways() > MOST_WAYS) {
+    if (part.ways() > MAX_WAYS) {
       throw refused("too many choices");
     }
   }

@@ -9,10 +9,10 @@ import java.util.regex.Pattern;
 /// Reads the regular expressions that tokenizers use, in the syntax of Oniguruma. Whatever it does
 /// not know, such as references back or recursion, it refuses.
 final class PatternParser {
-  private static final int MOST_DEPTH = 20;
+  private static final int MAX_DEPTH = 20;
 
   /// A group of less than so many repetitions costs a constant.
-  private static final int MOST_REPETITIONS = 1000;
+  private static final int MAX_REPETITIONS = 1000;
 
   private static final Pattern GROUP =
       Pattern.compile("\\((?:\\?(?:i?:|(?<look>=|!|<=|<!)))?", Pattern.DOTALL);
@@ -42,7 +42,7 @@ final class PatternParser {
   }
 
   private List<List<PatternPart>> alternatives(int depth) {
-    if (depth > MOST_DEPTH) {
+    if (depth > MAX_DEPTH) {
       throw unknown();
     }
     List<List<PatternPart>> alternatives = new ArrayList<>();
@@ -142,7 +142,7 @@ final class PatternParser {
 
   private int number(String digits) {
     int value = Integer.parseInt(digits);
-    if (value > MOST_REPETITIONS) {
+    if (value > MAX_REPETITIONS) {
       throw unknown();
     }
     return value;

@@ -11,7 +11,7 @@ import java.util.List;
 /// @param max most repetitions, or [#UNBOUNDED]
 record PatternPart(String atom, List<List<PatternPart>> group, Kind kind, int min, int max) {
   /// More ways than anyone counts.
-  private static final double MOST_WAYS = 1e15;
+  private static final double MAX_WAYS = 1e15;
 
   /// No bound.
   static final int UNBOUNDED = Integer.MAX_VALUE;
@@ -66,6 +66,6 @@ record PatternPart(String atom, List<List<PatternPart>> group, Kind kind, int mi
     }
     double once = group.isEmpty() ? 1 : inside;
     double repetitions = max == UNBOUNDED ? 1 : (double) max - min + 1;
-    return (long) Math.min(MOST_WAYS, once * repetitions);
+    return (long) Math.min(MAX_WAYS, once * repetitions);
   }
 }

@@ -31,7 +31,7 @@ public final class Tokenizer implements AutoCloseable {
   private final Vocabulary vocabulary;
   private final TokenCodec codec;
   private final TokenizerConfig config;
-  private final int mostCharactersPerToken;
+  private final int maxCharactersPerToken;
   private final int maxInputBytes;
   private final HuggingFaceTokenizer library;
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -41,10 +41,10 @@ public final class Tokenizer implements AutoCloseable {
       TokenizerFile file, TokenizerConfig config, HuggingFaceTokenizer library, int maxInputBytes) {
     this.vocabulary = file.vocabulary();
     this.codec = file.codec();
-    this.mostCharactersPerToken = file.vocabulary().longest() * (file.normalizes() ? 2 : 1);
+    this.maxCharactersPerToken = file.vocabulary().longest() * (file.normalizes() ? 2 : 1);
     this.config = config;
     this.library = library;
-    this.maxInputBytes = Math.min(maxInputBytes, file.mostCharacters());
+    this.maxInputBytes = Math.min(maxInputBytes, file.maxCharacters());
   }
 
   /// Refuses a model folder without `tokenizer.json`, before anything large is loaded.
@@ -178,8 +178,8 @@ public final class Tokenizer implements AutoCloseable {
   /// An upper bound of how many characters of a text one token can stand for: those of the longest
   /// spelling, and twice as many where a normaliser may shorten the text first (a mathematical
   /// letter of two characters becomes a Latin one).
-  public int mostCharactersPerToken() {
-    return mostCharactersPerToken;
+  public int maxCharactersPerToken() {
+    return maxCharactersPerToken;
   }
 
   /// The longest text that it encodes, in bytes of UTF-8.

@@ -33,14 +33,14 @@ final class TokenizerFile {
   private final Vocabulary vocabulary;
   private final TokenCodec codec;
   private final boolean normalizes;
-  private final int mostCharacters;
+  private final int maxCharacters;
 
   private TokenizerFile(byte[] bytes, Vocabulary vocabulary, Contents contents) {
     this.bytes = bytes;
     this.vocabulary = vocabulary;
     this.codec = TokenCodec.of(contents.decoder(), vocabulary);
     this.normalizes = contents.normalizer().isObject();
-    this.mostCharacters = BacktrackCost.MOST_RETRIES / Math.max(1, contents.retries());
+    this.maxCharacters = BacktrackCost.MAX_RETRIES / Math.max(1, contents.retries());
   }
 
   static TokenizerFile read(Path file, TokenizerConfig config) {
@@ -94,8 +94,8 @@ final class TokenizerFile {
   }
 
   /// Characters of the longest text that the regular expressions of the file can cope with.
-  int mostCharacters() {
-    return mostCharacters;
+  int maxCharacters() {
+    return maxCharacters;
   }
 
   private static byte[] complete(byte[] bytes, List<JsonNode> missing) {

@@ -19,7 +19,7 @@ final class AttentionRig extends SequenceRig {
   /// Whether queries and keys are rotated, in one call with the rest.
   boolean fused;
 
-  AttentionRig(OpBench bench, Attention attention, int blockTokens, int sequences, int length) {
+  AttentionRig(OpRig bench, Attention attention, int blockTokens, int sequences, int length) {
     super(bench, sequences, length, attention.heads() * attention.headDim());
     this.attention = attention;
     maxBlocks = (length + blockTokens - 1) / blockTokens;

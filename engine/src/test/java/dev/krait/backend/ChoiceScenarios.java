@@ -66,7 +66,7 @@ final class ChoiceScenarios {
 
   /// Rounded in every second row; the first row is all minus infinity, the second has a NaN and the
   /// third an infinity.
-  private static float[] damaged(OpBench bench, int rows, int columns, float scale) {
+  private static float[] damaged(OpRig bench, int rows, int columns, float scale) {
     int stride = columns + PADDING;
     float[] values = bench.values(rows * stride, scale);
     for (int i = 0; i < values.length; i++) {
@@ -135,7 +135,7 @@ final class ChoiceScenarios {
             }));
   }
 
-  private static StepInputs step(OpBench bench, IntFunction<SamplingParams> sampling, int rows) {
+  private static StepInputs step(OpRig bench, IntFunction<SamplingParams> sampling, int rows) {
     StepInputs step = bench.step(rows, FIRST_POSITION);
     step.outputs = rows;
     step.choices = rows;
@@ -148,7 +148,7 @@ final class ChoiceScenarios {
 
   /// Chooses in two calls, as with logits that come in blocks.
   private static void choose(
-      OpBench bench,
+      OpRig bench,
       float[] logits,
       boolean probabilities,
       IntFunction<SamplingParams> sampling,

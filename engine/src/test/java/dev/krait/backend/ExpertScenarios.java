@@ -53,7 +53,7 @@ final class ExpertScenarios {
     }
   }
 
-  static RoutedMlpWeights weights(OpBench bench, RoutedMlp mixer) {
+  static RoutedMlpWeights weights(OpRig bench, RoutedMlp mixer) {
     List<Expert> experts = new ArrayList<>();
     for (int e = 0; e < mixer.scores(); e++) {
       int inner = e < mixer.experts() ? mixer.intermediateDim() : mixer.sharedDim();

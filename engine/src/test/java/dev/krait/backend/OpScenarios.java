@@ -40,10 +40,10 @@ final class OpScenarios {
   /// @param tolerance largest difference from the reference, relative to the larger of 1 and the
   ///   value
   /// @param body prepares inputs, runs the operation, collects outputs
-  record Scenario(String name, float tolerance, Consumer<OpBench> body) {
+  record Scenario(String name, float tolerance, Consumer<OpRig> body) {
     /// Everything it collects on a backend.
     List<float[]> run(Backend backend) {
-      OpBench bench = new OpBench(backend, name.hashCode());
+      OpRig bench = new OpRig(backend, name.hashCode());
       body.accept(bench);
       return bench.results();
     }

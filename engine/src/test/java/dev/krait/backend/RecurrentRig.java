@@ -40,7 +40,7 @@ final class RecurrentRig extends SequenceRig {
   private final WeightMatrix none;
   private final int channels;
 
-  RecurrentRig(OpBench bench, Mixer mixer, int sequences, int length) {
+  RecurrentRig(OpRig bench, Mixer mixer, int sequences, int length) {
     super(bench, sequences, length, outputColumns(mixer));
     this.mixer = mixer;
     none = bench.matrix(1, 1, DType.F32);

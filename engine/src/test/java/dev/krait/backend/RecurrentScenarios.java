@@ -75,7 +75,7 @@ final class RecurrentScenarios {
     rig.step(List.of(new Span(2, 6, 2, 0, 1, 0, false), new Span(1, 5, 0, 0, 4, 0, false)));
   }
 
-  private static void collect(OpBench bench, RecurrentRig rig) {
+  private static void collect(OpRig bench, RecurrentRig rig) {
     rig.allMemory().forEach(bench::collect);
     bench.collect(bench.bufferOf(rig.output()));
   }

@@ -24,7 +24,7 @@ abstract class SequenceRig {
     }
   }
 
-  final OpBench bench;
+  final OpRig bench;
   final int sequences;
   final int length;
 
@@ -35,7 +35,7 @@ abstract class SequenceRig {
   private final int outputColumns;
   private final float[] output;
 
-  SequenceRig(OpBench bench, int sequences, int length, int outputColumns) {
+  SequenceRig(OpRig bench, int sequences, int length, int outputColumns) {
     this.bench = bench;
     this.sequences = sequences;
     this.length = length;

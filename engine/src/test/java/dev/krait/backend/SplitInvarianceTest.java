@@ -63,7 +63,7 @@ class SplitInvarianceTest {
   @ParameterizedTest(name = "{0} rows")
   @ValueSource(ints = {48, 4000})
   void productsDoNotDependOnCompany(int rows) {
-    OpBench bench = new OpBench(backend, SEED);
+    OpRig bench = new OpRig(backend, SEED);
     int tokens = 300;
     int columns = 600;
     WeightMatrix weight = bench.matrix(2 * rows, columns, DType.BF16);
@@ -106,7 +106,7 @@ class SplitInvarianceTest {
   }
 
   private SequenceRig attend(Attention attention) {
-    return new AttentionRig(new OpBench(backend, SEED), attention, 16, SEQUENCES, LENGTH);
+    return new AttentionRig(new OpRig(backend, SEED), attention, 16, SEQUENCES, LENGTH);
   }
 
   @ParameterizedTest(name = "{0}")
@@ -133,7 +133,7 @@ class SplitInvarianceTest {
 
   private SequenceRig scan(Mixer mixer) {
     assumeThat(backend.missing(mixer)).isEmpty();
-    return new RecurrentRig(new OpBench(backend, SEED), mixer, SEQUENCES, LENGTH);
+    return new RecurrentRig(new OpRig(backend, SEED), mixer, SEQUENCES, LENGTH);
   }
 
   private static List<float[]> whole(SequenceRig rig) {

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// becomes an object, no dispatch makes a task.
 @Tag("slow")
 class StepAllocationTest {
-  private static final int MOST_WINDOWS = 4000;
+  private static final int MAX_WINDOWS = 4000;
   private static final int CLEAN_WINDOWS = 50;
   private static final int CALLS = 100;
   private static final int WORKERS = 1;
@@ -129,7 +129,7 @@ class StepAllocationTest {
     assertAllocatesNothing(bench -> deltaRule(bench, tokens));
   }
 
-  private static Runnable mamba1(OpBench bench, int tokens) {
+  private static Runnable mamba1(OpRig bench, int tokens) {
     Mamba1 mixer = new Mamba1(128, 128, 16, 4, 8, 1, 1, true);
     Buffer perChannel = bench.buffer(128 * 16, 1);
     WeightMatrix none = bench.matrix(1, 1, DType.F32);
@@ -159,7 +159,7 @@ class StepAllocationTest {
     };
   }
 
-  private static Runnable mamba2(OpBench bench, int tokens) {
+  private static Runnable mamba2(OpRig bench, int tokens) {
     Mamba2 mixer = new Mamba2(2, 32, 16, 2, 1, 1, 4, 1, 1e-5f);
     Buffer perHead = bench.buffer(2, 1);
     WeightMatrix none = bench.matrix(1, 1, DType.F32);
@@ -174,7 +174,7 @@ class StepAllocationTest {
     return () -> bench.ops().ssdScan(scan, step);
   }
 
-  private static Runnable deltaRule(OpBench bench, int tokens) {
+  private static Runnable deltaRule(OpRig bench, int tokens) {
     GatedDeltaNet mixer = new GatedDeltaNet(1, 2, 16, 32, 4, 1, 0, Activation.SILU, 1e-5f);
     Buffer perHead = bench.buffer(2, 1);
     WeightMatrix none = bench.matrix(1, 1, DType.F32);
@@ -213,7 +213,7 @@ class StepAllocationTest {
     }
   }
 
-  private static StateCache cache(OpBench bench, int state, int channels, int inputs) {
+  private static StateCache cache(OpRig bench, int state, int channels, int inputs) {
     return new StateCache(
         bench.buffer(state, 1),
         bench.buffer(16 * channels, 1),
@@ -223,24 +223,24 @@ class StepAllocationTest {
   }
 
   /// One folded token and `tokens` windowed ones.
-  private static StepInputs verifying(OpBench bench, int tokens) {
+  private static StepInputs verifying(OpRig bench, int tokens) {
     StepInputs step = bench.step(tokens, 4);
     step.foldTokens[0] = 1;
     return step;
   }
 
   private interface Preparation {
-    Runnable on(OpBench bench);
+    Runnable on(OpRig bench);
   }
 
   private static void assertAllocatesNothing(Preparation preparation) {
     try (CpuBackend backend = CpuBackend.open(1 + WORKERS)) {
-      Runnable op = preparation.on(new OpBench(backend, 1));
+      Runnable op = preparation.on(new OpRig(backend, 1));
       long[] workers = workers();
       assertThat(workers).hasSize(WORKERS);
       long allocated = 0;
       int clean = 0;
-      for (int window = 0; window < MOST_WINDOWS && clean < CLEAN_WINDOWS; window++) {
+      for (int window = 0; window < MAX_WINDOWS && clean < CLEAN_WINDOWS; window++) {
         long before = allocatedBytes(workers);
         for (int i = 0; i < CALLS; i++) {
           op.run();

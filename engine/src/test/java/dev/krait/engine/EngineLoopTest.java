@@ -85,9 +85,9 @@ class EngineLoopTest {
                 heard.add(
                     "%d sequences, %d prompt, %d generated, %d advanced, %d blocks, %d slots"
                         .formatted(
-                            stats.tally().sequences(),
-                            stats.tally().promptTokens(),
-                            stats.tally().generatedTokens(),
+                            stats.scheduler().sequences(),
+                            stats.scheduler().promptTokens(),
+                            stats.scheduler().generatedTokens(),
                             stats.advancedTokens(),
                             stats.blocksUsed(),
                             stats.slotsUsed())))

@@ -95,10 +95,10 @@ final class ScriptPlayer {
   }
 
   private void count(StepStats stats) {
-    preemptions += stats.tally().preemptions();
-    drafted += stats.tally().draftedTokens();
-    accepted += stats.tally().acceptedTokens();
-    cached += stats.tally().cachedTokens();
+    preemptions += stats.scheduler().preemptions();
+    drafted += stats.scheduler().draftedTokens();
+    accepted += stats.scheduler().acceptedTokens();
+    cached += stats.scheduler().cachedTokens();
   }
 
   void play() {
@@ -289,8 +289,8 @@ final class ScriptPlayer {
     }
 
     @Override
-    public int mostPendingSteps() {
-      return delegate.mostPendingSteps();
+    public int maxPendingSteps() {
+      return delegate.maxPendingSteps();
     }
 
     private static void check(boolean holds, String rule) {

@@ -74,8 +74,8 @@ class SpeculationGoldenTest {
     List<Integer> accepted = new ArrayList<>();
     StepListener listener =
         stats -> {
-          if (stats.tally().draftedTokens() > 0) {
-            accepted.add(stats.tally().generatedTokens() - 1);
+          if (stats.scheduler().draftedTokens() > 0) {
+            accepted.add(stats.scheduler().generatedTokens() - 1);
           }
         };
     try (Engine engine = Engine.open(config(target, draft, draftTokens), listener, line -> {})) {

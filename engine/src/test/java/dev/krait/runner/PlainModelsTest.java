@@ -131,7 +131,7 @@ class PlainModelsTest {
       int row = pass.add(memory, first, count, count, 0, 0);
       for (int j = 0; j < count; j++) {
         pass.setToken(row + j, ids[first + j]);
-        pass.want(row + j);
+        pass.requestLogits(row + j);
       }
       pass.execute();
       for (int j = 0; j < count; j++) {

@@ -155,7 +155,7 @@ class SameBitsTest {
         bench.pass.begin();
         int row = bench.pass.add(memory, 10 + held, 1, 0, 0, held);
         bench.pass.setToken(row, ids[10 + held]);
-        bench.pass.want(row);
+        bench.pass.requestLogits(row);
         bench.pass.execute();
         assertThat(bench.pass.logits(0).clone())
             .as("held %d", held)
@@ -194,7 +194,7 @@ class SameBitsTest {
           }
         }
         for (int j = 0; j < counts[15]; j++) {
-          bench.pass.want(rows[15] + j);
+          bench.pass.requestLogits(rows[15] + j);
         }
         bench.pass.execute();
         for (int j = 0; j < counts[15]; j++) {

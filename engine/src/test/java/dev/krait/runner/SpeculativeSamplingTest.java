@@ -39,7 +39,7 @@ import tools.jackson.databind.json.JsonMapper;
 class SpeculativeSamplingTest {
   private static final int SAMPLES = 200_000;
   private static final int VOCAB = 32;
-  private static final double LEAST_P = 0.001;
+  private static final double MIN_P_VALUE = 0.001;
 
   private static Backend backend;
   private static SteppedModel target;
@@ -211,7 +211,7 @@ class SpeculativeSamplingTest {
     int[] ids = promptIds(prompt);
     Contexts contexts = Contexts.of(ids, params(prompt, key));
     long[] counts = count(contexts, ids.length, sound());
-    assertThat(ChiSquare.pValue(counts, doubles(key + ".joint"))).isGreaterThan(LEAST_P);
+    assertThat(ChiSquare.pValue(counts, doubles(key + ".joint"))).isGreaterThan(MIN_P_VALUE);
   }
 
   @ParameterizedTest(name = "{1}")
@@ -235,7 +235,7 @@ class SpeculativeSamplingTest {
             .get("probability_first_draft_token_accepted")
             .asDouble();
     double[] probabilities = {1 - expected, expected};
-    assertThat(ChiSquare.pValue(accepted, probabilities)).isGreaterThan(LEAST_P);
+    assertThat(ChiSquare.pValue(accepted, probabilities)).isGreaterThan(MIN_P_VALUE);
   }
 
   @Test
@@ -270,7 +270,8 @@ class SpeculativeSamplingTest {
     Contexts contexts = Contexts.of(ids, params("len6", "len6.k0.p1"));
     double[] joint = doubles("len6.k0.p1.joint");
     for (Rule broken : List.of(acceptsTooMuch, recoversFromTarget)) {
-      assertThat(ChiSquare.pValue(count(contexts, ids.length, broken), joint)).isLessThan(LEAST_P);
+      assertThat(ChiSquare.pValue(count(contexts, ids.length, broken), joint))
+          .isLessThan(MIN_P_VALUE);
     }
   }
 
@@ -297,7 +298,7 @@ class SpeculativeSamplingTest {
         joint[a * VOCAB + b] = first[a] * second[b];
       }
     }
-    assertThat(ChiSquare.pValue(counts, joint)).isGreaterThan(LEAST_P);
+    assertThat(ChiSquare.pValue(counts, joint)).isGreaterThan(MIN_P_VALUE);
   }
 
   /// The target's distribution after the prompt and perhaps one token, written out without the code

@@ -67,7 +67,7 @@ final class SteppedModel implements AutoCloseable {
       FlatMemory memory, int[] ids, int from, int committed, int row, int count) {
     for (int j = 0; j < count; j++) {
       pass.setToken(row + j, ids[from + j]);
-      pass.want(row + j);
+      pass.requestLogits(row + j);
     }
     pass.execute();
     memory.commit(committed);

@@ -38,10 +38,10 @@ class EqualPromptsTest {
     }
     rig.assertPlan("1:8");
     rig.step(7);
-    assertThat(rig.scheduler().tally().promptTokens()).isEqualTo(8);
+    assertThat(rig.scheduler().stats().promptTokens()).isEqualTo(8);
     rig.assertPlan("1:4", "2:4", "3:4");
     rig.step(7);
-    assertThat(rig.scheduler().tally().cachedTokens()).isEqualTo(16);
+    assertThat(rig.scheduler().stats().cachedTokens()).isEqualTo(16);
     rig.assertPlan("1:1", "2:1", "3:1");
     rig.pools().checkIntegrity();
   }

@@ -37,7 +37,7 @@ class SchedulerDraftsTest {
     assertThat(rig.observed()).containsExactly("1: 1 of 3", "1: 1 of 1");
     assertThat(finished(stream).stats().acceptedTokens()).isEqualTo(2);
     assertThat(finished(stream).stats().draftedTokens()).isEqualTo(4);
-    assertThat(rig.scheduler().tally().acceptedAt(0)).isEqualTo(1);
+    assertThat(rig.scheduler().stats().acceptedAt(0)).isEqualTo(1);
   }
 
   @Test

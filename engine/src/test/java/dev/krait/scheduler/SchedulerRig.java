@@ -7,7 +7,7 @@ import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.prefix.SnapshotPolicy;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.generation.GenerationEvent.End;
 import dev.krait.generation.GenerationEvent.Finished;
 import dev.krait.generation.GenerationEvent.Tokens;
@@ -35,11 +35,11 @@ final class SchedulerRig {
   private final FakeClock clock = new FakeClock();
   private final List<String> observed = new ArrayList<>();
   private int draftLength;
-  private CachePools pools = pools(100);
+  private KvCachePools pools = pools(100);
   private Scheduler scheduler = scheduler(16);
 
-  private static CachePools pools(int blocks) {
-    return new CachePools(layout(blocks));
+  private static KvCachePools pools(int blocks) {
+    return new KvCachePools(layout(blocks));
   }
 
   private static CacheLayout layout(int blocks) {
@@ -79,7 +79,7 @@ final class SchedulerRig {
 
   /// Begins again with so many blocks, keeping prefixes.
   void rebuildWithPrefixes(int blocks) {
-    pools = new CachePools(layout(blocks), Optional.of(new SnapshotPolicy(4)));
+    pools = new KvCachePools(layout(blocks), Optional.of(new SnapshotPolicy(4)));
     scheduler = scheduler(400);
   }
 
@@ -92,7 +92,7 @@ final class SchedulerRig {
     return scheduler;
   }
 
-  CachePools pools() {
+  KvCachePools pools() {
     return pools;
   }
 

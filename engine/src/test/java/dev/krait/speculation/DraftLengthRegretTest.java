@@ -2,8 +2,8 @@ package dev.krait.speculation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.speculation.SimulatedServer.Machine;
-import dev.krait.speculation.SimulatedServer.Quality;
+import dev.krait.speculation.SimulatedSteps.Machine;
+import dev.krait.speculation.SimulatedSteps.Quality;
 import java.util.Arrays;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Tag;
@@ -38,10 +38,10 @@ class DraftLengthRegretTest {
       double slowShare,
       double slowFactor) {
     var disturbance =
-        new SimulatedServer.Disturbance(jitter, spikes, phaseMicros, slowShare, slowFactor);
+        new SimulatedSteps.Disturbance(jitter, spikes, phaseMicros, slowShare, slowFactor);
     for (int batch : new int[] {1, 2, 4, 8, 16}) {
       for (double acceptance : ACCEPTANCES) {
-        double[] fixed = new double[SimulatedServer.MAX_DRAFTS + 1];
+        double[] fixed = new double[SimulatedSteps.MAX_DRAFTS + 1];
         for (int k = 0; k < fixed.length; k++) {
           var length = new FixedDraftLength("draft", k);
           var quality = new Quality(acceptance, false);
@@ -53,7 +53,7 @@ class DraftLengthRegretTest {
           double measured =
               micros(
                   machine,
-                  () -> new MeasuredDraftLength("draft", SimulatedServer.MAX_DRAFTS, 256),
+                  () -> new MeasuredDraftLength("draft", SimulatedSteps.MAX_DRAFTS, 256),
                   batch,
                   quality,
                   disturbance);
@@ -72,11 +72,11 @@ class DraftLengthRegretTest {
       Supplier<DraftLengthPolicy> policies,
       int batch,
       Quality quality,
-      SimulatedServer.Disturbance disturbance) {
+      SimulatedSteps.Disturbance disturbance) {
     double micros = 0;
     for (long seed = 0; seed < SEEDS; seed++) {
       micros +=
-          new SimulatedServer(machine, policies.get(), batch, quality, disturbance, seed).run();
+          new SimulatedSteps(machine, policies.get(), batch, quality, disturbance, seed).run();
     }
     return micros;
   }

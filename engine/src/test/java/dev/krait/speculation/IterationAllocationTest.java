@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class IterationAllocationTest {
   private static final int SEQUENCES = 4;
   private static final int REPORT_STEPS = 16;
-  private static final int MOST_WINDOWS = 500;
+  private static final int MAX_WINDOWS = 500;
   private static final int CLEAN_WINDOWS = 12;
 
   @ParameterizedTest
@@ -60,7 +60,7 @@ class IterationAllocationTest {
         rig.handle().submit(GenerationRequest.of("r" + i, TokenIds.of(1, 2, 3), sampling, stop));
       }
       Windows windows = new Windows(draftTokens > 0);
-      while (windows.measured < MOST_WINDOWS && windows.clean < CLEAN_WINDOWS) {
+      while (windows.measured < MAX_WINDOWS && windows.clean < CLEAN_WINDOWS) {
         long[] bytes = new long[REPORT_STEPS];
         for (int i = 0; i < REPORT_STEPS; i++) {
           long before = threads.getCurrentThreadAllocatedBytes();

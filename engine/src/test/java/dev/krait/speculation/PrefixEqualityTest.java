@@ -253,7 +253,7 @@ class PrefixEqualityTest {
     }
 
     @Override
-    public double leastConfidence() {
+    public double minConfidence() {
       return 0;
     }
 

@@ -34,7 +34,7 @@ class SampledTextTest {
   private static final int SAMPLES = 24_000;
   private static final int SEQUENCES = 32;
   private static final int DRAFTS = 2;
-  private static final double LEAST_P = 0.001;
+  private static final double MIN_P_VALUE = 0.001;
   private static final int[] PROMPT = {3, 17, 8, 21, 5};
   private static final StopConditions THREE = new StopConditions(3, 0, TokenIds.empty());
 
@@ -183,7 +183,7 @@ class SampledTextTest {
   void theEngineSamplesTheTargetsDistribution(Setting setting) {
     Counts counts = sample(setting, false, SAMPLES);
     assertThat(counts.accepted).isBetween(counts.drafted / 4, counts.drafted * 3 / 4);
-    assertThat(ChiSquare.pValue(counts.pairs, expected(setting))).isGreaterThan(LEAST_P);
+    assertThat(ChiSquare.pValue(counts.pairs, expected(setting))).isGreaterThan(MIN_P_VALUE);
   }
 
   @Test

@@ -266,8 +266,7 @@ class SpeculationEqualityTest {
       Map<TokenIds, List<Integer>> texts, double rightness, Random random, int vocab)
       implements Drafter {
     @Override
-    public int propose(
-        StepPlan plan, Drafts drafts, double leastConfidence, boolean followsPrompts) {
+    public int propose(StepPlan plan, Drafts drafts, double minConfidence, boolean followsPrompts) {
       for (int i = 0; i < plan.size(); i++) {
         Sequence sequence = plan.sequence(i);
         List<Integer> text = texts.getOrDefault(sequence.request().promptIds(), List.of());

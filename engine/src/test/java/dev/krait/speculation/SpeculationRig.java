@@ -2,7 +2,7 @@ package dev.krait.speculation;
 
 import dev.krait.backend.Backend;
 import dev.krait.cache.prefix.SnapshotPolicy;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -30,7 +30,7 @@ import java.util.function.IntFunction;
 final class SpeculationRig implements AutoCloseable {
   private final List<AutoCloseable> resources = new ArrayList<>();
   private final EngineLoop loop;
-  private final CachePools pools;
+  private final KvCachePools pools;
 
   /// What a generation gave.
   ///
@@ -153,7 +153,7 @@ final class SpeculationRig implements AutoCloseable {
     }
     opened(runner);
     pools =
-        new CachePools(
+        new KvCachePools(
             models.layout(),
             sizes.snapshots() < 0 ? Optional.empty() : Optional.of(new SnapshotPolicy(32)));
     SchedulerConfig config =

@@ -27,12 +27,12 @@ class UnsureDraftsTest {
 
   /// Always the same length and confidence; notes how many drafts came of it, and how sure.
   private static final class Recorder implements DraftLengthPolicy {
-    private final double leastConfidence;
+    private final double minConfidence;
     final List<Integer> drafted = new ArrayList<>();
     final List<Double> confidences = new ArrayList<>();
 
-    Recorder(double leastConfidence) {
-      this.leastConfidence = leastConfidence;
+    Recorder(double minConfidence) {
+      this.minConfidence = minConfidence;
     }
 
     @Override
@@ -41,8 +41,8 @@ class UnsureDraftsTest {
     }
 
     @Override
-    public double leastConfidence() {
-      return leastConfidence;
+    public double minConfidence() {
+      return minConfidence;
     }
 
     @Override
@@ -75,16 +75,16 @@ class UnsureDraftsTest {
     }
   }
 
-  private static Recorder run(double leastConfidence, float temperature) {
-    Recorder waiting = run(leastConfidence, temperature, 1);
-    Recorder ahead = run(leastConfidence, temperature, 2);
+  private static Recorder run(double minConfidence, float temperature) {
+    Recorder waiting = run(minConfidence, temperature, 1);
+    Recorder ahead = run(minConfidence, temperature, 2);
     assertThat(ahead.drafted).as("submitted ahead").isEqualTo(waiting.drafted);
     assertThat(ahead.confidences).as("submitted ahead").isEqualTo(waiting.confidences);
     return waiting;
   }
 
-  private static Recorder run(double leastConfidence, float temperature, int pendingSteps) {
-    Recorder recorder = new Recorder(leastConfidence);
+  private static Recorder run(double minConfidence, float temperature, int pendingSteps) {
+    Recorder recorder = new Recorder(minConfidence);
     SamplingParams sampling =
         temperature == 0
             ? SamplingParams.greedy()

@@ -29,7 +29,7 @@ final class WanderingDraftLength implements DraftLengthPolicy {
   }
 
   @Override
-  public double leastConfidence() {
+  public double minConfidence() {
     return random.nextDouble();
   }
 

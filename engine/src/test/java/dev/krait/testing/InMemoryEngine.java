@@ -6,7 +6,7 @@ import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.prefix.SnapshotPolicy;
-import dev.krait.cache.sequence.CachePools;
+import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.EngineLimits;
 import dev.krait.engine.EngineLoop;
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Either [#start] gives it a thread of its own, or the test calls [#step] by hand; not both.
 public final class InMemoryEngine implements AutoCloseable {
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final Scheduler scheduler;
   private final ModelRunner runner;
   private final EngineLoop loop;
@@ -38,7 +38,7 @@ public final class InMemoryEngine implements AutoCloseable {
     CacheLayout layout = builder.layout();
     var snapshots = new SnapshotPolicy(2 * builder.blockTokens);
     pools =
-        new CachePools(layout, builder.keepsPrefixes ? Optional.of(snapshots) : Optional.empty());
+        new KvCachePools(layout, builder.keepsPrefixes ? Optional.of(snapshots) : Optional.empty());
 
     scheduler =
         new Scheduler(
@@ -65,7 +65,7 @@ public final class InMemoryEngine implements AutoCloseable {
   }
 
   /// The pools, for checks.
-  public CachePools pools() {
+  public KvCachePools pools() {
     return pools;
   }
 

@@ -146,7 +146,7 @@ public final class PrefixHashRunner implements ModelRunner {
   }
 
   @Override
-  public int mostPendingSteps() {
+  public int maxPendingSteps() {
     return pendingSteps;
   }
 

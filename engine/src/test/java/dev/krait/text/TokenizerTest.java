@@ -102,10 +102,10 @@ class TokenizerTest {
     // The same words, with a third way to give a run of spaces back.
     Files.writeString(file, llama3.replace("|\\\\s*[", "|\\\\s*\\\\t\\\\t|\\\\s*["));
     try (Tokenizer tokenizer = Tokenizer.open(folder)) {
-      String spaces = " ".repeat(BacktrackCost.MOST_RETRIES / 3);
+      String spaces = " ".repeat(BacktrackCost.MAX_RETRIES / 3);
       assertThatThrownBy(() -> tokenizer.encode(spaces + " ", false))
           .isInstanceOf(EngineException.class)
-          .hasMessageContaining("at most " + BacktrackCost.MOST_RETRIES / 3 + " bytes");
+          .hasMessageContaining("at most " + BacktrackCost.MAX_RETRIES / 3 + " bytes");
     }
   }
 
@@ -138,7 +138,7 @@ class TokenizerTest {
       try (Tokenizer tokenizer = open(name)) {
         String text = "Once upon a time, 1234 \ud835\udd38 \u00e9\u0301 !!   \n";
         int tokens = tokenizer.encode(text, false).length;
-        assertThat((long) tokens * tokenizer.mostCharactersPerToken())
+        assertThat((long) tokens * tokenizer.maxCharactersPerToken())
             .isGreaterThanOrEqualTo(text.length());
       }
     }

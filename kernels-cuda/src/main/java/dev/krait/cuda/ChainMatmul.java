@@ -31,7 +31,7 @@ final class ChainMatmul {
   private static final int WIDE_RING_BYTES = 220 << 10;
 
   /// More than any ring takes; with what a kernel has of its own within the 227 KiB of sm_90.
-  private static final int MOST_SHARED_BYTES = 224 << 10;
+  private static final int MAX_SHARED_BYTES = 224 << 10;
 
   /// Bytes of a matrix from which on reading it takes longer than starting a kernel.
   private static final long SMALL_MATRIX_BYTES = 8 << 20;
@@ -130,7 +130,7 @@ final class ChainMatmul {
   }
 
   private static Form form(Kernel kernel, int rows, int groups, boolean gated) {
-    kernel.allowSharedBytes(MOST_SHARED_BYTES);
+    kernel.allowSharedBytes(MAX_SHARED_BYTES);
     return new Form(kernel, rows, groups, gated);
   }
 

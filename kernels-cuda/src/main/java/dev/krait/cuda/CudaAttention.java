@@ -23,7 +23,7 @@ final class CudaAttention {
   private static final int THREADS = 256;
   private static final int CHUNK_POSITIONS = 64;
   private static final int HEADS = 4;
-  private static final int MOST_HEAD_DIM = 256;
+  private static final int MAX_HEAD_DIM = 256;
 
   /// Most tokens whose positions are split.
   private static final int SPLIT_TOKENS = 16;
@@ -133,9 +133,9 @@ final class CudaAttention {
       tiles.get().attend(args, step, scratch);
       return;
     }
-    if (attention.headDim() > MOST_HEAD_DIM) {
+    if (attention.headDim() > MAX_HEAD_DIM) {
       throw new IllegalArgumentException(
-          "headDim: " + attention.headDim() + " (expected: at most " + MOST_HEAD_DIM + ")");
+          "headDim: " + attention.headDim() + " (expected: at most " + MAX_HEAD_DIM + ")");
     }
     int shared = attention.heads() / attention.kvHeads();
     int groups = attention.kvHeads() * Math.ceilDiv(shared, HEADS);
@@ -151,7 +151,7 @@ final class CudaAttention {
     put(kernel.params(), args, step, scratch, chunks);
     kernel.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
     put(merge.params(), args, step, scratch, chunks);
-    merge.launch(step.tokens, attention.heads(), 1, MOST_HEAD_DIM, 0);
+    merge.launch(step.tokens, attention.heads(), 1, MAX_HEAD_DIM, 0);
   }
 
   /// What [#attend] takes, at most, for sequences of up to so many tokens.

@@ -106,7 +106,7 @@ public final class CudaBackend implements Backend {
             .mapToLong(mixer -> ops.attentionScratchBytes((Mixer.Attention) mixer, maxModelTokens))
             .max()
             .orElse(0);
-    return attention + StepGraphs.MOST_BYTES;
+    return attention + StepGraphs.MAX_BYTES;
   }
 
   @Override

@@ -15,7 +15,7 @@ final class CudaConvolution {
   /// Threads that share a long run.
   private final int lanes;
 
-  private final int mostWidth;
+  private final int maxWidth;
 
   CudaConvolution(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "causal_conv");
@@ -23,7 +23,7 @@ final class CudaConvolution {
     longRuns = module.kernel("causal_conv_long");
     threads = module.constant("causal_conv_threads");
     lanes = module.constant("causal_conv_lanes");
-    mostWidth = module.constant("causal_conv_most_width");
+    maxWidth = module.constant("causal_conv_most_width");
   }
 
   /// @param operand where the result goes as an operand, too; 0 for nowhere
@@ -31,9 +31,9 @@ final class CudaConvolution {
     if (step.sequences == 0) {
       return;
     }
-    if (args.width() > mostWidth) {
+    if (args.width() > maxWidth) {
       throw new IllegalArgumentException(
-          "convWidth: " + args.width() + " (expected: at most " + mostWidth + ")");
+          "convWidth: " + args.width() + " (expected: at most " + maxWidth + ")");
     }
     // From two tokens a lane on, in the mean, a single thread for each source would be waited for.
     boolean isLong = step.tokens > 2 * lanes * step.sequences;

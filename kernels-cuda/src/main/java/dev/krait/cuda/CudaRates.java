@@ -8,7 +8,7 @@ import dev.krait.cuda.driver.KernelModule;
 /// Measures a device's [MachineRates] by kernels/rates.cu.
 final class CudaRates {
   /// Launching takes a few thousandths of the time that reading so much does.
-  private static final long MOST_BYTES = 16L << 30;
+  private static final long MAX_BYTES = 16L << 30;
 
   private static final int WORD_BYTES = 16;
 
@@ -29,7 +29,7 @@ final class CudaRates {
   /// The best of several tries and grids; takes up to 16 GiB of device memory for that time.
   static MachineRates measure(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "rates");
-    long bytes = Math.min(MOST_BYTES, device.freeBytes() / 2) / WORD_BYTES * WORD_BYTES;
+    long bytes = Math.min(MAX_BYTES, device.freeBytes() / 2) / WORD_BYTES * WORD_BYTES;
     long words = device.allocate(bytes);
     long sink = device.allocate(Float.BYTES);
     Kernel read = module.kernel("read_words");

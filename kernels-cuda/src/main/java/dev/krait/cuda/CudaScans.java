@@ -23,14 +23,14 @@ final class CudaScans {
   private static final int SSD_FEW_ELEMENTS = 32;
 
   /// Sequences for which the scan projects step sizes itself: the blocks of each read all weights.
-  private static final int MOST_PROJECTED_SEQUENCES = 4;
+  private static final int MAX_PROJECTED_SEQUENCES = 4;
 
   private static final int[] SELECTIVE_STATES = {8, 16, 32, 128};
   private static final int[] SSD_STATES = {16, 64, 128, 256};
 
   /// States up to which there are kernels that load several tokens at a time, and that project step
   /// sizes.
-  private static final int MOST_STATES_AHEAD = 32;
+  private static final int MAX_STATES_AHEAD = 32;
 
   private final Kernel[] selective = new Kernel[SELECTIVE_STATES.length];
   private final Kernel[] selectiveAhead = new Kernel[SELECTIVE_STATES.length];
@@ -40,9 +40,9 @@ final class CudaScans {
   private final int selectiveChannels;
 
   /// Tokens of a step and columns of which the scan projects step sizes itself.
-  private final int mostProjectedTokens;
+  private final int maxProjectedTokens;
 
-  private final int mostProjectedRank;
+  private final int maxProjectedRank;
   private final int ssdParts;
   private final int ssdMostElements;
 
@@ -51,14 +51,14 @@ final class CudaScans {
     for (int i = 0; i < selective.length; i++) {
       String name = "selective_scan_" + SELECTIVE_STATES[i];
       selective[i] = first.kernel(name);
-      boolean few = SELECTIVE_STATES[i] <= MOST_STATES_AHEAD;
+      boolean few = SELECTIVE_STATES[i] <= MAX_STATES_AHEAD;
       selectiveAhead[i] = few ? first.kernel(name + "_ahead") : selective[i];
       selectiveSteps[i] = few ? first.kernel(name + "_steps") : selective[i];
     }
     selectiveThreads = first.constant("selective_scan_threads");
     selectiveChannels = first.constant("selective_scan_channels");
-    mostProjectedTokens = first.constant("selective_scan_steps_tokens");
-    mostProjectedRank = first.constant("selective_scan_steps_rank");
+    maxProjectedTokens = first.constant("selective_scan_steps_tokens");
+    maxProjectedRank = first.constant("selective_scan_steps_rank");
     KernelModule second = KernelModule.load(device, "ssd_scan");
     for (int i = 0; i < ssd.length; i++) {
       ssd[i] = second.kernel("ssd_scan_" + SSD_STATES[i]);
@@ -80,10 +80,10 @@ final class CudaScans {
 
   /// Whether the scan can project the step sizes of a step.
   boolean projects(Rows lowRank, Mamba1Weights weights, StepInputs step) {
-    return step.tokens <= mostProjectedTokens
-        && step.sequences <= MOST_PROJECTED_SEQUENCES
-        && weights.mixer().stateDim() <= MOST_STATES_AHEAD
-        && lowRank.columns() <= mostProjectedRank
+    return step.tokens <= maxProjectedTokens
+        && step.sequences <= MAX_PROJECTED_SEQUENCES
+        && weights.mixer().stateDim() <= MAX_STATES_AHEAD
+        && lowRank.columns() <= maxProjectedRank
         && weights.timeStep() instanceof CudaMatrix matrix
         && matrix.layout() == CudaMatrix.Layout.OPERAND;
   }

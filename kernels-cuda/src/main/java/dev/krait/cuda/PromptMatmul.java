@@ -23,7 +23,7 @@ final class PromptMatmul {
   private static final int SCRATCH_BYTES = 64 << 20;
 
   /// Blocks for each multiprocessor, in hundredths, from which on this is faster (measured).
-  private static final int LEAST_BLOCKS = 45;
+  private static final int MIN_BLOCKS = 45;
 
   /// Up to so many tokens a block of the other kernel has all of them.
   private static final int FEW_TOKENS = 64;
@@ -48,7 +48,7 @@ final class PromptMatmul {
     long blocks = (long) Math.ceilDiv(tokens, BLOCK) * Math.ceilDiv(weight.rows(), BLOCK);
     return tokens > FEW_TOKENS
         && tokensAtATime(weight) > 0
-        && 100 * blocks >= (long) LEAST_BLOCKS * multiprocessors;
+        && 100 * blocks >= (long) MIN_BLOCKS * multiprocessors;
   }
 
   private static int columnTiles(CudaMatrix weight) {

@@ -13,18 +13,18 @@ import java.util.Optional;
 /// has a graph in the end. Other shapes are many, and get graphs until there are enough.
 final class StepGraphs {
   /// Larger steps are bound by the device, not by launches.
-  private static final int MOST_DECODED = 256;
+  private static final int MAX_DECODED = 256;
 
   /// The same for steps that are not decoding, which come in many shapes.
-  private static final int MOST_TOKENS = 64;
+  private static final int MAX_TOKENS = 64;
 
-  private static final int MOST_OTHERS = 256;
+  private static final int MAX_OTHERS = 256;
 
   /// What a graph of 600 kernels takes of the device, measured by `benchmarks/lab/steps`.
   private static final long GRAPH_BYTES = 1 << 20;
 
   /// Most that the graphs of a model take of the device.
-  static final long MOST_BYTES = GRAPH_BYTES * (MOST_DECODED + MOST_OTHERS);
+  static final long MAX_BYTES = GRAPH_BYTES * (MAX_DECODED + MAX_OTHERS);
 
   private final CudaDevice device;
   private final Map<Shape, Recorded> graphs = new HashMap<>();
@@ -46,14 +46,14 @@ final class StepGraphs {
   /// Runs the step's operations; it has been uploaded.
   void run(CudaStep step, Runnable body) {
     Shape shape = new Shape(step.tokens, step.sequences, step.outputs, step.choices);
-    if (step.tokens > (shape.isDecoding() ? MOST_DECODED : MOST_TOKENS)) {
+    if (step.tokens > (shape.isDecoding() ? MAX_DECODED : MAX_TOKENS)) {
       body.run();
       return;
     }
     Recorded seen = graphs.get(shape);
     if (seen == null) {
       body.run();
-      if (shape.isDecoding() || others < MOST_OTHERS) {
+      if (shape.isDecoding() || others < MAX_OTHERS) {
         others += shape.isDecoding() ? 0 : 1;
         graphs.put(shape, new Recorded(Optional.empty()));
       }

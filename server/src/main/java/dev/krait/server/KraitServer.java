@@ -15,11 +15,11 @@ import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.http.Routes;
 import dev.krait.server.http.WebAccess;
 import dev.krait.server.net.WebNames;
-import dev.krait.server.observability.AbsentFeatures;
 import dev.krait.server.observability.EngineMeters;
 import dev.krait.server.observability.Metrics;
 import dev.krait.server.observability.MetricsHandler;
 import dev.krait.server.observability.RequestMeters;
+import dev.krait.server.observability.UnsupportedFeatures;
 import dev.krait.server.reply.ReplyFormat;
 import dev.krait.server.service.Admission;
 import dev.krait.server.service.ApiKeys;
@@ -224,7 +224,7 @@ public final class KraitServer implements AutoCloseable {
         engine.blockTokens(),
         prefixCaching);
     EngineMeters.registerReasons(metrics, engine::speculation);
-    AbsentFeatures.register(metrics, InstantSource.system().instant());
+    UnsupportedFeatures.register(metrics, InstantSource.system().instant());
   }
 
   /// Says before the memory plan, which comes once everything is checked, that weights load now.

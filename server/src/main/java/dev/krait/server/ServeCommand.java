@@ -231,7 +231,7 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() {
     KraitServer server = KraitServer.open(config(), LoadedEngine::open, version, out::println);
     if (warmUp) {
-      Announcement.print(out, server, address(), sinceProcessStart());
+      StartupBanner.print(out, server, address(), sinceProcessStart());
       boolean answered = WarmUp.answers(server.port());
       server.close();
       return answered ? Exit.OK : Exit.FAILED;
@@ -252,7 +252,7 @@ final class ServeCommand implements Callable<Integer> {
         },
         server::reloadKeys);
     // Once it says that it is ready, signals are heard.
-    Announcement.print(out, server, address(), sinceProcessStart());
+    StartupBanner.print(out, server, address(), sinceProcessStart());
     Optional<Throwable> failure = end.join();
     int code = Exit.ENGINE_FAILED;
     if (failure.isEmpty()) {
@@ -269,8 +269,8 @@ final class ServeCommand implements Callable<Integer> {
     return code;
   }
 
-  private Announcement.Address address() {
-    return new Announcement.Address(tlsCert.isPresent() ? "https" : "http", host);
+  private StartupBanner.Address address() {
+    return new StartupBanner.Address(tlsCert.isPresent() ? "https" : "http", host);
   }
 
   private boolean drained(KraitServer server) {

@@ -5,7 +5,7 @@ import java.math.BigInteger;
 /// Numbers and strings as they stand in a source.
 final class Literals {
   /// Python reads no int with more digits.
-  static final int MOST_DIGITS = 4_300;
+  static final int MAX_DIGITS = 4_300;
 
   private static final String SIMPLE = "abfnrtv\\'\"";
   private static final String MEANT = "\007\b\f\n\r\t\013\\'\"";
@@ -68,7 +68,7 @@ final class Literals {
   static Object integer(String text, int line) {
     int radix = radix(text, 0);
     String digits = (radix == 10 ? text : text.substring(2)).replace("_", "");
-    if (digits.length() > MOST_DIGITS) {
+    if (digits.length() > MAX_DIGITS) {
       throw TemplateException.syntax(line, "an integer of " + digits.length() + " digits");
     }
     return Numbers.of(new BigInteger(digits, radix));

@@ -46,7 +46,7 @@ final class NumberFilters {
     }
     boolean underscored = digits.startsWith("_") || digits.endsWith("_") || digits.contains("__");
     digits = digits.replace("_", "");
-    boolean fits = base >= 2 && base <= 36 && digits.length() <= Literals.MOST_DIGITS;
+    boolean fits = base >= 2 && base <= 36 && digits.length() <= Literals.MAX_DIGITS;
     if (underscored || !fits || !Chars.all(digits, c -> Character.digit(c, base) >= 0)) {
       return null;
     }

@@ -8,7 +8,7 @@ import java.util.Locale;
 /// Floats with a precision, as both of Python's ways to format write them.
 final class NumberFormat {
   /// Python's own limit is larger; no template needs that many digits.
-  static final int MOST_DIGITS = 1_000;
+  static final int MAX_DIGITS = 1_000;
 
   /// A double of 300 digits takes some microseconds.
   private static final int STEPS = 200;
@@ -21,8 +21,8 @@ final class NumberFormat {
   static String format(Run run, double given, char type, int precision, boolean alternate) {
     double value = Math.abs(given);
     run.step(STEPS + precision);
-    if (precision > MOST_DIGITS) {
-      throw TemplateException.limit("digits of a format", precision, MOST_DIGITS);
+    if (precision > MAX_DIGITS) {
+      throw TemplateException.limit("digits of a format", precision, MAX_DIGITS);
     }
     String text =
         Double.isNaN(value)

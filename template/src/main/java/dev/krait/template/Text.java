@@ -113,7 +113,7 @@ final class Text {
   static String integer(Run run, Object number) {
     if (number instanceof BigInteger big) {
       long digits = (long) (big.bitLength() * 0.30103) + 1;
-      if (digits > Literals.MOST_DIGITS) {
+      if (digits > Literals.MAX_DIGITS) {
         throw TemplateException.evaluation(
             "Exceeds the limit (4300 digits) for integer string conversion");
       }

@@ -11,7 +11,7 @@ import java.util.BitSet;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// One sequence's blocks and state slot, taken from [CachePools].
+/// One sequence's blocks and state slot, taken from [KvCachePools].
 ///
 /// Between steps it holds exactly the blocks of its committed tokens:
 ///
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class PooledSequenceCache implements SequenceCache {
   private static final int FIRST_BLOCKS = 8;
 
-  private final CachePools pools;
+  private final KvCachePools pools;
   private final int stateSlot;
   private int[] table = new int[FIRST_BLOCKS];
   private int blocks;
@@ -43,7 +43,7 @@ final class PooledSequenceCache implements SequenceCache {
   private boolean closed;
 
   /// The memory of a sequence whose first tokens are those of the path.
-  PooledSequenceCache(CachePools pools, int stateSlot, @Nullable PromptPath path) {
+  PooledSequenceCache(KvCachePools pools, int stateSlot, @Nullable PromptPath path) {
     this.pools = pools;
     this.stateSlot = stateSlot;
     this.path = path;

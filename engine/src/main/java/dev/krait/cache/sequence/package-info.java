@@ -1,6 +1,6 @@
 /// Each sequence's share of the pools.
 ///
-/// Read [SequenceCache], then [CachePools]. Calls go one way: from here to `cache.prefix` and
+/// Read [SequenceCache], then [KvCachePools]. Calls go one way: from here to `cache.prefix` and
 /// `cache.pool`, and from `cache.prefix` to `cache.pool`. All calls come from the engine thread.
 @NullMarked
 package dev.krait.cache.sequence;

@@ -23,9 +23,9 @@ class PrefixCacheTest {
   private static final KvCacheSpec KEYS = new KvCacheSpec(1, 1, DType.F32);
   private static final StateSpec STATE = new StateSpec(1, 1, 2, 1);
 
-  private static CachePools pools(List<CacheSpec> specs, int blocks, int slots) {
+  private static KvCachePools pools(List<CacheSpec> specs, int blocks, int slots) {
     CacheDemand demand = new CacheDemand(specs, List.of(), 4, 4, 64, 5, 4);
-    return new CachePools(
+    return new KvCachePools(
         new CacheLayout(demand, 0, blocks, slots), Optional.of(new SnapshotPolicy(4)));
   }
 
@@ -45,7 +45,7 @@ class PrefixCacheTest {
   }
 
   /// Computes what is left of a prompt, in the steps that its memory asks for.
-  private SequenceCache compute(CachePools pools, TokenIds prompt) {
+  private SequenceCache compute(KvCachePools pools, TokenIds prompt) {
     SequenceCache memory = open(pools, prompt);
     while (memory.committedTokens() < prompt.size()) {
       int left = prompt.size() - memory.committedTokens();
@@ -57,14 +57,14 @@ class PrefixCacheTest {
     return memory;
   }
 
-  private int found(CachePools pools, TokenIds prompt) {
+  private int found(KvCachePools pools, TokenIds prompt) {
     SequenceCache memory = open(pools, prompt);
     int found = memory.committedTokens();
     memory.close();
     return found;
   }
 
-  private SequenceCache open(CachePools pools, TokenIds prompt) {
+  private SequenceCache open(KvCachePools pools, TokenIds prompt) {
     Opened opened = pools.open(prompt).orElseThrow();
     opened.slotCopy().ifPresent(copies::add);
     result = opened.prefixResult();
@@ -77,7 +77,7 @@ class PrefixCacheTest {
 
   @Test
   void aPromptIsFoundUpToItsLastBlockAfterItsSequenceHasEnded() {
-    CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 4);
     SequenceCache first = compute(pools, prompt(1, 10));
     assertThat(copies).containsExactly(new SlotCopy(first.stateSlot(), 1));
     copies.clear();
@@ -101,7 +101,7 @@ class PrefixCacheTest {
   /// The same prompt is asked for again and again while it waits; the answer follows the cache.
   @Test
   void whatIsFoundOfAWaitingPromptFollowsBlocksThatComeAndGo() {
-    CachePools pools = pools(List.of(KEYS), 6, 0);
+    KvCachePools pools = pools(List.of(KEYS), 6, 0);
     TokenIds waiting = prompt(1, 10);
     SequenceCache first = open(pools, prompt(1, 10));
     assertThat(found(pools, waiting)).isZero();
@@ -116,7 +116,7 @@ class PrefixCacheTest {
 
   @Test
   void whatIsFoundOfAWaitingPromptFollowsSnapshotsThatComeAndGo() {
-    CachePools pools = pools(List.of(KEYS, STATE), 20, 4);
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 4);
     TokenIds waiting = prompt(1, 10);
     SequenceCache first = open(pools, prompt(1, 10));
     SequenceCache second = open(pools, prompt(1, 10));
@@ -133,7 +133,7 @@ class PrefixCacheTest {
 
   @Test
   void oneTokenIsAlwaysLeftToCompute() {
-    CachePools pools = pools(List.of(KEYS), 20, 0);
+    KvCachePools pools = pools(List.of(KEYS), 20, 0);
     compute(pools, prompt(1, 8)).close();
     assertThat(found(pools, prompt(1, 8))).isEqualTo(4);
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
@@ -143,7 +143,8 @@ class PrefixCacheTest {
   void attentionAloneStartsAtAnyBlockStatesAtSnapshots() {
     TokenIds shared = prompt(1, 8);
     for (boolean recurs : new boolean[] {false, true}) {
-      CachePools pools = recurs ? pools(List.of(KEYS, STATE), 40, 8) : pools(List.of(KEYS), 40, 0);
+      KvCachePools pools =
+          recurs ? pools(List.of(KEYS, STATE), 40, 8) : pools(List.of(KEYS), 40, 0);
       List<Integer> found = new ArrayList<>();
       for (int i = 2; i <= 4; i++) {
         SequenceCache memory = open(pools, joined(shared, prompt(i, 9)));
@@ -157,20 +158,20 @@ class PrefixCacheTest {
 
   @Test
   void aMissSaysWhy() {
-    CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
+    KvCachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 4)).close();
     assertThat(result).contains(PrefixResult.TOO_SHORT);
     compute(pools, joined(prompt(1, 8), prompt(2, 8))).close();
     assertThat(result).contains(PrefixResult.NO_STATE);
     compute(pools, prompt(3, 8)).close();
     assertThat(result).contains(PrefixResult.NEW);
-    open(new CachePools(pools.layout()), prompt(3, 8));
+    open(new KvCachePools(pools.layout()), prompt(3, 8));
     assertThat(result).isEmpty();
   }
 
   @Test
   void theLeastRecentlyUsedPrefixGivesWayFromItsEnd() {
-    CachePools pools = pools(List.of(KEYS), 6, 0);
+    KvCachePools pools = pools(List.of(KEYS), 6, 0);
     compute(pools, prompt(1, 9)).close();
     compute(pools, prompt(2, 9)).close();
     assertThat(found(pools, prompt(1, 9))).isEqualTo(8);
@@ -185,7 +186,7 @@ class PrefixCacheTest {
 
   @Test
   void whatASequenceHoldsStays() {
-    CachePools pools = pools(List.of(KEYS), 4, 0);
+    KvCachePools pools = pools(List.of(KEYS), 4, 0);
     SequenceCache first = compute(pools, prompt(1, 9));
     SequenceCache second = open(pools, prompt(1, 9));
     assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isEqualTo(2);
@@ -200,7 +201,7 @@ class PrefixCacheTest {
 
   @Test
   void sequencesTakeTheSlotsOfSnapshots() {
-    CachePools pools = pools(List.of(STATE), 0, 3);
+    KvCachePools pools = pools(List.of(STATE), 0, 3);
     compute(pools, prompt(1, 9)).close();
     compute(pools, prompt(2, 9)).close();
     assertThat(pools.snapshots()).isEqualTo(2);
@@ -220,7 +221,7 @@ class PrefixCacheTest {
 
   @Test
   void sequencesThatComputeTheSamePromptEndUpWithTheSameBlocks() {
-    CachePools pools = pools(List.of(KEYS, STATE), 20, 8);
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 8);
     SequenceCache first = open(pools, prompt(1, 10));
     SequenceCache second = open(pools, prompt(1, 10));
     for (SequenceCache memory : List.of(first, second)) {
@@ -237,7 +238,7 @@ class PrefixCacheTest {
 
   @Test
   void remembersHowFarTheDraftModelHasComputed() {
-    CachePools pools = pools(List.of(KEYS, STATE), 40, 8);
+    KvCachePools pools = pools(List.of(KEYS, STATE), 40, 8);
     compute(pools, prompt(1, 9)).close();
     SequenceCache memory = open(pools, prompt(2, 9));
     assertThat(memory.reserve(8, 0)).isTrue();
@@ -250,7 +251,7 @@ class PrefixCacheTest {
 
   @Test
   void theDraftModelsProgressIsReportedWhenAStepIsCommitted() {
-    CachePools pools = pools(List.of(KEYS), 40, 0);
+    KvCachePools pools = pools(List.of(KEYS), 40, 0);
     SequenceCache first = open(pools, prompt(1, 9));
     computeEight(first);
     assertThat(first.reserve(1, 0)).isTrue();
@@ -263,7 +264,7 @@ class PrefixCacheTest {
 
   @Test
   void aBlockWithADraftModelsKeysIsNotSwappedForOneWithout() {
-    CachePools pools = pools(List.of(KEYS), 20, 0);
+    KvCachePools pools = pools(List.of(KEYS), 20, 0);
     SequenceCache first = open(pools, prompt(1, 9));
     SequenceCache second = open(pools, prompt(1, 9));
     assertThat(first.reserve(8, 0)).isTrue();

@@ -7,14 +7,14 @@ import java.lang.foreign.ValueLayout;
 /// The parameter struct of a kernel, written field by field with C's alignment and used again for
 /// every launch.
 public final class KernelParams {
-  private static final int MOST_BYTES = 512;
+  private static final int MAX_BYTES = 512;
 
   private final MemorySegment struct;
   private final MemorySegment arguments;
   private int end;
 
   KernelParams(Arena arena) {
-    struct = arena.allocate(MOST_BYTES, Long.BYTES);
+    struct = arena.allocate(MAX_BYTES, Long.BYTES);
     arguments = arena.allocate(ValueLayout.ADDRESS);
     arguments.set(ValueLayout.ADDRESS, 0, struct);
   }

@@ -2,7 +2,7 @@ package dev.krait.server.anthropic;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.server.openai.Fields;
+import dev.krait.server.openai.JsonFields;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -37,7 +37,7 @@ final class MessagesParser {
   /// @param counted whether its tokens are counted alone, and nothing is generated
   /// @throws EngineException that names the field of the body
   static ObjectNode chat(JsonNode body, boolean counted) {
-    Fields fields = new Fields(body, "");
+    JsonFields fields = new JsonFields(body, "");
     ObjectNode chat = JsonMapper.shared().createObjectNode();
     body.properties().stream()
         .filter(entry -> !OWN.contains(entry.getKey()))
@@ -69,7 +69,7 @@ final class MessagesParser {
     return chat;
   }
 
-  private static void putMessages(ObjectNode chat, Fields fields) {
+  private static void putMessages(ObjectNode chat, JsonFields fields) {
     ArrayNode messages = chat.putArray("messages");
     fields
         .find("system")
@@ -82,9 +82,9 @@ final class MessagesParser {
     for (int i = 0; i < given.size(); i++) {
       String path = "messages[" + i + "]";
       if (!given.get(i).isObject()) {
-        throw EngineException.invalidArgument(path, Fields.kind(given.get(i)), "an object");
+        throw EngineException.invalidArgument(path, JsonFields.kind(given.get(i)), "an object");
       }
-      Fields message = new Fields(given.get(i), path + ".");
+      JsonFields message = new JsonFields(given.get(i), path + ".");
       String role = required(message, "role");
       JsonNode content =
           message
@@ -106,9 +106,9 @@ final class MessagesParser {
     for (int i = 0; i < blocks.size(); i++) {
       String at = path + "[" + i + "]";
       if (!blocks.get(i).isObject()) {
-        throw EngineException.invalidArgument(at, Fields.kind(blocks.get(i)), "an object");
+        throw EngineException.invalidArgument(at, JsonFields.kind(blocks.get(i)), "an object");
       }
-      Fields block = new Fields(blocks.get(i), at + ".");
+      JsonFields block = new JsonFields(blocks.get(i), at + ".");
       String type = required(block, "type");
       switch (type) {
         case "text" ->
@@ -149,14 +149,14 @@ final class MessagesParser {
     }
   }
 
-  private static void putTools(ObjectNode chat, Fields fields) {
+  private static void putTools(ObjectNode chat, JsonFields fields) {
     List<JsonNode> tools = fields.list("tools").orElse(List.of());
     for (int i = 0; i < tools.size(); i++) {
       String path = "tools[" + i + "]";
       if (!tools.get(i).isObject()) {
-        throw EngineException.invalidArgument(path, Fields.kind(tools.get(i)), "an object");
+        throw EngineException.invalidArgument(path, JsonFields.kind(tools.get(i)), "an object");
       }
-      Fields tool = new Fields(tools.get(i), path + ".");
+      JsonFields tool = new JsonFields(tools.get(i), path + ".");
       String type = tool.text("type").orElse("custom");
       if (!type.equals("custom")) {
         throw unsupported(path + ".type", type, "custom; the server runs no tools");
@@ -167,7 +167,7 @@ final class MessagesParser {
       tool.find("description").ifPresent(value -> function.set("description", value));
       tool.find("input_schema").ifPresent(value -> function.set("parameters", value));
     }
-    Optional<Fields> choice = fields.object("tool_choice");
+    Optional<JsonFields> choice = fields.object("tool_choice");
     if (choice.isEmpty()) {
       return;
     }
@@ -189,7 +189,7 @@ final class MessagesParser {
     }
   }
 
-  private static String required(Fields fields, String name) {
+  private static String required(JsonFields fields, String name) {
     return fields
         .text(name)
         .orElseThrow(

@@ -36,9 +36,9 @@ public record HttpServerConfig(
     List<String> allowedOrigins,
     Optional<TlsFiles> tls) {
   /// A connection may hold a header of 32 KiB: this many hold 128 MiB.
-  private static final int MOST_CONNECTIONS = 4096;
+  private static final int MAX_CONNECTIONS = 4096;
 
-  private static final int FEWEST_CONNECTIONS = 16;
+  private static final int MIN_CONNECTIONS = 16;
 
   /// Of jars, libraries and loops, about 110, and of connections that are on their way in or out.
   private static final int OTHER_DESCRIPTORS = 200;
@@ -55,9 +55,9 @@ public record HttpServerConfig(
       throw EngineException.invalidArgument(
           "body-memory", bodyMemory, "twice max-body, " + 2L * maxBodyBytes + ", or more");
     }
-    if (maxConnections < FEWEST_CONNECTIONS) {
+    if (maxConnections < MIN_CONNECTIONS) {
       throw EngineException.invalidArgument(
-          "max-connections", maxConnections, FEWEST_CONNECTIONS + " or more");
+          "max-connections", maxConnections, MIN_CONNECTIONS + " or more");
     }
     allowedOrigins = List.copyOf(allowedOrigins);
   }
@@ -112,6 +112,6 @@ public record HttpServerConfig(
         ManagementFactory.getOperatingSystemMXBean() instanceof UnixOperatingSystemMXBean system
             ? system.getMaxFileDescriptorCount()
             : Long.MAX_VALUE;
-    return Math.clamp((descriptors - OTHER_DESCRIPTORS) / 2, FEWEST_CONNECTIONS, MOST_CONNECTIONS);
+    return Math.clamp((descriptors - OTHER_DESCRIPTORS) / 2, MIN_CONNECTIONS, MAX_CONNECTIONS);
   }
 }

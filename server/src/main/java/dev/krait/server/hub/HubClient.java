@@ -24,12 +24,12 @@ import tools.jackson.databind.json.JsonMapper;
 final class HubClient {
   private static final int CONNECT_MILLIS = 10_000;
   private static final int SILENCE_MILLIS = 30_000;
-  private static final int MOST_REDIRECTS = 10;
-  private static final int MOST_LISTING_BYTES = 64 << 20;
+  private static final int MAX_REDIRECTS = 10;
+  private static final int MAX_LISTING_BYTES = 64 << 20;
   private static final Pattern SECONDS = Pattern.compile("\\d{1,6}");
 
   /// The length of the window in which the hub counts requests.
-  private static final long MOST_WAIT_SECONDS = 300;
+  private static final long MAX_WAIT_SECONDS = 300;
 
   private final HubSettings settings;
 
@@ -77,7 +77,7 @@ final class HubClient {
     HttpURLConnection answer = send("GET", address, 0);
     requireSuccess(answer, name, "");
     try (InputStream in = answer.getInputStream()) {
-      JsonNode json = JsonMapper.shared().readTree(in.readNBytes(MOST_LISTING_BYTES));
+      JsonNode json = JsonMapper.shared().readTree(in.readNBytes(MAX_LISTING_BYTES));
       Set<String> files = new TreeSet<>();
       json.path("siblings").forEach(file -> files.add(file.path("rfilename").asString("")));
       return new Listing(HubCache.requireCommit(json.path("sha").asString("")), files);
@@ -126,7 +126,7 @@ final class HubClient {
   /// Sends a request and follows redirects; one of HEAD ends where the hub has named the file.
   private HttpURLConnection send(String method, URI address, long from) throws IOException {
     URI at = address;
-    for (int hop = 0; hop <= MOST_REDIRECTS; hop++) {
+    for (int hop = 0; hop <= MAX_REDIRECTS; hop++) {
       HttpURLConnection answer = open(method, at, from);
       int status = answer.getResponseCode();
       boolean named = method.equals("HEAD") && header(answer, "X-Linked-Etag").isPresent();
@@ -136,7 +136,7 @@ final class HubClient {
       at = next(at, header(answer, "Location").orElse(""));
       answer.disconnect();
     }
-    throw new IOException("more than " + MOST_REDIRECTS + " redirects");
+    throw new IOException("more than " + MAX_REDIRECTS + " redirects");
   }
 
   private HttpURLConnection open(String method, URI at, long from) throws IOException {
@@ -183,7 +183,7 @@ final class HubClient {
     if (status == 429 || status == 408 || status >= 500) {
       String after = header(answer, "Retry-After").orElse("");
       long seconds =
-          SECONDS.matcher(after).matches() ? Math.min(Long.parseLong(after), MOST_WAIT_SECONDS) : 0;
+          SECONDS.matcher(after).matches() ? Math.min(Long.parseLong(after), MAX_WAIT_SECONDS) : 0;
       throw new Busy("the hub answered " + status, Duration.ofSeconds(seconds));
     }
     String problem = header(answer, "X-Error-Code").orElse("");

@@ -4,7 +4,7 @@ import dev.krait.engine.EngineStatus;
 import dev.krait.engine.ModelInfo;
 import dev.krait.engine.StepListener;
 import dev.krait.engine.StepStats;
-import dev.krait.scheduler.StepTally;
+import dev.krait.scheduler.SchedulerStats;
 import dev.krait.speculation.DraftLengthReason;
 import dev.krait.speculation.SpeculationReport;
 import io.micrometer.core.instrument.Counter;
@@ -66,23 +66,23 @@ public final class EngineMeters implements StepListener {
 
   @Override
   public void stepDone(StepStats stats) {
-    StepTally tally = stats.tally();
+    SchedulerStats scheduler = stats.scheduler();
     stepTokens.record(stats.scheduledTokens());
     stepSeconds.increment(stats.runNanos() / 1e9);
-    generatedTokens.increment(tally.generatedTokens());
-    preemptions.increment(tally.preemptions());
-    prefixes.stepDone(tally);
-    int sequences = tally.sequences();
-    draftLength = sequences == 0 ? 0 : (double) tally.draftedTokens() / sequences;
-    if (tally.draftedTokens() == 0) {
+    generatedTokens.increment(scheduler.generatedTokens());
+    preemptions.increment(scheduler.preemptions());
+    prefixes.stepDone(scheduler);
+    int sequences = scheduler.sequences();
+    draftLength = sequences == 0 ? 0 : (double) scheduler.draftedTokens() / sequences;
+    if (scheduler.draftedTokens() == 0) {
       return;
     }
-    drafts.increment(tally.draftedSequences());
-    draftTokens.increment(tally.draftedTokens());
-    acceptedTokens.increment(tally.acceptedTokens());
-    int positions = Math.min(acceptedAt.size(), tally.draftPositions());
+    drafts.increment(scheduler.draftedSequences());
+    draftTokens.increment(scheduler.draftedTokens());
+    acceptedTokens.increment(scheduler.acceptedTokens());
+    int positions = Math.min(acceptedAt.size(), scheduler.draftPositions());
     for (int position = 0; position < positions; position++) {
-      acceptedAt.get(position).increment(tally.acceptedAt(position));
+      acceptedAt.get(position).increment(scheduler.acceptedAt(position));
     }
   }
 

@@ -1,7 +1,7 @@
 package dev.krait.server.observability;
 
 import dev.krait.cache.prefix.PrefixResult;
-import dev.krait.scheduler.StepTally;
+import dev.krait.scheduler.SchedulerStats;
 import io.micrometer.core.instrument.Counter;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,16 +35,16 @@ final class PrefixMeters {
   }
 
   /// Takes a step's counts.
-  void stepDone(StepTally tally) {
-    if (tally.queriedTokens() == 0) {
+  void stepDone(SchedulerStats scheduler) {
+    if (scheduler.queriedTokens() == 0) {
       return;
     }
     for (int i = 0; i < queries.size(); i++) {
-      queries.get(i).increment(tally.queriedTokens());
-      hits.get(i).increment(tally.cachedTokens());
+      queries.get(i).increment(scheduler.queriedTokens());
+      hits.get(i).increment(scheduler.cachedTokens());
     }
     for (int i = 0; i < lookups.size(); i++) {
-      lookups.get(i).increment(tally.prefixResults(RESULTS.get(i)));
+      lookups.get(i).increment(scheduler.prefixResults(RESULTS.get(i)));
     }
   }
 }

@@ -116,8 +116,8 @@ public final class RequestMeters implements GenerationListener, HttpListener {
   }
 
   @Override
-  public void promptFinished(int mostTokens) {
-    tokens.promptFinished(mostTokens);
+  public void promptFinished(int maxGeneratedTokens) {
+    tokens.promptFinished(maxGeneratedTokens);
   }
 
   @Override

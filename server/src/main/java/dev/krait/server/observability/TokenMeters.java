@@ -23,7 +23,7 @@ final class TokenMeters {
   private final DistributionSummary generatedSizes;
   private final DistributionSummary longest;
   private final DistributionSummary sequences;
-  private final DistributionSummary mostTokens;
+  private final DistributionSummary requestedTokens;
 
   /// Registers the series.
   ///
@@ -52,7 +52,7 @@ final class TokenMeters {
             "Tokens that the longest sequence of a prompt generated",
             counts);
     sequences = metrics.histogram("vllm:request_params_n", "Sequences asked for", SEQUENCES);
-    mostTokens =
+    requestedTokens =
         metrics.histogram("vllm:request_params_max_tokens", "Most tokens asked for", counts);
   }
 
@@ -83,7 +83,7 @@ final class TokenMeters {
 
   void accepted(int asked, int maxTokens) {
     sequences.record(asked);
-    mostTokens.record(maxTokens);
+    requestedTokens.record(maxTokens);
   }
 
   void finished(SamplingParams sampling, GenerationStats stats) {
@@ -102,8 +102,8 @@ final class TokenMeters {
     }
   }
 
-  void promptFinished(int mostGenerated) {
-    longest.record(mostGenerated);
+  void promptFinished(int maxGeneratedTokens) {
+    longest.record(maxGeneratedTokens);
   }
 
   /// 1, 2, 5, 10, 20, 50 and so on, up to the given number.

@@ -30,7 +30,7 @@ final class MessageParser {
     this.trustTemplates = trustTemplates;
   }
 
-  Prompt.Chat chat(Fields fields, boolean addSpecialTokens) {
+  Prompt.Chat chat(JsonFields fields, boolean addSpecialTokens) {
     Optional<String> template = fields.text("chat_template");
     if (template.isPresent() && !trustTemplates) {
       throw EngineException.invalidArgument(
@@ -47,7 +47,7 @@ final class MessageParser {
         template);
   }
 
-  private static List<Map<String, Object>> messages(Fields fields) {
+  private static List<Map<String, Object>> messages(JsonFields fields) {
     List<JsonNode> given =
         fields
             .list("messages")
@@ -62,13 +62,13 @@ final class MessageParser {
 
   private static Map<String, Object> message(JsonNode node, String path) {
     if (!node.isObject()) {
-      throw EngineException.invalidArgument(path, Fields.kind(node), "an object");
+      throw EngineException.invalidArgument(path, JsonFields.kind(node), "an object");
     }
-    Fields fields = new Fields(node, path + ".");
+    JsonFields fields = new JsonFields(node, path + ".");
     if (fields.text("role").isEmpty()) {
       throw EngineException.invalidArgument(path + ".role", "missing", "a string");
     }
-    Map<String, Object> message = Fields.plainMap(node);
+    Map<String, Object> message = JsonFields.plainMap(node);
     Optional<JsonNode> content = fields.find("content");
     if (content.isPresent()) {
       message.put("content", content(content.get(), path + ".content"));
@@ -79,7 +79,7 @@ final class MessageParser {
   /// A text, or a list of parts that are texts; the template decides which it reads.
   private static Object content(JsonNode content, String path) {
     if (!content.isArray()) {
-      return Fields.textOf(content, path);
+      return JsonFields.textOf(content, path);
     }
     List<Map<String, String>> parts = new ArrayList<>(content.size());
     for (int i = 0; i < content.size(); i++) {
@@ -93,9 +93,9 @@ final class MessageParser {
       return part.stringValue();
     }
     if (!part.isObject()) {
-      throw EngineException.invalidArgument(path, Fields.kind(part), "an object");
+      throw EngineException.invalidArgument(path, JsonFields.kind(part), "an object");
     }
-    Fields fields = new Fields(part, path + ".");
+    JsonFields fields = new JsonFields(part, path + ".");
     String type = fields.text("type").orElse("text");
     if (!TEXT_PARTS.contains(type)) {
       throw EngineException.invalidArgument(path + ".type", type, "text; the model reads no other");
@@ -107,19 +107,19 @@ final class MessageParser {
             () -> EngineException.invalidArgument(path + "." + name, "missing", "a string"));
   }
 
-  private static Map<String, Object> variables(Fields fields) {
+  private static Map<String, Object> variables(JsonFields fields) {
     Map<String, Object> variables = new LinkedHashMap<>();
     for (String name : List.of("documents", "reasoning_effort")) {
-      fields.find(name).ifPresent(value -> Fields.putPlain(variables, name, value));
+      fields.find(name).ifPresent(value -> JsonFields.putPlain(variables, name, value));
     }
-    Optional<Fields> extra = fields.object("chat_template_kwargs");
+    Optional<JsonFields> extra = fields.object("chat_template_kwargs");
     if (extra.isPresent()) {
       for (Map.Entry<String, JsonNode> entry : extra.get().entries().entrySet()) {
         if (RESERVED.contains(entry.getKey())) {
           throw EngineException.invalidArgument(
               extra.get().path(entry.getKey()), "given", "another variable");
         }
-        Fields.putPlain(variables, entry.getKey(), entry.getValue());
+        JsonFields.putPlain(variables, entry.getKey(), entry.getValue());
       }
     }
     return variables;

@@ -53,14 +53,14 @@ public final class OpenAiJson {
   ///
   /// @throws EngineException with INVALID_ARGUMENT that starts with `body:` when it is not one
   ///   strict JSON object
-  public static Fields object(byte[] body) {
+  public static JsonFields object(byte[] body) {
     JsonNode root = parse(decode(body));
     if (!root.isObject()) {
       throw EngineException.invalidArgument(
-          "body", root.isMissingNode() ? "empty" : Fields.kind(root), "a JSON object");
+          "body", root.isMissingNode() ? "empty" : JsonFields.kind(root), "a JSON object");
     }
     check(root, "");
-    return new Fields(root, "");
+    return new JsonFields(root, "");
   }
 
   /// JSON text of what the consumer writes, UTF-8.

@@ -45,8 +45,8 @@ public final class OpenAiParser {
   ///
   /// @param requestId name of the request unless the body has one
   public OpenAiRequest completion(byte[] body, String requestId) {
-    Fields fields = OpenAiJson.object(body);
-    AbsentFields.refuseInCompletion(fields);
+    JsonFields fields = OpenAiJson.object(body);
+    UnsupportedFields.refuseInCompletion(fields);
     boolean echo = fields.flag("echo", false);
     int logprobs = fields.integer("logprobs").orElse(-1);
     if (logprobs < -1) {
@@ -68,8 +68,8 @@ public final class OpenAiParser {
   ///
   /// @param requestId name of the request unless the body has one
   public OpenAiRequest chat(byte[] body, String requestId) {
-    Fields fields = OpenAiJson.object(body);
-    AbsentFields.refuseInChat(fields);
+    JsonFields fields = OpenAiJson.object(body);
+    UnsupportedFields.refuseInChat(fields);
     boolean echo = fields.flag("echo", false);
     boolean wanted = fields.flag("logprobs", false);
     OptionalInt alternatives = fields.integer("top_logprobs");
@@ -107,7 +107,7 @@ public final class OpenAiParser {
 
   /// A body of `/tokenize`.
   public TokenizeRequest tokenize(byte[] body) {
-    Fields fields = OpenAiJson.object(body);
+    JsonFields fields = OpenAiJson.object(body);
     Prompt prompt;
     if (fields.find("messages").isPresent()) {
       prompt = messages.chat(fields, fields.flag("add_special_tokens", false));
@@ -133,18 +133,18 @@ public final class OpenAiParser {
 
   /// A body of `/detokenize`.
   public DetokenizeRequest detokenize(byte[] body) {
-    Fields fields = OpenAiJson.object(body);
+    JsonFields fields = OpenAiJson.object(body);
     JsonNode tokens =
         fields
             .find("tokens")
             .filter(JsonNode::isArray)
             .orElseThrow(
                 () -> EngineException.invalidArgument("tokens", "missing", "a list of token ids"));
-    return new DetokenizeRequest(Fields.idsOf(tokens, "tokens"), fields.text("model"));
+    return new DetokenizeRequest(JsonFields.idsOf(tokens, "tokens"), fields.text("model"));
   }
 
   private static OpenAiRequest request(
-      Fields fields,
+      JsonFields fields,
       List<Prompt> prompts,
       OptionalInt maxTokens,
       OutputOptions output,
@@ -172,7 +172,7 @@ public final class OpenAiParser {
     return new OpenAiRequest(prompt, response);
   }
 
-  private static Optional<Duration> timeout(Fields fields) {
+  private static Optional<Duration> timeout(JsonFields fields) {
     OptionalDouble given = fields.number("timeout");
     if (given.isEmpty()) {
       return Optional.empty();
@@ -185,9 +185,9 @@ public final class OpenAiParser {
     return Optional.of(Duration.ofNanos((long) Math.ceil(seconds * 1e9)));
   }
 
-  private static ResponseOptions response(Fields fields) {
+  private static ResponseOptions response(JsonFields fields) {
     boolean stream = fields.flag("stream", false);
-    Optional<Fields> options = fields.object("stream_options");
+    Optional<JsonFields> options = fields.object("stream_options");
     if (options.isPresent() && !stream) {
       throw EngineException.invalidArgument("stream_options", "an object", "none, without stream");
     }
@@ -200,7 +200,7 @@ public final class OpenAiParser {
         fields.flag("include_reasoning", true));
   }
 
-  private static OutputOptions output(Fields fields, boolean echo, int logprobs) {
+  private static OutputOptions output(JsonFields fields, boolean echo, int logprobs) {
     OptionalInt given = fields.integer("prompt_logprobs");
     int most = SamplingParams.MAX_LOGPROBS;
     if (given.orElse(0) < -1 || given.orElse(0) > most) {
@@ -218,7 +218,7 @@ public final class OpenAiParser {
         fields.flag("skip_special_tokens", true));
   }
 
-  private static SamplingRequest sampling(Fields fields) {
+  private static SamplingRequest sampling(JsonFields fields) {
     OptionalInt topK = fields.integer("top_k");
     if (topK.orElse(0) < -1) {
       throw EngineException.invalidArgument("top_k", topK.orElse(0), "-1 or 0 (all) or more");
@@ -235,8 +235,8 @@ public final class OpenAiParser {
         logitBias(fields));
   }
 
-  private static Map<Integer, Float> logitBias(Fields fields) {
-    Optional<Fields> given = fields.object("logit_bias");
+  private static Map<Integer, Float> logitBias(JsonFields fields) {
+    Optional<JsonFields> given = fields.object("logit_bias");
     if (given.isEmpty()) {
       return Map.of();
     }
@@ -253,7 +253,7 @@ public final class OpenAiParser {
             "logit_bias: \"" + EngineException.shown(entry.getKey()) + "\" (expected: a token id)",
             e);
       }
-      if (bias.put(id, (float) Fields.numberOf(entry.getValue(), path)) != null) {
+      if (bias.put(id, (float) JsonFields.numberOf(entry.getValue(), path)) != null) {
         throw EngineException.invalidArgument(
             "logit_bias", "token " + id + " twice", "each token once");
       }
@@ -261,15 +261,15 @@ public final class OpenAiParser {
     return bias;
   }
 
-  private static StopRequest stop(Fields fields, OptionalInt maxTokens) {
+  private static StopRequest stop(JsonFields fields, OptionalInt maxTokens) {
     List<String> strings = new ArrayList<>();
     Optional<JsonNode> stop = fields.find("stop");
     if (stop.isPresent() && stop.get().isArray()) {
       for (int i = 0; i < stop.get().size(); i++) {
-        strings.add(Fields.textOf(stop.get().get(i), "stop[" + i + "]"));
+        strings.add(JsonFields.textOf(stop.get().get(i), "stop[" + i + "]"));
       }
     } else if (stop.isPresent()) {
-      strings.add(Fields.textOf(stop.get(), "stop"));
+      strings.add(JsonFields.textOf(stop.get(), "stop"));
     }
     TokenIds ids =
         fields
@@ -277,9 +277,9 @@ public final class OpenAiParser {
             .map(list -> {
               if (!list.isArray()) {
                 throw EngineException.invalidArgument(
-                    "stop_token_ids", Fields.kind(list), "a list of token ids");
+                    "stop_token_ids", JsonFields.kind(list), "a list of token ids");
               }
-              return Fields.idsOf(list, "stop_token_ids");
+              return JsonFields.idsOf(list, "stop_token_ids");
             })
             .orElse(TokenIds.empty());
     return new StopRequest(
@@ -291,12 +291,12 @@ public final class OpenAiParser {
         fields.flag("ignore_eos", false));
   }
 
-  private static OptionalInt keepLast(Fields fields) {
+  private static OptionalInt keepLast(JsonFields fields) {
     OptionalInt given = fields.integer("truncate_prompt_tokens");
     return given.isPresent() && given.getAsInt() == -1 ? OptionalInt.of(Integer.MAX_VALUE) : given;
   }
 
-  private static List<Prompt> prompts(Fields fields, boolean addSpecialTokens) {
+  private static List<Prompt> prompts(JsonFields fields, boolean addSpecialTokens) {
     JsonNode prompt =
         fields
             .find("prompt")
@@ -307,13 +307,13 @@ public final class OpenAiParser {
       return List.of(new Prompt.Text(prompt.stringValue(), addSpecialTokens));
     }
     if (!prompt.isArray()) {
-      throw EngineException.invalidArgument("prompt", Fields.kind(prompt), "text or a list");
+      throw EngineException.invalidArgument("prompt", JsonFields.kind(prompt), "text or a list");
     }
     if (prompt.isEmpty()) {
       throw EngineException.invalidArgument("prompt", "an empty list", "at least one prompt");
     }
     if (prompt.get(0).isNumber()) {
-      return List.of(new Prompt.Ids(Fields.idsOf(prompt, "prompt")));
+      return List.of(new Prompt.Ids(JsonFields.idsOf(prompt, "prompt")));
     }
     List<Prompt> prompts = new ArrayList<>(prompt.size());
     for (int i = 0; i < prompt.size(); i++) {
@@ -321,13 +321,13 @@ public final class OpenAiParser {
       String path = "prompt[" + i + "]";
       prompts.add(
           item.isArray()
-              ? new Prompt.Ids(Fields.idsOf(item, path))
-              : new Prompt.Text(Fields.textOf(item, path), addSpecialTokens));
+              ? new Prompt.Ids(JsonFields.idsOf(item, path))
+              : new Prompt.Text(JsonFields.textOf(item, path), addSpecialTokens));
     }
     return prompts;
   }
 
-  private static void logUnknown(Fields fields) {
+  private static void logUnknown(JsonFields fields) {
     if (LOG.isDebugEnabled()) {
       Set<String> unknown = fields.unknown();
       if (!unknown.isEmpty()) {

@@ -49,7 +49,7 @@ final class ResponsesParser {
   ///
   /// @throws EngineException that names the field of the response
   static ObjectNode chat(JsonNode body) {
-    Fields fields = new Fields(body, "");
+    JsonFields fields = new JsonFields(body, "");
     refuseStored(fields);
     ObjectNode chat = JsonMapper.shared().createObjectNode();
     body.properties().stream()
@@ -75,7 +75,7 @@ final class ResponsesParser {
     return chat;
   }
 
-  private static void refuseStored(Fields fields) {
+  private static void refuseStored(JsonFields fields) {
     fields.refuse("background", "false");
     for (String name : List.of("previous_response_id", "conversation")) {
       fields.refuse(name, "null; no responses are kept: send the whole conversation as input");
@@ -91,7 +91,7 @@ final class ResponsesParser {
     }
   }
 
-  private static ArrayNode messages(Fields fields) {
+  private static ArrayNode messages(JsonFields fields) {
     JsonNode input =
         fields
             .find("input")
@@ -104,14 +104,14 @@ final class ResponsesParser {
       return conversation.messages;
     }
     if (!input.isArray()) {
-      throw EngineException.invalidArgument("input", Fields.kind(input), "text or a list");
+      throw EngineException.invalidArgument("input", JsonFields.kind(input), "text or a list");
     }
     for (int i = 0; i < input.size(); i++) {
       String path = "input[" + i + "]";
       if (!input.get(i).isObject()) {
-        throw EngineException.invalidArgument(path, Fields.kind(input.get(i)), "an object");
+        throw EngineException.invalidArgument(path, JsonFields.kind(input.get(i)), "an object");
       }
-      conversation.item(new Fields(input.get(i), path + "."));
+      conversation.item(new JsonFields(input.get(i), path + "."));
     }
     return conversation.messages;
   }
@@ -124,7 +124,7 @@ final class ResponsesParser {
       return messages.addObject().put("role", role);
     }
 
-    void item(Fields item) {
+    void item(JsonFields item) {
       String type = item.text("type").orElse("message");
       switch (type) {
         case "message" -> message(item);
@@ -148,14 +148,14 @@ final class ResponsesParser {
       }
     }
 
-    private void message(Fields item) {
+    private void message(JsonFields item) {
       String role = required(item, "role");
       boolean follows = role.equals("assistant") && isOpen("content");
       ObjectNode message = follows ? last() : add(role);
       message.set("content", content(item, "content"));
     }
 
-    private void reasoning(Fields item) {
+    private void reasoning(JsonFields item) {
       StringBuilder text = new StringBuilder();
       for (String name : List.of("content", "summary")) {
         for (JsonNode part : item.list(name).orElse(List.of())) {
@@ -188,18 +188,18 @@ final class ResponsesParser {
     }
   }
 
-  private static JsonNode content(Fields item, String name) {
+  private static JsonNode content(JsonFields item, String name) {
     return item.find(name)
         .orElseThrow(() ->
             EngineException.invalidArgument(item.path(name), "missing", "text or a list of parts"));
   }
 
-  private static String required(Fields item, String name) {
+  private static String required(JsonFields item, String name) {
     return item.text(name)
         .orElseThrow(() -> EngineException.invalidArgument(item.path(name), "missing", "a string"));
   }
 
-  private static void putFormat(ObjectNode chat, Fields format) {
+  private static void putFormat(ObjectNode chat, JsonFields format) {
     String type = format.text("type").orElse("text");
     ObjectNode response = chat.putObject("response_format").put("type", type);
     if (type.equals("json_schema")) {
@@ -210,12 +210,12 @@ final class ResponsesParser {
     }
   }
 
-  private static void putTools(ObjectNode chat, Fields fields) {
+  private static void putTools(ObjectNode chat, JsonFields fields) {
     List<JsonNode> tools = fields.list("tools").orElse(List.of());
     Optional<JsonNode> choice = fields.find("tool_choice");
     Optional<Set<String>> allowed = Optional.empty();
     if (choice.isPresent() && choice.get().isObject()) {
-      Fields named = new Fields(choice.get(), "tool_choice.");
+      JsonFields named = new JsonFields(choice.get(), "tool_choice.");
       String type = required(named, "type");
       switch (type) {
         case FUNCTION ->
@@ -251,9 +251,9 @@ final class ResponsesParser {
 
   private static ObjectNode tool(JsonNode given, String path) {
     if (!given.isObject()) {
-      throw EngineException.invalidArgument(path, Fields.kind(given), "an object");
+      throw EngineException.invalidArgument(path, JsonFields.kind(given), "an object");
     }
-    Fields tool = new Fields(given, path + ".");
+    JsonFields tool = new JsonFields(given, path + ".");
     String type = required(tool, "type");
     if (!type.equals(FUNCTION)) {
       throw unsupported(path + ".type", type, "function; the server runs no tools");

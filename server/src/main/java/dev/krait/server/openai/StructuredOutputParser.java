@@ -14,7 +14,7 @@ final class StructuredOutputParser {
   private StructuredOutputParser() {}
 
   /// The one structure that a body asks for.
-  static Optional<StructuredOutput> of(Fields fields) {
+  static Optional<StructuredOutput> of(JsonFields fields) {
     List<StructuredOutput> found = new ArrayList<>();
     fields.object("response_format").ifPresent(format -> ofFormat(format, found));
     fields.object("structured_outputs").ifPresent(outputs -> ofFields(outputs, "", found));
@@ -27,13 +27,13 @@ final class StructuredOutputParser {
     return found.stream().findFirst();
   }
 
-  private static void ofFormat(Fields format, List<StructuredOutput> found) {
+  private static void ofFormat(JsonFields format, List<StructuredOutput> found) {
     String type = format.text("type").orElse("text");
     switch (type) {
       case "text" -> {}
       case "json_object" -> found.add(StructuredOutput.jsonObject(format.path("type")));
       case "json_schema" -> {
-        Fields given =
+        JsonFields given =
             format
                 .object("json_schema")
                 .orElseThrow(
@@ -61,7 +61,7 @@ final class StructuredOutputParser {
     return EngineException.invalidArgument(field, "missing", expected);
   }
 
-  private static void ofFields(Fields fields, String prefix, List<StructuredOutput> found) {
+  private static void ofFields(JsonFields fields, String prefix, List<StructuredOutput> found) {
     String path = fields.path(prefix);
     fields.find(prefix + "json").ifPresent(schema -> found.add(json(path + "json", schema)));
     if (fields.flag(prefix + "json_object", false)) {
@@ -90,7 +90,7 @@ final class StructuredOutputParser {
   private static StructuredOutput choice(String field, List<JsonNode> list) {
     List<String> texts = new ArrayList<>();
     for (int i = 0; i < list.size(); i++) {
-      texts.add(Fields.textOf(list.get(i), field + "[" + i + "]"));
+      texts.add(JsonFields.textOf(list.get(i), field + "[" + i + "]"));
     }
     return StructuredOutput.choice(field, texts);
   }

@@ -20,7 +20,7 @@ final class ToolFields {
   ///
   /// @throws EngineException with INVALID_ARGUMENT for tools without a name and choices of what is
   ///   not there, UNSUPPORTED for tools that are no functions
-  static ToolUse of(Fields fields) {
+  static ToolUse of(JsonFields fields) {
     fields.refuse("functions", "tools");
     fields.refuse("function_call", "tool_choice");
     List<JsonNode> given = fields.list("tools").orElse(List.of());
@@ -28,7 +28,7 @@ final class ToolFields {
     Set<String> names = new HashSet<>();
     for (int i = 0; i < given.size(); i++) {
       names.add(name(given.get(i), "tools[" + i + "]"));
-      tools.add(Fields.plainMap(given.get(i)));
+      tools.add(JsonFields.plainMap(given.get(i)));
     }
     Choice choice =
         fields
@@ -40,12 +40,12 @@ final class ToolFields {
 
   private static String name(JsonNode tool, String path) {
     if (!tool.isObject()) {
-      throw EngineException.invalidArgument(path, Fields.kind(tool), "an object");
+      throw EngineException.invalidArgument(path, JsonFields.kind(tool), "an object");
     }
-    Fields fields = new Fields(tool, path + ".");
+    JsonFields fields = new JsonFields(tool, path + ".");
     String type = fields.text("type").orElse(FUNCTION);
     if (!type.equals(FUNCTION)) {
-      throw AbsentFields.absent(path + ".type", type, FUNCTION);
+      throw UnsupportedFields.absent(path + ".type", type, FUNCTION);
     }
     return fields
         .object(FUNCTION)
@@ -57,9 +57,9 @@ final class ToolFields {
 
   private static Choice choice(JsonNode wanted, Set<String> names) {
     if (wanted.isObject()) {
-      return named(new Fields(wanted, "tool_choice."), names);
+      return named(new JsonFields(wanted, "tool_choice."), names);
     }
-    String choice = Fields.textOf(wanted, "tool_choice");
+    String choice = JsonFields.textOf(wanted, "tool_choice");
     return switch (choice) {
       case "auto" -> new Choice.Auto();
       case "none" -> new Choice.None();
@@ -72,14 +72,14 @@ final class ToolFields {
       }
       default ->
           throw EngineException.invalidArgument(
-              "tool_choice", Fields.kind(wanted), "auto, none, required or a function");
+              "tool_choice", JsonFields.kind(wanted), "auto, none, required or a function");
     };
   }
 
-  private static Choice named(Fields wanted, Set<String> names) {
+  private static Choice named(JsonFields wanted, Set<String> names) {
     String type = wanted.text("type").orElse(FUNCTION);
     if (!type.equals(FUNCTION)) {
-      throw AbsentFields.absent("tool_choice.type", type, FUNCTION);
+      throw UnsupportedFields.absent("tool_choice.type", type, FUNCTION);
     }
     Optional<String> name = wanted.object(FUNCTION).flatMap(function -> function.text("name"));
     if (name.isEmpty() || !names.contains(name.get())) {

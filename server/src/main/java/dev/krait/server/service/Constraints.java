@@ -18,7 +18,7 @@ final class Constraints {
   /// Longest source of a constraint, in characters.
   static final int MAX_SOURCE = 1 << 18;
 
-  private static final int MOST_KEPT = 64;
+  private static final int MAX_KEPT = 64;
 
   private final ServedModel model;
   private final Lock lock = new ReentrantLock();
@@ -45,7 +45,7 @@ final class Constraints {
     lock.lock();
     try {
       kept.put(wanted.key(), made);
-      if (kept.size() > MOST_KEPT) {
+      if (kept.size() > MAX_KEPT) {
         kept.remove(kept.keySet().iterator().next());
       }
     } finally {

@@ -31,8 +31,8 @@ public interface GenerationListener {
 
   /// All sequences of one prompt are over.
   ///
-  /// @param mostTokens tokens that the longest of them generated
-  void promptFinished(int mostTokens);
+  /// @param maxGeneratedTokens tokens that the longest of them generated
+  void promptFinished(int maxGeneratedTokens);
 
   /// Hears nothing.
   static GenerationListener none() {
@@ -50,7 +50,7 @@ public interface GenerationListener {
       public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {}
 
       @Override
-      public void promptFinished(int mostTokens) {}
+      public void promptFinished(int maxGeneratedTokens) {}
     };
   }
 }

@@ -24,7 +24,7 @@ import java.util.stream.IntStream;
 public final class GenerationService {
   /// Most log-probabilities that a request for all of its prompts' may come to: about 100 MB of
   /// values and JSON.
-  private static final long MOST_PROMPT_LOGPROBS = 1 << 20;
+  private static final long MAX_PROMPT_LOGPROBS = 1 << 20;
 
   private final ServedModel model;
   private final EngineHandle engine;
@@ -238,14 +238,14 @@ public final class GenerationService {
       positions += (long) ids.size() * request.sequences();
     }
     int vocabSize = model.info().vocabSize();
-    if (positions * vocabSize > MOST_PROMPT_LOGPROBS) {
+    if (positions * vocabSize > MAX_PROMPT_LOGPROBS) {
       throw EngineException.invalidArgument(
           "prompt_logprobs",
           "all " + vocabSize + " of the vocabulary for " + positions + " prompt tokens",
           "at most "
-              + MOST_PROMPT_LOGPROBS
+              + MAX_PROMPT_LOGPROBS
               + " values, which are "
-              + MOST_PROMPT_LOGPROBS / vocabSize
+              + MAX_PROMPT_LOGPROBS / vocabSize
               + " prompt tokens");
     }
   }

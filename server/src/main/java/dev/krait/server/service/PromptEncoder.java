@@ -81,7 +81,7 @@ public final class PromptEncoder {
 
   private TokenIds encode(String field, String text, boolean addSpecialTokens) {
     Tokenizer tokenizer = model.tokenizer();
-    long most = (long) model.info().maxTokens() * tokenizer.mostCharactersPerToken();
+    long most = (long) model.info().maxTokens() * tokenizer.maxCharactersPerToken();
     if (text.length() > most) {
       throw tooLong(
           field,

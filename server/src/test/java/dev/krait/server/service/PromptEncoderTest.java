@@ -12,9 +12,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class PromptEncoderTest {
-  private static final int MOST_BYTES = 10;
+  private static final int MAX_BYTES = 10;
 
-  private final Tokenizer tokenizer = Tokenizer.open(TestServer.modelFolder(), MOST_BYTES);
+  private final Tokenizer tokenizer = Tokenizer.open(TestServer.modelFolder(), MAX_BYTES);
   private final PromptEncoder encoder = new PromptEncoder(TestServer.served(tokenizer));
 
   @AfterEach

@@ -150,8 +150,8 @@ class TextStreamTest {
     }
 
     @Override
-    public void promptFinished(int mostTokens) {
-      longest.add(mostTokens);
+    public void promptFinished(int maxGeneratedTokens) {
+      longest.add(maxGeneratedTokens);
     }
   }
 
@@ -373,7 +373,7 @@ class TextStreamTest {
     public void finished(String outcome, SamplingParams sampling, GenerationStats stats) {}
 
     @Override
-    public void promptFinished(int mostTokens) {}
+    public void promptFinished(int maxGeneratedTokens) {}
   }
 
   @Test

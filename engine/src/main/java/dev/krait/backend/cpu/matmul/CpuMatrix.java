@@ -27,7 +27,7 @@ public record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, TileF
   static final int TILE_ROWS = 2 * Lanes.COUNT;
 
   private static final int ALIGNMENT_BYTES = 64;
-  private static final long MOST_PIECE_BYTES = 1L << 30;
+  private static final long MAX_PIECE_BYTES = 1L << 30;
   private static final int HALF_BITS = 16;
 
   /// A matrix of zeros.
@@ -56,7 +56,7 @@ public record CpuMatrix(List<MemorySegment> pieces, int rows, int columns, TileF
 
   /// Tiles of a piece.
   int pieceTiles() {
-    return (int) Math.max(1, MOST_PIECE_BYTES / Math.max(1, tileBytes()));
+    return (int) Math.max(1, MAX_PIECE_BYTES / Math.max(1, tileBytes()));
   }
 
   /// The piece of a tile.

@@ -31,13 +31,13 @@ final class MachineTiles implements TileProduct {
   }
 
   @Override
-  public int mostTokens() {
-    return kernels.mostTokens();
+  public int maxTokens() {
+    return kernels.maxTokens();
   }
 
   @Override
-  public int mostTiles(int tokens) {
-    return kernels.mostTiles(tokens);
+  public int maxTiles(int tokens) {
+    return kernels.maxTiles(tokens);
   }
 
   @Override

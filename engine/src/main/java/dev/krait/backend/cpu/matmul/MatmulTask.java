@@ -52,8 +52,8 @@ public final class MatmulTask {
     form = kernels == null ? "in Java (" + opened.missing() + ")" : "in machine code";
     works = new TileWork[pool.threads()];
     int sums = 0;
-    for (int tokens = 1; tokens <= product.mostTokens(); tokens++) {
-      sums = Math.max(sums, tokens * product.mostTiles(tokens) * CpuMatrix.TILE_ROWS);
+    for (int tokens = 1; tokens <= product.maxTokens(); tokens++) {
+      sums = Math.max(sums, tokens * product.maxTiles(tokens) * CpuMatrix.TILE_ROWS);
     }
     for (int i = 0; i < works.length; i++) {
       works[i] = new TileWork(i, sums, arena);
@@ -71,15 +71,15 @@ public final class MatmulTask {
       return;
     }
     operands.set(dst, x, weight, rows);
-    groups = Math.ceilDiv(rows, product.mostTokens());
-    tiles = groups == 1 ? product.mostTiles(rows) : 1;
+    groups = Math.ceilDiv(rows, product.maxTokens());
+    tiles = groups == 1 ? product.maxTiles(rows) : 1;
     product.begin();
-    pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), leastTiles() / tiles);
+    pool.parallelFor(multiply, Math.ceilDiv(weight.tiles(), tiles), minTiles() / tiles);
   }
 
   /// Fewest tiles of a range that is worth a thread, and, where they are streams, long enough
   /// unless that would leave a thread without its share.
-  private int leastTiles() {
+  private int minTiles() {
     CpuMatrix matrix = operands.matrix;
     long tileWork = Math.max(1L, (long) matrix.columns() * CpuMatrix.TILE_ROWS) * operands.tokens;
     int least = (int) Math.ceilDiv(operands.tokens == 1 ? GRAIN_ONE : GRAIN_MANY, tileWork);

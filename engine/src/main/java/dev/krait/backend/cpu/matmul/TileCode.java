@@ -30,7 +30,7 @@ final class TileCode {
   /// share a few lines of the first cache.
   static final int ROW_PADDING = 16;
 
-  private static final int MOST_TILES = 4;
+  private static final int MAX_TILES = 4;
   private static final int LINE_BYTES = 64;
 
   /// How far ahead three and four streams are asked for. From 256 to 768 bytes are alike; 2,048
@@ -44,7 +44,7 @@ final class TileCode {
   /// Columns of tiles in a turn, and of one tile at least.
   private static final int TURN = 8;
 
-  private static final int LEAST_TURN = 2;
+  private static final int MIN_TURN = 2;
 
   // Arguments as System V passes them; the second becomes the bytes from token to token once the
   // tiles are known.
@@ -85,8 +85,8 @@ final class TileCode {
   private final int highHalf;
 
   /// @param vectorBytes 32 or 64
-  /// @param tokens at most [#mostTokens]
-  /// @param tiles 1 or at most [#mostTiles]
+  /// @param tokens at most [#maxTokens]
+  /// @param tiles 1 or at most [#maxTiles]
   TileCode(TileFormat format, int vectorBytes, int tokens, int tiles) {
     this.format = format;
     this.vectorBytes = vectorBytes;
@@ -104,7 +104,7 @@ final class TileCode {
     for (int i = 1; i < bases.length; i++) {
       bases[i] = FREE[free++];
     }
-    turn = Math.max(LEAST_TURN, TURN / tiles);
+    turn = Math.max(MIN_TURN, TURN / tiles);
     low = vectorsOfSums(vectorBytes);
     high = low + 1;
     x = low + 2;
@@ -116,13 +116,13 @@ final class TileCode {
   }
 
   /// Most tokens of a kernel: two vectors of sums each.
-  static int mostTokens(int vectorBytes) {
+  static int maxTokens(int vectorBytes) {
     return vectorsOfSums(vectorBytes) / 2;
   }
 
   /// Most tiles that a kernel of so many tokens takes at a time.
-  static int mostTiles(int vectorBytes, int tokens) {
-    return Math.min(MOST_TILES, mostTokens(vectorBytes) / tokens);
+  static int maxTiles(int vectorBytes, int tokens) {
+    return Math.min(MAX_TILES, maxTokens(vectorBytes) / tokens);
   }
 
   /// The kernel's machine code; its arguments are those of [TileKernel#multiply].

@@ -98,11 +98,11 @@ final class TileKernels {
 
   private static Opened write(SystemCalls system, Arena arena, int vectorBytes) {
     List<byte[]> codes = new ArrayList<>();
-    int mostTokens = TileCode.mostTokens(vectorBytes);
+    int maxTokens = TileCode.maxTokens(vectorBytes);
     long bytes = 0;
     for (TileFormat format : TileFormat.values()) {
-      for (int tokens = 1; tokens <= mostTokens; tokens++) {
-        for (int tiles : new int[] {1, TileCode.mostTiles(vectorBytes, tokens)}) {
+      for (int tokens = 1; tokens <= maxTokens; tokens++) {
+        for (int tiles : new int[] {1, TileCode.maxTiles(vectorBytes, tokens)}) {
           byte[] code = new TileCode(format, vectorBytes, tokens, tiles).write();
           codes.add(code);
           bytes += aligned(code.length);
@@ -116,8 +116,8 @@ final class TileKernels {
     Iterator<TileKernel> placed = place(codes, pages).iterator();
     Map<TileFormat, TileKernel[][]> kernels = new EnumMap<>(TileFormat.class);
     for (TileFormat format : TileFormat.values()) {
-      TileKernel[][] all = new TileKernel[mostTokens][];
-      for (int i = 0; i < mostTokens; i++) {
+      TileKernel[][] all = new TileKernel[maxTokens][];
+      for (int i = 0; i < maxTokens; i++) {
         all[i] = new TileKernel[] {placed.next(), placed.next()};
       }
       kernels.put(format, all);
@@ -142,15 +142,15 @@ final class TileKernels {
     return Math.ceilDiv(bytes, ALIGNMENT_BYTES) * (long) ALIGNMENT_BYTES;
   }
 
-  int mostTokens() {
-    return TileCode.mostTokens(vectorBytes);
+  int maxTokens() {
+    return TileCode.maxTokens(vectorBytes);
   }
 
-  int mostTiles(int tokens) {
-    return TileCode.mostTiles(vectorBytes, tokens);
+  int maxTiles(int tokens) {
+    return TileCode.maxTiles(vectorBytes, tokens);
   }
 
-  /// The kernel of so many tokens by one tile, or by [#mostTiles].
+  /// The kernel of so many tokens by one tile, or by [#maxTiles].
   TileKernel of(TileFormat format, int tokens, int tiles) {
     return Objects.requireNonNull(kernels.get(format))[tokens - 1][tiles == 1 ? 0 : 1];
   }

@@ -3,11 +3,11 @@ package dev.krait.backend.cpu.matmul;
 /// Inner loops of the matrix product in one form: a few tiles by a few tokens at a time.
 sealed interface TileProduct permits MachineTiles, VectorTiles {
   /// Most tokens of a [#multiply].
-  int mostTokens();
+  int maxTokens();
 
   /// Tiles that a [#multiply] of so many tokens takes at a time, each a stream of memory of its
   /// own.
-  int mostTiles(int tokens);
+  int maxTiles(int tokens);
 
   /// Gets ready for the tiles of a product.
   void begin();

@@ -16,7 +16,7 @@ final class TileWork {
   /// The first tile, within one piece of the matrix as all others.
   int tile;
 
-  /// One, or [TileProduct#mostTiles] of the tokens.
+  /// One, or [TileProduct#maxTiles] of the tokens.
   int tiles;
 
   /// Tiles from one to the next.
@@ -27,8 +27,8 @@ final class TileWork {
 
   int tokens;
 
-  TileWork(int worker, int mostSums, Arena arena) {
+  TileWork(int worker, int maxSums, Arena arena) {
     this.worker = worker;
-    sums = arena.allocate((long) mostSums * Float.BYTES, ALIGNMENT_BYTES);
+    sums = arena.allocate((long) maxSums * Float.BYTES, ALIGNMENT_BYTES);
   }
 }

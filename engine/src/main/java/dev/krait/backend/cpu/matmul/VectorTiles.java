@@ -24,7 +24,7 @@ final class VectorTiles implements TileProduct {
   private static final int AT_A_TIME = 4;
 
   /// Tokens that share a widened block.
-  private static final int MOST_TOKENS = 16;
+  private static final int MAX_TOKENS = 16;
 
   /// Columns of a block: 8 KiB with the widest vectors. 256 columns take as long.
   private static final int BLOCK_COLUMNS = 64;
@@ -43,12 +43,12 @@ final class VectorTiles implements TileProduct {
   }
 
   @Override
-  public int mostTokens() {
-    return MOST_TOKENS;
+  public int maxTokens() {
+    return MAX_TOKENS;
   }
 
   @Override
-  public int mostTiles(int tokens) {
+  public int maxTiles(int tokens) {
     return tokens == 1 ? AT_A_TIME : 1;
   }
 
@@ -97,7 +97,7 @@ final class VectorTiles implements TileProduct {
   private static final class Block {
     final float[] weights = new float[BLOCK_FLOATS];
     final short[] halves = new short[BLOCK_FLOATS];
-    final float[] sums = new float[MOST_TOKENS * TILE_ROWS];
+    final float[] sums = new float[MAX_TOKENS * TILE_ROWS];
 
     /// Where the tiles, or the tokens, of a turn lie, and their sums.
     final int[] from = new int[AT_A_TIME];

@@ -39,11 +39,11 @@ class TileKernelsTest {
         needed.orSkip(Optional.of(opened.missing()));
         return;
       }
-      for (int tokens = 1; tokens <= kernels.mostTokens(); tokens++) {
+      for (int tokens = 1; tokens <= kernels.maxTokens(); tokens++) {
         for (int columns : new int[] {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 64, 333}) {
           Case one = new Case(arena, vectorBytes, format, columns);
           one.check(kernels, tokens, 1);
-          one.check(kernels, tokens, kernels.mostTiles(tokens));
+          one.check(kernels, tokens, kernels.maxTiles(tokens));
         }
       }
     }
@@ -51,11 +51,11 @@ class TileKernelsTest {
 
   @Test
   void kernelsAreAsManyAsTheRegistersAllow() {
-    assertThat(TileCode.mostTokens(Assembler.YMM_BYTES)).isEqualTo(6);
-    assertThat(TileCode.mostTokens(Assembler.ZMM_BYTES)).isEqualTo(14);
-    assertThat(Stream.of(1, 2, 3, 4, 6).map(t -> TileCode.mostTiles(Assembler.YMM_BYTES, t)))
+    assertThat(TileCode.maxTokens(Assembler.YMM_BYTES)).isEqualTo(6);
+    assertThat(TileCode.maxTokens(Assembler.ZMM_BYTES)).isEqualTo(14);
+    assertThat(Stream.of(1, 2, 3, 4, 6).map(t -> TileCode.maxTiles(Assembler.YMM_BYTES, t)))
         .containsExactly(4, 3, 2, 1, 1);
-    assertThat(Stream.of(1, 3, 4, 5, 7, 8, 14).map(t -> TileCode.mostTiles(Assembler.ZMM_BYTES, t)))
+    assertThat(Stream.of(1, 3, 4, 5, 7, 8, 14).map(t -> TileCode.maxTiles(Assembler.ZMM_BYTES, t)))
         .containsExactly(4, 4, 3, 2, 2, 1, 1);
   }
 
@@ -96,7 +96,7 @@ class TileKernelsTest {
       lanes = vectorBytes / Float.BYTES;
       stride = columns + TileCode.ROW_PADDING;
       Random random = new Random(columns);
-      int mostTokens = TileCode.mostTokens(vectorBytes);
+      int maxTokens = TileCode.maxTokens(vectorBytes);
       weights = arena.allocate(Math.max(1, 4 * tileBytes()), 64);
       for (int i = 0; i < 4 * columns * 2 * lanes; i++) {
         float value = (float) random.nextGaussian();
@@ -112,11 +112,11 @@ class TileKernelsTest {
           case F32 -> weights.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
         }
       }
-      x = arena.allocate((long) mostTokens * stride * Float.BYTES, 64);
-      for (int i = 0; i < mostTokens * stride; i++) {
+      x = arena.allocate((long) maxTokens * stride * Float.BYTES, 64);
+      for (int i = 0; i < maxTokens * stride; i++) {
         x.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
       }
-      out = arena.allocate((2L * mostTokens * 2 * lanes + 2 * GUARD) * Float.BYTES, 64);
+      out = arena.allocate((2L * maxTokens * 2 * lanes + 2 * GUARD) * Float.BYTES, 64);
     }
 
     private long tileBytes() {

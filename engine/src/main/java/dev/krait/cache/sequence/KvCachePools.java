@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// They count indices; the tensors behind the indices are the runner's, allocated from the same
 /// [CacheLayout]. Engine thread only.
-public final class CachePools {
+public final class KvCachePools {
   private final CacheLayout layout;
   private final BlockPool blockPool;
   private final SlotPool slotPool;
@@ -28,14 +28,14 @@ public final class CachePools {
   private final @Nullable PrefixCache prefixes;
 
   /// Pools in which everything is free, and which keep no prefixes.
-  public CachePools(CacheLayout layout) {
+  public KvCachePools(CacheLayout layout) {
     this(layout, Optional.empty());
   }
 
   /// Pools in which everything is free.
   ///
   /// @param policy where states of prompts are kept; empty keeps no prefixes
-  public CachePools(CacheLayout layout, Optional<SnapshotPolicy> policy) {
+  public KvCachePools(CacheLayout layout, Optional<SnapshotPolicy> policy) {
     this.layout = layout;
     blockPool = new BlockPool(layout);
     slotPool = new SlotPool(layout);

@@ -9,7 +9,7 @@ import java.util.SplittableRandom;
 /// Rounds of requests on a machine of known costs, disturbed by chance: how long a policy takes.
 ///
 /// A step of `n` tokens takes a time like the CPU backend's on the shipped pair, see [Machine].
-final class SimulatedServer {
+final class SimulatedSteps {
   static final int MAX_DRAFTS = 5;
   private static final int ROUNDS = 15;
   private static final int TOKENS = 200;
@@ -105,7 +105,7 @@ final class SimulatedServer {
 
   private double now;
 
-  SimulatedServer(
+  SimulatedSteps(
       Machine machine,
       DraftLengthPolicy policy,
       int batch,
@@ -174,7 +174,7 @@ final class SimulatedServer {
   private int add(Sequence sequence, int allowed) {
     int entry = plan.size();
     plan.add(sequence, 1, allowed);
-    double least = policy.leastConfidence();
+    double least = policy.minConfidence();
     while (drafts.count(entry) < allowed && drafts.confidence(entry) >= least) {
       double right = quality.draw(random);
       rightness[entry][drafts.count(entry)] = right;

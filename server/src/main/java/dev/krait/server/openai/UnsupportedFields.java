@@ -8,7 +8,7 @@ import java.util.OptionalInt;
 
 /// Request fields that ask for what this server cannot do. They are refused with UNSUPPORTED and
 /// their name, so that nobody takes an answer for what it is not; values that ask for nothing pass.
-final class AbsentFields {
+final class UnsupportedFields {
   private static final List<String> NULL_ONLY =
       List.of(
           "guided_whitespace_pattern",
@@ -19,20 +19,20 @@ final class AbsentFields {
           "repetition_detection",
           "thinking_token_budget");
 
-  private AbsentFields() {}
+  private UnsupportedFields() {}
 
-  static void refuseInCompletion(Fields fields) {
+  static void refuseInCompletion(JsonFields fields) {
     refuse(fields);
     fields.refuse("suffix", "null");
   }
 
-  static void refuseInChat(Fields fields) {
+  static void refuseInChat(JsonFields fields) {
     refuse(fields);
     fields.refuse("audio", "null");
     fields.refuse("return_prompt_text", "false");
   }
 
-  private static void refuse(Fields fields) {
+  private static void refuse(JsonFields fields) {
     refuseBestOf(fields);
     fields.refuse("use_beam_search", "false");
     NULL_ONLY.forEach(name -> fields.refuse(name, "null"));
@@ -48,7 +48,7 @@ final class AbsentFields {
   }
 
   /// What is generated is answered; nothing is generated to choose the best from.
-  private static void refuseBestOf(Fields fields) {
+  private static void refuseBestOf(JsonFields fields) {
     OptionalInt best = fields.integer("best_of");
     int asked = fields.integer("n").orElse(1);
     if (best.isEmpty() || best.getAsInt() == asked) {

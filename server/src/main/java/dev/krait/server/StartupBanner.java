@@ -5,8 +5,8 @@ import java.time.Duration;
 import java.util.Locale;
 
 /// What a server says when it is ready.
-final class Announcement {
-  private Announcement() {}
+final class StartupBanner {
+  private StartupBanner() {}
 
   /// Where the server listens.
   record Address(String scheme, String host) {}

@@ -6,7 +6,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /// What one step did, in counts; refilled by the [Scheduler] for every step.
-public final class StepTally {
+public final class SchedulerStats {
   private final int[] acceptedAt;
   int sequences;
   int promptTokens;
@@ -19,7 +19,7 @@ public final class StepTally {
   int cachedTokens;
   private final Map<PrefixResult, Integer> prefixResults = new EnumMap<>(PrefixResult.class);
 
-  StepTally(int maxDraftTokens) {
+  SchedulerStats(int maxDraftTokens) {
     acceptedAt = new int[maxDraftTokens];
   }
 

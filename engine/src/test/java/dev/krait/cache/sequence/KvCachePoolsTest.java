@@ -13,12 +13,12 @@ import dev.krait.tensor.DType;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class CachePoolsTest {
-  private final CachePools pools = pools(6, 2);
+class KvCachePoolsTest {
+  private final KvCachePools pools = pools(6, 2);
 
-  private static CachePools pools(int blocks, int slots) {
+  private static KvCachePools pools(int blocks, int slots) {
     List<CacheSpec> specs = List.of(new KvCacheSpec(1, 1, DType.F32), new StateSpec(1, 1, 2, 1));
-    return new CachePools(
+    return new KvCachePools(
         new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 5, 0), 0, blocks, slots));
   }
 
@@ -155,11 +155,12 @@ class CachePoolsTest {
   @Test
   void layersOfOneKindUseOnePool() {
     CacheSpec state = new StateSpec(1, 1, 2, 1);
-    CachePools recurrent = new CachePools(layout(List.of(state), 0, 1));
+    KvCachePools recurrent = new KvCachePools(layout(List.of(state), 0, 1));
     SequenceCache memory = open(recurrent);
     commitDirect(memory, 60);
     assertThat(memory.blocks()).isZero();
-    CachePools attention = new CachePools(layout(List.of(new KvCacheSpec(1, 1, DType.F32)), 9, 0));
+    KvCachePools attention =
+        new KvCachePools(layout(List.of(new KvCacheSpec(1, 1, DType.F32)), 9, 0));
     assertThat(open(attention).stateSlot()).isEqualTo(-1);
     assertThat(attention.open()).isPresent();
   }
@@ -168,7 +169,7 @@ class CachePoolsTest {
     return new CacheLayout(new CacheDemand(specs, List.of(), 4, 2, 64, 0, 0), 0, blocks, slots);
   }
 
-  private static SequenceCache open(CachePools from) {
+  private static SequenceCache open(KvCachePools from) {
     return from.open().orElseThrow().memory();
   }
 

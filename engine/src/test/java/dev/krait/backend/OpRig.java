@@ -16,7 +16,7 @@ import java.util.SplittableRandom;
 
 /// One backend under test with seeded inputs; outputs are poisoned with NaN and stand between guard
 /// bands, and are collected for comparison.
-final class OpBench {
+final class OpRig {
   private static final int GUARD = 3;
 
   private final Backend backend;
@@ -24,7 +24,7 @@ final class OpBench {
   private final List<float[]> outputs = new ArrayList<>();
   private final List<Buffer> collected = new ArrayList<>();
 
-  OpBench(Backend backend, long seed) {
+  OpRig(Backend backend, long seed) {
     this.backend = backend;
     random = new SplittableRandom(seed);
   }

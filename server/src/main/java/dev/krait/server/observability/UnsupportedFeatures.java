@@ -4,8 +4,8 @@ import java.time.Instant;
 
 /// Series that dashboards and routers look for although this server lacks what they count. They are
 /// constant: no transfer of caches between servers, no adapters, no sleep.
-public final class AbsentFeatures {
-  private AbsentFeatures() {}
+public final class UnsupportedFeatures {
+  private UnsupportedFeatures() {}
 
   /// Registers the series.
   ///

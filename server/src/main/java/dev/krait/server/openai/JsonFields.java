@@ -23,7 +23,7 @@ import tools.jackson.databind.JsonNode;
 /// The fields of one JSON object, read by type. `null` counts as absent. Numbers are taken as vLLM
 /// takes them: 4, 4.0 and `"4"` are the same whole number. Nothing else is coerced: 1 is no
 /// boolean.
-public final class Fields {
+public final class JsonFields {
   private static final Pattern NUMBER =
       Pattern.compile("[+-]?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?");
 
@@ -37,7 +37,7 @@ public final class Fields {
   /// Wraps an object.
   ///
   /// @param prefix path of the object, with a dot at its end, for messages
-  public Fields(JsonNode object, String prefix) {
+  public JsonFields(JsonNode object, String prefix) {
     this.object = object;
     this.prefix = prefix;
   }
@@ -125,13 +125,13 @@ public final class Fields {
   }
 
   /// Another object.
-  public Optional<Fields> object(String name) {
+  public Optional<JsonFields> object(String name) {
     return find(name)
         .map(value -> {
           if (!value.isObject()) {
             throw EngineException.invalidArgument(path(name), kind(value), "an object");
           }
-          return new Fields(value, path(name) + ".");
+          return new JsonFields(value, path(name) + ".");
         });
   }
 
