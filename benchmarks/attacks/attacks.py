@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Attacks on a server, one kind after another, each bounded in count and time: does it go on answering?
 
-usage: benchmarks/attacks/attacks.py [--soak MINUTES] [--only NAME,...] [--health SECONDS]
+usage: benchmarks/attacks/attacks.py [--soak MINUTES] [--clients N] [--only NAME,...] [--health SECONDS] [--serve "FLAGS"]
 Starts ./krait serve with 1 GiB of heap, small caches and 700 file descriptors on free ports of the
 loopback interface. With --soak it first sends streams and whole answers of up to 1,900 tokens for that long, with drafts of four tokens and caches
 for about two of the longest, and hangs up on one in five; it fails when nothing was drafted or preempted. A client that gives up by itself after 300 s
@@ -325,8 +325,8 @@ class Progress(threading.Thread):
         return int(tokens[-1] - tokens[0]) if tokens else 0
 
 
-def soak(server, minutes, expected, longest):
-    """Twelve clients; returns counts. Greedy whole answers must have the text of the quiet server."""
+def soak(server, minutes, clients, expected, longest):
+    """Returns counts. Greedy whole answers must have the text of the quiet server."""
     end, lock = time.time() + 60 * minutes, threading.Lock()
     counts = dict.fromkeys(("whole", "long", "streams", "hung up", "refused", "late", "wrong"), 0)
     progress = Progress(server)
@@ -377,7 +377,7 @@ def soak(server, minutes, expected, longest):
             except (OSError, http.client.HTTPException) as failure:
                 count("wrong", f"{type(failure).__name__} {failure} after {time.time() - start:.0f} s: the server ended the connection")
     progress.start()
-    together(12, client)
+    together(clients, client)
     progress.on = False
     return counts
 
@@ -407,17 +407,25 @@ class Report:
                   f"{'the same' if answer == self.expected else repr(answer)}{'; ' + str(text) if text else ''}")
 
 
+def serving(given):
+    """The flags given, and the script's own where they are not among them."""
+    own = {"--cache-memory": "16MiB", "--draft-tokens": "4", "--drain-timeout": "20"}
+    return given + [word for flag, value in own.items() if flag not in given for word in (flag, value)]
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--soak", type=float, default=0, metavar="MINUTES")
+    options.add_argument("--clients", type=int, default=12, metavar="N", help="of the soak")
     options.add_argument("--only", default=",".join(ATTACKS), help="of " + ", ".join(ATTACKS))
     options.add_argument("--health", type=float, default=1, metavar="SECONDS")
+    options.add_argument("--serve", default="", metavar="FLAGS", help="more flags for the server, such as '--backend cuda --cache-memory 64MiB'")
     asked = options.parse_args()
-    names = asked.only.split(",")
+    names = [name for name in asked.only.split(",") if name]
     if unknown := [name for name in names if name not in ATTACKS]:
         options.error(f"--only: {unknown[0]} (expected: one of {', '.join(ATTACKS)})")
     with open(os.path.join(tempfile.gettempdir(), f"krait-attacks-{os.getpid()}.log"), "wb") as log:
-        server = Server(log, "--cache-memory", "16MiB", "--draft-tokens", "4", "--drain-timeout", "20")
+        server = Server(log, *serving(asked.serve.split()))
         try:
             sys.exit(run(server, names, asked))
         finally:
@@ -437,7 +445,7 @@ def run(server, names, asked):
     report = Report(server, health, asked.health, expected)
     if asked.soak:
         def load():
-            counts = soak(server, asked.soak, expected, longest)
+            counts = soak(server, asked.soak, asked.clients, expected, longest)
             drafted, preempted = (int(server.metric(m)) for m in ("vllm:spec_decode_num_draft_tokens_total", "vllm:num_preemptions_total"))
             assert counts["wrong"] == 0 and drafted and preempted, f"{counts}, drafted {drafted}, preempted {preempted}"
             return f"{counts}, {drafted} drafted, {preempted} preempted"
