@@ -51,7 +51,7 @@ class ArchitectureTest {
           row("model", "cache.pool tensor error"),
           row("model.family", "model checkpoint tensor error"),
           row("backend", "model sampling generation tensor error"),
-          row("backend.reference", "backend model generation tensor error"),
+          row("backend.reference", "backend model sampling generation tensor error"),
           row("backend.cpu.machine", "backend error"),
           row("backend.cpu.matmul", "backend.cpu.machine backend tensor error"),
           row(

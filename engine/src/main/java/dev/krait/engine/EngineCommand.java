@@ -1,7 +1,6 @@
 package dev.krait.engine;
 
 import dev.krait.generation.TokenStream;
-import java.util.concurrent.CompletableFuture;
 
 /// What other threads ask of the engine thread.
 sealed interface EngineCommand {
@@ -14,7 +13,4 @@ sealed interface EngineCommand {
 
   /// End everything as unavailable.
   record Abort(String reason) implements EngineCommand {}
-
-  /// Complete the future when nothing runs or waits any more.
-  record Drain(CompletableFuture<Void> done) implements EngineCommand {}
 }

@@ -8,7 +8,6 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,7 +15,7 @@ import java.util.function.LongSupplier;
 import org.jctools.queues.atomic.MpscUnboundedAtomicArrayQueue;
 import org.jspecify.annotations.Nullable;
 
-/// The engine as other threads see it: any thread may submit, cancel, drain and ask for the status.
+/// The engine as other threads see it: any thread may submit, cancel, abort and ask for the status.
 ///
 /// It checks, counts and enqueues only; the engine thread does the rest. Whatever [#submit]
 /// returned is ended by the engine in every case, also when it fails or closes in that moment.
@@ -25,7 +24,7 @@ public final class EngineHandle {
 
   private enum State {
     OPEN,
-    DRAINING,
+    ABORTED,
     FAILED
   }
 
@@ -64,7 +63,7 @@ public final class EngineHandle {
   ///
   /// @throws EngineException INVALID_ARGUMENT for token ids outside the vocabulary,
   ///   CONTEXT_LENGTH_EXCEEDED for a prompt plus output beyond the model; RESOURCE_EXHAUSTED when
-  ///   too many wait; UNAVAILABLE when the engine drains, has failed or is closed
+  ///   too many wait; UNAVAILABLE when the engine was aborted, has failed or is closed
   public TokenStream submit(GenerationRequest request) {
     return submit(request, () -> {});
   }
@@ -103,22 +102,12 @@ public final class EngineHandle {
     send(new EngineCommand.Cancel(stream));
   }
 
-  /// Refuses new requests from now on.
-  ///
-  /// @return completed when everything accepted before has ended
-  public CompletableFuture<Void> drain() {
-    state.compareAndSet(State.OPEN, State.DRAINING);
-    CompletableFuture<Void> done = new CompletableFuture<>();
-    send(new EngineCommand.Drain(done));
-    return done;
-  }
-
   /// Refuses new requests from now on and ends everything that runs or waits before the next step,
   /// as unavailable.
   ///
   /// @param reason what readers are told
   public void abort(String reason) {
-    state.compareAndSet(State.OPEN, State.DRAINING);
+    state.compareAndSet(State.OPEN, State.ABORTED);
     send(new EngineCommand.Abort(reason));
   }
 
@@ -133,7 +122,6 @@ public final class EngineHandle {
         slotsUsed,
         slotsTotal,
         snapshots,
-        now == State.DRAINING || closed,
         now == State.FAILED);
   }
 
@@ -185,7 +173,7 @@ public final class EngineHandle {
   private String stateName() {
     return switch (state.get()) {
       case FAILED -> "failed";
-      case OPEN, DRAINING -> closed ? "closed" : "draining";
+      case OPEN, ABORTED -> closed ? "closed" : "aborted";
     };
   }
 
@@ -280,7 +268,6 @@ public final class EngineHandle {
       case EngineCommand.Submit submit -> refuse(submit.stream());
       case EngineCommand.Cancel cancel -> {}
       case EngineCommand.Abort abort -> {}
-      case EngineCommand.Drain drain -> drain.done().complete(null);
     }
   }
 

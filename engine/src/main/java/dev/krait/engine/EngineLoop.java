@@ -9,10 +9,7 @@ import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +27,6 @@ public final class EngineLoop {
   private final EngineHandle handle;
   private final StepStats stats;
   private final Consumer<Sequence> forget;
-  private final List<CompletableFuture<Void>> drains = new ArrayList<>();
   private final ArrayDeque<Submitted> inFlight = new ArrayDeque<>();
   private final ArrayDeque<Submitted> free = new ArrayDeque<>();
   private long departuresSeen;
@@ -106,7 +102,6 @@ public final class EngineLoop {
       case EngineCommand.Submit submit -> scheduler.add(submit.stream());
       case EngineCommand.Cancel cancel -> scheduler.cancel(cancel.stream());
       case EngineCommand.Abort abort -> scheduler.failAll(ErrorCode.UNAVAILABLE, abort.reason());
-      case EngineCommand.Drain drain -> drains.add(drain.done());
     }
   }
 
@@ -165,16 +160,6 @@ public final class EngineLoop {
     long departures = scheduler.departures();
     handle.left((int) (departures - departuresSeen));
     departuresSeen = departures;
-    if (scheduler.running() == 0 && scheduler.waiting() == 0) {
-      completeDrains();
-    }
-  }
-
-  private void completeDrains() {
-    for (int i = 0; i < drains.size(); i++) {
-      drains.get(i).complete(null);
-    }
-    drains.clear();
   }
 
   /// Ends every sequence with one error and refuses all that follow. The listener hears of it

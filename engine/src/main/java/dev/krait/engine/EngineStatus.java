@@ -9,7 +9,6 @@ package dev.krait.engine;
 /// @param slotsUsed state slots held by sequences
 /// @param slotsTotal state slots that sequences can hold at once
 /// @param snapshots state slots with states of kept prefixes
-/// @param draining new requests are refused and the running ones end
 /// @param failed a step failed; nothing runs any more
 public record EngineStatus(
     int running,
@@ -19,5 +18,4 @@ public record EngineStatus(
     int slotsUsed,
     int slotsTotal,
     int snapshots,
-    boolean draining,
     boolean failed) {}

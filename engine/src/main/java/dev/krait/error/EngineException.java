@@ -64,6 +64,15 @@ public final class EngineException extends RuntimeException {
         oneLine(name, MAX_VALUE) + ": " + shown(value) + " (expected: " + expected + ")");
   }
 
+  /// An [ErrorCode#UNSUPPORTED] in the house form, about a field of a request.
+  public static EngineException unsupported(String field, Object value, String expected) {
+    return new EngineException(
+        ErrorCode.UNSUPPORTED,
+        field,
+        "%s: %s is not supported by this server (expected: %s)"
+            .formatted(oneLine(field, MAX_VALUE), shown(value), expected));
+  }
+
   /// An [ErrorCode#RESOURCE_EXHAUSTED] that is known to pass.
   public static EngineException tryLater(String message, long seconds) {
     return new EngineException(ErrorCode.RESOURCE_EXHAUSTED, null, message, null, seconds);

@@ -25,11 +25,17 @@ public final class Sampler {
 
   /// The id of the largest logit, the smallest of equals; -1 when no logit is a finite number.
   public int argMax(float[] logits) {
+    return argMax(logits, 0, vocabSize);
+  }
+
+  /// Index, from `from` on, of the largest of `count` logits, the smallest of equals; -1 when it is
+  /// not a finite number.
+  public static int argMax(float[] logits, int from, int count) {
     int best = -1;
     float most = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < vocabSize; i++) {
-      if (logits[i] > most) {
-        most = logits[i];
+    for (int i = 0; i < count; i++) {
+      if (logits[from + i] > most) {
+        most = logits[from + i];
         best = i;
       }
     }

@@ -146,11 +146,6 @@ public final class Tokenizer implements AutoCloseable {
     return new String(tokenBytes(id), StandardCharsets.UTF_8);
   }
 
-  /// The token as the vocabulary spells it, such as `Ġthe`, `▁the` or `<0x0A>`.
-  public String tokenPiece(int id) {
-    return vocabulary.piece(checkedId(id));
-  }
-
   /// The bytes of one token; empty for an id without a token.
   public byte[] tokenBytes(int id) {
     checkedId(id);

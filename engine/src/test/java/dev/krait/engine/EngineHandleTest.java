@@ -18,7 +18,6 @@ import dev.krait.generation.TokenStream;
 import dev.krait.testing.InMemoryEngine;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -124,19 +123,19 @@ class EngineHandleTest {
   }
 
   @Test
-  void drainingRefusesNewRequestsAndCompletesWhenTheOthersHaveEnded() {
-    TokenStream stream = handle.submit(request(4, 5));
-    CompletableFuture<Void> drained = handle.drain();
-    assertThat(handle.status().draining()).isTrue();
-    assertRefused(request(4, 5), ErrorCode.UNAVAILABLE, "draining");
+  void abortingRefusesNewRequestsAndEndsTheOthersBeforeTheNextStep() {
+    TokenStream running = handle.submit(request(4, 20));
     engine.step();
-    assertThat(drained).isNotDone();
-    engine.runUntilIdle();
-    assertThat(drained).isCompleted();
-    assertThat(read(stream).ids()).hasSize(5);
-    CompletableFuture<Void> again = handle.drain();
+    TokenStream queued = handle.submit(request(4, 20));
+    handle.abort("maintenance");
+    assertRefused(request(4, 5), ErrorCode.UNAVAILABLE, "engine: aborted (expected: open)");
     engine.step();
-    assertThat(again).isCompleted();
+    for (TokenStream stream : List.of(running, queued)) {
+      Failed end = (Failed) read(stream).end();
+      assertThat(end.code()).isEqualTo(ErrorCode.UNAVAILABLE);
+      assertThat(end.message()).isEqualTo("maintenance");
+    }
+    assertThat(engine.loop().isIdle()).isTrue();
   }
 
   @Test
@@ -144,13 +143,10 @@ class EngineHandleTest {
     TokenStream running = handle.submit(request(4, 20));
     engine.step();
     TokenStream queued = handle.submit(request(4, 20));
-    CompletableFuture<Void> drained = handle.drain();
     engine.loop().close();
     assertThat(((Failed) read(running).end()).code()).isEqualTo(ErrorCode.UNAVAILABLE);
     assertThat(((Failed) read(queued).end()).code()).isEqualTo(ErrorCode.UNAVAILABLE);
-    assertThat(drained).isCompleted();
     assertRefused(request(4, 5), ErrorCode.UNAVAILABLE, "engine: closed");
-    assertThat(handle.drain()).isCompleted();
     handle.cancel(running);
   }
 

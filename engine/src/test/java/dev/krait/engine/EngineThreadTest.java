@@ -68,10 +68,7 @@ class EngineThreadTest {
       for (Future<?> call : calls) {
         call.get();
       }
-      engine.handle().drain().get();
-      EngineStatus status = engine.handle().status();
-      assertThat(status.blocksUsed() + status.slotsUsed() + status.running() + status.waiting())
-          .isZero();
+      awaitIdle(engine.handle());
     }
   }
 
@@ -162,6 +159,15 @@ class EngineThreadTest {
     @Override
     public void close() {
       // It owns nothing.
+    }
+  }
+
+  /// Waits until the engine thread has published that it holds nothing.
+  private static void awaitIdle(EngineHandle handle) throws InterruptedException {
+    EngineStatus status = handle.status();
+    while (status.blocksUsed() + status.slotsUsed() + status.running() + status.waiting() > 0) {
+      Thread.sleep(1);
+      status = handle.status();
     }
   }
 }

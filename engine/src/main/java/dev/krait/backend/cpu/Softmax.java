@@ -12,7 +12,7 @@ final class Softmax {
 
   private Softmax() {}
 
-  /// As [dev.krait.backend.ArgMax#of].
+  /// As [dev.krait.sampling.Sampler#argMax].
   static int largest(float[] values, int from, int count) {
     int whole = Lanes.whole(count);
     FloatVector mosts = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);

@@ -1,6 +1,5 @@
 package dev.krait.backend.reference;
 
-import dev.krait.backend.ArgMax;
 import dev.krait.backend.DrawnTokens;
 import dev.krait.backend.HostBuffer;
 import dev.krait.backend.HostExperts;
@@ -23,6 +22,7 @@ import dev.krait.backend.StepInputs;
 import dev.krait.model.Activation;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Norm;
+import dev.krait.sampling.Sampler;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
@@ -183,7 +183,7 @@ public final class ReferenceOps implements Ops {
   public void chooseTokens(ChooseArgs args, StepInputs step, int first, int count) {
     for (int t = 0; t < count; t++) {
       if (step.sampling[first + t].isGreedy()) {
-        int largest = ArgMax.of(floats(args.logits()), at(args.logits(), t), args.columns());
+        int largest = Sampler.argMax(floats(args.logits()), at(args.logits(), t), args.columns());
         boolean asked = args.probabilities() && largest >= 0;
         step.choose(first + t, largest, asked ? probability(args, t, largest) : 0);
       } else {

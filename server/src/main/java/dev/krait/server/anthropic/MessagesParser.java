@@ -1,7 +1,6 @@
 package dev.krait.server.anthropic;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.server.openai.JsonFields;
 import java.util.List;
 import java.util.Optional;
@@ -138,7 +137,7 @@ final class MessagesParser {
           result.set(CONTENT, block.find(CONTENT).orElse(none));
         }
         default ->
-            throw unsupported(
+            throw EngineException.unsupported(
                 at + ".type",
                 type,
                 "text, thinking, tool_use or tool_result; the model reads text");
@@ -159,7 +158,7 @@ final class MessagesParser {
       JsonFields tool = new JsonFields(tools.get(i), path + ".");
       String type = tool.text("type").orElse("custom");
       if (!type.equals("custom")) {
-        throw unsupported(path + ".type", type, "custom; the server runs no tools");
+        throw EngineException.unsupported(path + ".type", type, "custom; the server runs no tools");
       }
       ObjectNode function =
           chat.withArray("tools").addObject().put("type", FUNCTION).putObject(FUNCTION);
@@ -194,17 +193,5 @@ final class MessagesParser {
         .text(name)
         .orElseThrow(
             () -> EngineException.invalidArgument(fields.path(name), "missing", "a string"));
-  }
-
-  private static EngineException unsupported(String field, String value, String expected) {
-    return new EngineException(
-        ErrorCode.UNSUPPORTED,
-        field,
-        field
-            + ": "
-            + EngineException.shown(value)
-            + " is not supported by this server (expected: "
-            + expected
-            + ")");
   }
 }

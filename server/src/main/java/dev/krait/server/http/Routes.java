@@ -169,10 +169,7 @@ public final class Routes {
   }
 
   private static void noEmbeddings(HttpExchange exchange) {
-    throw new EngineException(
-        ErrorCode.UNSUPPORTED,
-        "path",
-        "path: /v1/embeddings is not supported by this server (expected: an endpoint that generates)");
+    throw EngineException.unsupported("path", "/v1/embeddings", "an endpoint that generates");
   }
 
   /// What operators ask a server, also while it drains.

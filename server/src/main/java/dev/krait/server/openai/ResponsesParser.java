@@ -1,7 +1,6 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -86,7 +85,8 @@ final class ResponsesParser {
     }
     for (JsonNode wanted : fields.list("include").orElse(List.of())) {
       if (wanted.isString() && wanted.stringValue().equals("message.output_text.logprobs")) {
-        throw unsupported("include", wanted.stringValue(), "logprobs of /v1/chat/completions");
+        throw EngineException.unsupported(
+            "include", wanted.stringValue(), "logprobs of /v1/chat/completions");
       }
     }
   }
@@ -141,7 +141,7 @@ final class ResponsesParser {
           result.set("content", content(item, "output"));
         }
         default ->
-            throw unsupported(
+            throw EngineException.unsupported(
                 item.path("type"),
                 type,
                 "message, reasoning, function_call or function_call_output");
@@ -231,7 +231,9 @@ final class ResponsesParser {
                       .map(tool -> tool.path("name").asString(""))
                       .collect(Collectors.toSet()));
         }
-        default -> throw unsupported("tool_choice.type", type, "function or allowed_tools");
+        default ->
+            throw EngineException.unsupported(
+                "tool_choice.type", type, "function or allowed_tools");
       }
     } else {
       choice.ifPresent(value -> chat.set("tool_choice", value));
@@ -256,7 +258,7 @@ final class ResponsesParser {
     JsonFields tool = new JsonFields(given, path + ".");
     String type = required(tool, "type");
     if (!type.equals(FUNCTION)) {
-      throw unsupported(path + ".type", type, "function; the server runs no tools");
+      throw EngineException.unsupported(path + ".type", type, "function; the server runs no tools");
     }
     ObjectNode chat = JsonMapper.shared().createObjectNode().put("type", FUNCTION);
     ObjectNode function = chat.putObject(FUNCTION).put("name", required(tool, "name"));
@@ -264,17 +266,5 @@ final class ResponsesParser {
       tool.find(name).ifPresent(value -> function.set(name, value));
     }
     return chat;
-  }
-
-  private static EngineException unsupported(String field, String value, String expected) {
-    return new EngineException(
-        ErrorCode.UNSUPPORTED,
-        field,
-        field
-            + ": "
-            + EngineException.shown(value)
-            + " is not supported by this server (expected: "
-            + expected
-            + ")");
   }
 }

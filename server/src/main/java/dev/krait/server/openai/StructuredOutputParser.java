@@ -1,7 +1,6 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import dev.krait.server.service.StructuredOutput;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,12 +44,8 @@ final class StructuredOutputParser {
         found.add(json(given.path("schema"), schema));
       }
       case "structural_tag" ->
-          throw new EngineException(
-              ErrorCode.UNSUPPORTED,
-              format.path("type"),
-              format.path("type")
-                  + ": \"structural_tag\" is not supported by this server (expected: text,"
-                  + " json_object or json_schema)");
+          throw EngineException.unsupported(
+              format.path("type"), "\"structural_tag\"", "text, json_object or json_schema");
       default ->
           throw EngineException.invalidArgument(
               format.path("type"), type, "text, json_object or json_schema");

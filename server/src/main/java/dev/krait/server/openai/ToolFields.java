@@ -45,7 +45,7 @@ final class ToolFields {
     JsonFields fields = new JsonFields(tool, path + ".");
     String type = fields.text("type").orElse(FUNCTION);
     if (!type.equals(FUNCTION)) {
-      throw UnsupportedFields.absent(path + ".type", type, FUNCTION);
+      throw EngineException.unsupported(path + ".type", type, FUNCTION);
     }
     return fields
         .object(FUNCTION)
@@ -79,7 +79,7 @@ final class ToolFields {
   private static Choice named(JsonFields wanted, Set<String> names) {
     String type = wanted.text("type").orElse(FUNCTION);
     if (!type.equals(FUNCTION)) {
-      throw UnsupportedFields.absent("tool_choice.type", type, FUNCTION);
+      throw EngineException.unsupported("tool_choice.type", type, FUNCTION);
     }
     Optional<String> name = wanted.object(FUNCTION).flatMap(function -> function.text("name"));
     if (name.isEmpty() || !names.contains(name.get())) {

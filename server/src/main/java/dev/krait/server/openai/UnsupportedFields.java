@@ -1,7 +1,6 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.error.ErrorCode;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -43,7 +42,7 @@ final class UnsupportedFields {
       if (!side.get().equals("right")) {
         throw EngineException.invalidArgument("truncation_side", side.get(), "left");
       }
-      throw absent("truncation_side", "right", "left");
+      throw EngineException.unsupported("truncation_side", "right", "left");
     }
   }
 
@@ -57,18 +56,7 @@ final class UnsupportedFields {
     if (best.getAsInt() < asked) {
       throw EngineException.invalidArgument("best_of", best.getAsInt(), "n, which is " + asked);
     }
-    throw absent("best_of", Integer.toString(best.getAsInt()), "n, which is " + asked);
-  }
-
-  static EngineException absent(String field, String value, String expected) {
-    return new EngineException(
-        ErrorCode.UNSUPPORTED,
-        field,
-        field
-            + ": "
-            + EngineException.shown(value)
-            + " is not supported by this server (expected: "
-            + expected
-            + ")");
+    throw EngineException.unsupported(
+        "best_of", Integer.toString(best.getAsInt()), "n, which is " + asked);
   }
 }
