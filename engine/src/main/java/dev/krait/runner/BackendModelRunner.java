@@ -41,6 +41,7 @@ public final class BackendModelRunner implements ModelRunner {
   private final Logprobs logprobs;
   private final Distribution target;
   private int submitted;
+  private long lastDoneNanos = Long.MIN_VALUE;
 
   /// A runner of a model that is given one step at a time.
   ///
@@ -82,6 +83,11 @@ public final class BackendModelRunner implements ModelRunner {
   @Override
   public int maxPendingSteps() {
     return steps.length;
+  }
+
+  /// No drafts, for any plan.
+  public Drafts noDrafts() {
+    return noDrafts;
   }
 
   @Override
@@ -168,7 +174,9 @@ public final class BackendModelRunner implements ModelRunner {
         }
       }
       plan = null;
-      output.setRunNanos(nanoClock.getAsLong() - startNanos);
+      long done = nanoClock.getAsLong();
+      output.setRunNanos(done - Math.max(startNanos, lastDoneNanos));
+      lastDoneNanos = done;
       return output;
     }
   }

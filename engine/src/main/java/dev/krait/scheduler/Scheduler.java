@@ -28,9 +28,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The next plan may be scheduled and submitted before the answer comes, where every entry of the
 /// step in flight computes one generated token and chooses the next one on the device: it computes
-/// those next tokens unseen, and takes new sequences in. A sequence that the answer ends has one
-/// row in vain. What it gives back may be used again at once, since steps are computed in the order
-/// of their submission.
+/// those next tokens unseen, without drafts, and takes new sequences in. A sequence that the answer
+/// ends has one row in vain. What it gives back may be used again at once, since steps are computed
+/// in the order of their submission.
 ///
 /// Order of service is rank: lower priority number, then earlier arrival. Memory is reserved in
 /// that order and taken from the lowest rank, so the first sequence always gets on and nobody
@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
 public final class Scheduler {
   private final SchedulerConfig config;
   private final KvCachePools pools;
-  private final DraftLengths draftLengths;
+  private final DraftPlanner drafts;
   private final LongSupplier nanoClock;
   private final WaitingQueue waiting = new WaitingQueue();
   private final RunningList running;
@@ -70,7 +70,7 @@ public final class Scheduler {
       LongSupplier nanoClock) {
     this.config = config;
     this.pools = pools;
-    this.draftLengths = draftLengths;
+    drafts = new DraftPlanner(draftLengths, config.maxDraftTokens());
     this.nanoClock = nanoClock;
     reserved = new ReservedBlocks(pools);
     int capacity = config.runnableSequences();
@@ -116,12 +116,9 @@ public final class Scheduler {
     }
     long now = nanoClock.getAsLong();
     finishExpired(now);
-    if (!planRunning() || !admit(now)) {
+    if (!planRunning() || !admit(now) || !drafts.plan(running, budget)) {
       releaseUnsubmitted();
       return plan;
-    }
-    if (config.maxDraftTokens() > 0) {
-      planDrafts();
     }
     PlansInFlight.fill(plan, slotCopies, running);
     return plan;
@@ -281,23 +278,6 @@ public final class Scheduler {
       waitingAgain--;
     } else {
       departures++;
-    }
-  }
-
-  /// Offers drafts with what tokens and blocks are left; nobody gives way for them.
-  private void planDrafts() {
-    for (int i = 0; i < running.size(); i++) {
-      ActiveSequence sequence = running.at(i);
-      if (!sequence.isDecoding()) {
-        continue;
-      }
-      int drafts = draftLengths.draftTokens(sequence, running.size());
-      drafts = Math.min(drafts, config.maxDraftTokens());
-      drafts = Math.min(drafts, Math.min(sequence.leftOutput(), budget.remaining()));
-      if (drafts > 0 && sequence.memory().reserve(0, 1 + drafts)) {
-        sequence.planDrafts(drafts);
-        budget.take(drafts);
-      }
     }
   }
 

@@ -95,6 +95,16 @@ public final class StepPlan {
     return draftTokens[index];
   }
 
+  /// True when drafted tokens may follow an entry's.
+  public boolean hasDrafts() {
+    for (int i = 0; i < size; i++) {
+      if (draftTokens[i] > 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// True when the entry reaches the sequence's last known token, so that a new token is chosen.
   public boolean choosesToken(int index) {
     return choosesToken[index];

@@ -1,5 +1,9 @@
 package dev.krait.speculation;
 
+import dev.krait.speculation.SpeculationReport.Choice;
+import java.util.ArrayList;
+import java.util.List;
+
 /// Measured time of an iteration by draft length: the target's step, the drafter's steps, and what
 /// a drafter pays that has not followed.
 final class IterationCosts {
@@ -126,6 +130,18 @@ final class IterationCosts {
   double allowing(int draftTokens, int running) {
     fill(running);
     return iterations[draftTokens];
+  }
+
+  /// What each length promises, for people; nothing where nothing has been measured.
+  List<Choice> choices(double acceptance, int running) {
+    List<Choice> choices = new ArrayList<>();
+    for (int k = 0; k <= maxDraftTokens && !isEmpty(); k++) {
+      double tokens = reach.expectedTokens(k, acceptance);
+      double nanos = allowing(k, running);
+      double gain = tokens / nanos * allowing(0, running) / reach.expectedTokens(0, acceptance);
+      choices.add(new Choice(k, tokens, nanos / 1000, gain));
+    }
+    return choices;
   }
 
   private void fill(int running) {

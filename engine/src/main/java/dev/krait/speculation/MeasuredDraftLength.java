@@ -3,11 +3,8 @@ package dev.krait.speculation;
 import dev.krait.runner.Drafts;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
-import dev.krait.speculation.SpeculationReport.Choice;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
-import java.util.List;
 
 /// Chooses the draft length that promises most tokens per second, from acceptance and measured step
 /// costs.
@@ -80,10 +77,10 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   private final Acceptance overall = Acceptance.ofAll();
   private final DraftReach reach = new DraftReach();
   private final AcceptanceCounts counts;
-
   private boolean chosen;
   private int lastChoice;
   private DraftLengthReason lastReason = DraftLengthReason.UNMEASURED;
+  private DraftLengthReason decidedReason = DraftLengthReason.UNMEASURED;
   private int lastRunning = 1;
   private final LengthChecks checks = new LengthChecks();
 
@@ -120,6 +117,15 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
   @Override
   public int draftTokens(Sequence sequence, int runningSequences) {
     lastRunning = runningSequences;
+    return choose(decide(sequence, runningSequences), decidedReason);
+  }
+
+  @Override
+  public boolean mayDraft(Sequence sequence, int runningSequences) {
+    return decide(sequence, runningSequences) > 0;
+  }
+
+  private int decide(Sequence sequence, int runningSequences) {
     double catchUp = lag(sequence) * costs.catchUp();
     if (runningSequences <= MEASURED_BATCH
         && measuring[runningSequences] < MAX_MEASURING
@@ -128,28 +134,33 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
           costs.minMeasured(
               runningSequences, runningSequences == 1 ? SAMPLES_ALONE : SAMPLES_TOGETHER);
       if (least >= 0) {
-        return choose(least, DraftLengthReason.MEASURING);
+        return decided(least, DraftLengthReason.MEASURING);
       }
     } else if (costs.isEmpty()) {
-      return choose(0, DraftLengthReason.UNMEASURED);
+      return decided(0, DraftLengthReason.UNMEASURED);
     }
     if (checks.isRunning()) {
-      return choose(checks.length(), DraftLengthReason.CHECKING);
+      return decided(checks.length(), DraftLengthReason.CHECKING);
     }
     int best = best(acceptance(sequence), runningSequences);
     if (best > 0 && runningSequences > 1 && !trust.holds(runningSequences)) {
-      return choose(0, DraftLengthReason.CONFIRMING);
+      return decided(0, DraftLengthReason.CONFIRMING);
     }
     if (best > 0) {
       return catchUp <= saved(best, sequence, runningSequences)
-          ? choose(best, DraftLengthReason.FASTEST)
-          : choose(0, DraftLengthReason.BEHIND);
+          ? decided(best, DraftLengthReason.FASTEST)
+          : decided(0, DraftLengthReason.BEHIND);
     }
-    return choose(
+    return decided(
         0,
         best(1, runningSequences) > 0
             ? DraftLengthReason.REJECTED
             : DraftLengthReason.UNAFFORDABLE);
+  }
+
+  private int decided(int draftTokens, DraftLengthReason reason) {
+    decidedReason = reason;
+    return draftTokens;
   }
 
   /// Tokens that the drafter would first have to catch up with.
@@ -378,18 +389,7 @@ public final class MeasuredDraftLength implements DraftLengthPolicy {
 
   private SpeculationReport buildReport() {
     double acceptance = overall.estimate(Acceptance.PRIOR);
-    List<Choice> choices = new ArrayList<>();
-    if (!costs.isEmpty()) {
-      double plain = rate(0, acceptance, lastRunning);
-      for (int k = 0; k <= maxDraftTokens; k++) {
-        choices.add(
-            new Choice(
-                k,
-                reach.expectedTokens(k, acceptance),
-                costs.allowing(k, lastRunning) / 1000,
-                rate(k, acceptance, lastRunning) / plain));
-      }
-    }
+    var choices = costs.choices(acceptance, lastRunning);
     return counts.report(drafter, lastChoice, lastReason, acceptance, choices);
   }
 

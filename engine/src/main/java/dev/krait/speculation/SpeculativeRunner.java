@@ -7,6 +7,7 @@ import dev.krait.runner.PendingStep;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepOutput;
 import dev.krait.scheduler.StepPlan;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +19,8 @@ public final class SpeculativeRunner implements ModelRunner {
   private final Drafts drafts;
   private final DraftLengthPolicy policy;
   private final LongSupplier nanoClock;
-  private final Pending pending = new Pending();
+  private final Pending[] steps;
+  private int submitted;
 
   /// Composes a drafter and a target.
   ///
@@ -34,6 +36,14 @@ public final class SpeculativeRunner implements ModelRunner {
     this.drafts = drafts;
     this.policy = policy;
     this.nanoClock = nanoClock;
+    steps = new Pending[target.maxPendingSteps()];
+    Arrays.setAll(steps, i -> new Pending());
+  }
+
+  /// As many as the target. What the drafter computes for a step lies between the target's steps.
+  @Override
+  public int maxPendingSteps() {
+    return steps.length;
   }
 
   @Override
@@ -41,13 +51,16 @@ public final class SpeculativeRunner implements ModelRunner {
     for (int i = 0; i < plan.slotCopies(); i++) {
       drafter.copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
     }
+    Pending pending = steps[submitted++ % steps.length];
     long start = nanoClock.getAsLong();
-    drafts.clear();
+    // A step in flight has none: one with drafts is awaited before the next is submitted.
+    pending.drafts = plan.hasDrafts() ? drafts : target.noDrafts();
+    pending.drafts.clear();
     pending.caughtUp =
-        drafter.propose(plan, drafts, policy.minConfidence(), policy.expectsToDraft());
+        drafter.propose(plan, pending.drafts, policy.minConfidence(), policy.expectsToDraft());
     pending.draftNanos = nanoClock.getAsLong() - start;
     pending.plan = plan;
-    pending.step = target.submit(plan, drafts);
+    pending.step = target.submit(plan, pending.drafts);
     return pending;
   }
 
@@ -55,6 +68,7 @@ public final class SpeculativeRunner implements ModelRunner {
   private final class Pending implements PendingStep {
     private @Nullable StepPlan plan;
     private @Nullable PendingStep step;
+    private Drafts drafts = target.noDrafts();
     private int caughtUp;
     private long draftNanos;
 

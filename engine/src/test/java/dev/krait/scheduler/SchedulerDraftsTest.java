@@ -24,6 +24,20 @@ class SchedulerDraftsTest {
   }
 
   @Test
+  void a_step_without_drafts_goes_ahead_of_an_answer_and_one_with_drafts_does_not() {
+    rig.add(3, 9);
+    rig.step(7);
+    StepPlan first = rig.scheduler().schedule();
+    rig.scheduler().submitted(first);
+    rig.assertPlan("1:1");
+    rig.draft(2);
+    rig.assertPlan();
+    rig.pools().checkIntegrity();
+    rig.scheduler().update(first, rig.answerWhereDue(first, 7));
+    rig.assertPlan("1:1+2");
+  }
+
+  @Test
   void draftsNeverGoBeyondTheOutputThatIsLeft() {
     rig.draft(4);
     TokenStream stream = rig.add(2, 4);

@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -140,10 +141,45 @@ class StepsAheadTest {
     }
   }
 
+  /// Steps without drafts ahead of each other, between steps with drafts: the draft model falls
+  /// behind and catches up.
+  @ParameterizedTest(name = "{0} on {1}")
+  @MethodSource("cases")
+  void change_no_text_where_drafts_come_and_go(String name, String backendName) {
+    GoldenModel golden = GoldenModel.open(name);
+    List<GenerationRequest> requests = requests(golden.promptIds("len130"), 7);
+    try (Backend backend = TestBackends.open(backendName)) {
+      List<Answer> plain = run(golden, backend, sizes(1, 1, -1), requests);
+      for (double share : new double[] {1, 0.3}) {
+        Sizes sizes = new Sizes(4, 8, 96, 48, share, 6, 2);
+        List<Answer> actual = drafting(golden, backend, sizes, WanderingDraftLength::new, requests);
+        for (int i = 0; i < plain.size(); i++) {
+          SamplingParams sampling = requests.get(i).sampling();
+          if (sampling.isGreedy() || sampling.reproducible()) {
+            String what = "request %d, cache %s".formatted(i, share);
+            assertThat(actual.get(i).ids()).as(what).isEqualTo(plain.get(i).ids());
+            assertThat(actual.get(i).logprobs()).as(what).isEqualTo(plain.get(i).logprobs());
+          }
+        }
+      }
+    }
+  }
+
   private static List<Answer> drafting(
       GoldenModel golden, Backend backend, Sizes sizes, List<GenerationRequest> requests) {
+    return drafting(
+        golden, backend, sizes, length -> new FixedDraftLength("test", length), requests);
+  }
+
+  private static List<Answer> drafting(
+      GoldenModel golden,
+      Backend backend,
+      Sizes sizes,
+      IntFunction<DraftLengthPolicy> policy,
+      List<GenerationRequest> requests) {
     Path draft = GoldenModel.open("mamba1-hf").folder();
-    try (SpeculationRig rig = SpeculationRig.withModel(golden.folder(), draft, backend, sizes)) {
+    try (SpeculationRig rig =
+        SpeculationRig.withModel(golden.folder(), draft, backend, sizes, policy)) {
       return rig.run(requests);
     }
   }

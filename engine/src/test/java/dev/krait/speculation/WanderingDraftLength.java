@@ -29,6 +29,11 @@ final class WanderingDraftLength implements DraftLengthPolicy {
   }
 
   @Override
+  public boolean mayDraft(Sequence sequence, int runningSequences) {
+    return pause <= runningSequences;
+  }
+
+  @Override
   public double minConfidence() {
     return random.nextDouble();
   }
