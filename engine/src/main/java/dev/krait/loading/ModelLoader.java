@@ -104,7 +104,7 @@ public final class ModelLoader implements AutoCloseable {
               return new NotLoaded(matrix.rows(), matrix.columns());
             },
             HostBuffer::over);
-    family.weights(spec, folder, source);
+    family.weights(folder, source);
     return others.isEmpty();
   }
 
@@ -133,7 +133,7 @@ public final class ModelLoader implements AutoCloseable {
     CheckpointWeights source =
         new CheckpointWeights(
             folder.checkpoint(), names(), type, backend::upload, backend::bufferOf);
-    ModelWeights weights = family.weights(spec, folder, source);
+    ModelWeights weights = family.weights(folder, source);
     source.requireAllUsed();
     folder.checkpoint().requireUncut();
     return new LoadedModel(spec, weights, backend, source.bytes());

@@ -11,7 +11,7 @@ import java.util.Set;
 
 /// Bamba: Mamba-2 and, in a few layers, attention with a partial rotary embedding, each followed by
 /// a gated feed-forward.
-public final class BambaFamily implements PlannedFamily {
+public final class BambaFamily implements ModelFamily {
   private static final String ROTATED = "attn_rotary_emb";
 
   /// The family.

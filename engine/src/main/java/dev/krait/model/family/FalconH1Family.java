@@ -14,7 +14,7 @@ import java.util.List;
 ///
 /// Those of attention's input and of the keys are in the scale of the scores and of the output:
 /// rotating and summing up is linear.
-public final class FalconH1Family implements PlannedFamily {
+public final class FalconH1Family implements ModelFamily {
 
   /// The family.
   public FalconH1Family() {}

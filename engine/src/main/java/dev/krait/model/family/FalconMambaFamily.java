@@ -1,9 +1,6 @@
 package dev.krait.model.family;
 
 import dev.krait.model.Mixer.Mamba1;
-import dev.krait.model.ModelSpec;
-import dev.krait.model.ModelWeights;
-import dev.krait.model.WeightSource;
 import java.util.List;
 
 /// Falcon-Mamba: pure Mamba-1 that norms the low-rank step size, B and C, without weights.
@@ -23,7 +20,12 @@ public final class FalconMambaFamily implements ModelFamily {
   }
 
   @Override
-  public ModelSpec describe(ModelFolder folder) {
+  public boolean tied(ModelFolder folder) {
+    return folder.config().flag("tie_word_embeddings", true);
+  }
+
+  @Override
+  public ModelPlan plan(ModelFolder folder) {
     Mamba1 plain = MambaFamily.transformersMixer(folder);
     Mamba1 normed =
         new Mamba1(
@@ -36,16 +38,7 @@ public final class FalconMambaFamily implements ModelFamily {
             plain.cGroups(),
             plain.selectsFromConv(),
             folder.epsilon("mixer_rms_eps", 1e-6));
-    return MambaFamily.describeTransformers(folder, "FalconMamba", normed);
-  }
-
-  @Override
-  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    boolean tied = folder.config().flag("tie_word_embeddings", true);
-    return MambaFamily.weights(
-        spec,
-        tied,
-        source,
-        (prefix, mixer) -> MambaFamily.mixer(prefix, spec.hiddenDim(), mixer, List.of(), source));
+    return MambaFamily.transformers(
+        folder, "FalconMamba", tensors -> tensors.mamba1(normed, MambaFamily.MIXER, List.of()));
   }
 }

@@ -15,7 +15,7 @@ import java.util.Set;
 
 /// Granite 4.0 and 4.0-H: attention and Mamba-2, each followed by a feed-forward, with experts
 /// beside it in the larger models; multipliers on embedding, branches, scores and logits.
-public final class GraniteHybridFamily implements PlannedFamily {
+public final class GraniteHybridFamily implements ModelFamily {
   private static final Set<String> MAMBA = Set.of("mamba", "linear_attention");
   private static final Set<String> KNOWN =
       Set.of("mamba", "linear_attention", "attention", "full_attention");

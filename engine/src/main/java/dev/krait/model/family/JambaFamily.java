@@ -13,7 +13,7 @@ import java.util.List;
 
 /// Jamba: Mamba-1 with inner norms and, once in a period of layers, attention without positions,
 /// each followed by a feed-forward, which has experts in every so many layers.
-public final class JambaFamily implements PlannedFamily {
+public final class JambaFamily implements ModelFamily {
   private static final List<String> INNER_NORMS =
       List.of("dt_layernorm", "b_layernorm", "c_layernorm");
 

@@ -19,7 +19,7 @@ import java.util.List;
 /// Kimi-Linear: Kimi delta attention and, in the layers that the configuration counts from 1,
 /// latent attention without positions, each followed by a feed-forward, which has experts in all
 /// but the first layers. `head_dim` and `rope_theta` of the configuration mean nothing.
-public final class KimiLinearFamily implements PlannedFamily {
+public final class KimiLinearFamily implements ModelFamily {
   /// The latent vector's norm does not follow the configuration.
   private static final float LATENT_EPSILON = 1e-6f;
 

@@ -17,7 +17,7 @@ import java.util.Set;
 
 /// LFM2 and LFM2.5, dense and with experts: short convolutions and, in a few layers, attention with
 /// normed heads, each followed by a feed-forward.
-public final class Lfm2Family implements PlannedFamily {
+public final class Lfm2Family implements ModelFamily {
   private static final String EXPERTS = "Lfm2MoeForCausalLM";
   private static final String CONV = "conv";
   private static final String ATTENTION = "full_attention";

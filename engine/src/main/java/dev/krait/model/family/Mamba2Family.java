@@ -1,11 +1,8 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba2;
 import dev.krait.model.MixerWeights.Mamba2Weights;
-import dev.krait.model.ModelSpec;
-import dev.krait.model.ModelWeights;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
 import java.util.List;
@@ -32,7 +29,7 @@ public final class Mamba2Family implements ModelFamily {
   }
 
   @Override
-  public ModelSpec describe(ModelFolder folder) {
+  public ModelPlan plan(ModelFolder folder) {
     CheckpointConfig config = folder.config();
     if (MambaFamily.isOriginal(folder)) {
       int hidden = config.positiveInt("d_model");
@@ -59,7 +56,8 @@ public final class Mamba2Family implements ModelFamily {
               arguments.positiveInt("ngroups", 1),
               arguments.positiveInt("d_conv", 4),
               1e-5f);
-      return MambaFamily.describeOriginal(folder, "Mamba2", mamba);
+      return MambaFamily.original(
+          folder, "Mamba2", tensors -> tensors.mamba2(mamba, MambaFamily.MIXER));
     }
     folder.require(!config.flag("use_bias", false), config, "use_bias", "false");
     folder.require(config.flag("use_conv_bias", true), config, "use_conv_bias", "true");
@@ -85,7 +83,8 @@ public final class Mamba2Family implements ModelFamily {
             config.positiveInt("n_groups", 8),
             config.positiveInt("conv_kernel", 4),
             folder.epsilon("layer_norm_epsilon", 1e-5));
-    return MambaFamily.describeTransformers(folder, "Mamba2", mamba);
+    return MambaFamily.transformers(
+        folder, "Mamba2", tensors -> tensors.mamba2(mamba, MambaFamily.MIXER));
   }
 
   /// Refuses a limit that would clamp time steps. These are softplus values, so that any lower
@@ -122,27 +121,16 @@ public final class Mamba2Family implements ModelFamily {
     return new Mamba2(heads, headDim, stateDim, heads, groups, groups, convWidth, groups, epsilon);
   }
 
-  @Override
-  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    return MambaFamily.weights(
-        spec,
-        tied(folder),
-        source,
-        (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, source));
-  }
-
   /// What Transformers takes for this family when the configuration does not say: no.
-  private static boolean tied(ModelFolder folder) {
+  @Override
+  public boolean tied(ModelFolder folder) {
     return MambaFamily.isOriginal(folder)
         ? folder.config().flag("tie_embeddings", true)
         : folder.config().flag("tie_word_embeddings", false);
   }
 
   /// Weights of a Mamba-2 mixer, which all families name alike.
-  static Mamba2Weights mixer(String prefix, int hidden, Mixer mixer, WeightSource source) {
-    if (!(mixer instanceof Mamba2 mamba)) {
-      throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba2)");
-    }
+  static Mamba2Weights mixer(String prefix, int hidden, Mamba2 mamba, WeightSource source) {
     int channels = mamba.convChannels();
     float[] decay = source.values(prefix + "A_log", mamba.heads());
     for (int h = 0; h < decay.length; h++) {

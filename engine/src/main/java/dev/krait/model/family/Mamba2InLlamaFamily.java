@@ -2,9 +2,6 @@ package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
 import dev.krait.model.Mixer.Mamba2;
-import dev.krait.model.ModelSpec;
-import dev.krait.model.ModelWeights;
-import dev.krait.model.WeightSource;
 
 /// Llama whose attention layers were partly or wholly distilled into Mamba-2 layers (arXiv
 /// 2408.15237).
@@ -31,7 +28,7 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
   }
 
   @Override
-  public ModelSpec describe(ModelFolder folder) {
+  public ModelPlan plan(ModelFolder folder) {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
     CheckpointConfig arguments = MambaInLlamaFamily.arguments(folder);
     int inner = MambaInLlamaFamily.innerDim(folder);
@@ -72,19 +69,7 @@ public final class Mamba2InLlamaFamily implements ModelFamily {
             convWidth,
             groups,
             1e-5f);
-    return MambaInLlamaFamily.describe(folder, "Mamba2InLlama", mamba);
-  }
-
-  @Override
-  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    int hidden = spec.hiddenDim();
-    return LlamaLayers.weights(
-        spec,
-        folder,
-        source,
-        (layer, mixer) ->
-            mixer instanceof Mamba2 mamba
-                ? Mamba2Family.mixer(layer + "mamba.", hidden, mamba, source)
-                : LlamaLayers.mixer(layer, hidden, mixer, source));
+    return MambaInLlamaFamily.plan(
+        folder, "Mamba2InLlama", tensors -> tensors.mamba2(mamba, "mamba."));
   }
 }

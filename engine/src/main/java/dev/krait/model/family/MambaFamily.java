@@ -1,28 +1,30 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Mamba1;
 import dev.krait.model.MixerWeights.Mamba1Weights;
-import dev.krait.model.ModelSpec;
-import dev.krait.model.ModelWeights;
-import dev.krait.model.ModelWeights.BlockWeights;
-import dev.krait.model.Norm;
-import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
+import dev.krait.model.family.ModelPlan.Part;
+import dev.krait.model.family.ModelPlan.Shell;
+import dev.krait.model.family.ModelPlan.Sizes;
 import dev.krait.tensor.Buffer;
 import dev.krait.tensor.Shape;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /// Pure Mamba (arXiv 2312.00752), in the Transformers and in the original state-spaces format.
 public final class MambaFamily implements ModelFamily {
   /// A recurrent model has no longest sequence of its own; this bounds one request.
   static final int MAX_TOKENS = 1 << 17;
+
+  /// The mixer of a layer.
+  static final String MIXER = "mixer.";
+
+  private static final String EMBEDDING = "backbone.embedding.weight";
 
   /// The family.
   public MambaFamily() {}
@@ -78,7 +80,14 @@ public final class MambaFamily implements ModelFamily {
   }
 
   @Override
-  public ModelSpec describe(ModelFolder folder) {
+  public boolean tied(ModelFolder folder) {
+    return folder
+        .config()
+        .flag(isOriginal(folder) ? "tie_embeddings" : "tie_word_embeddings", true);
+  }
+
+  @Override
+  public ModelPlan plan(ModelFolder folder) {
     CheckpointConfig config = folder.config();
     if (isOriginal(folder)) {
       int hidden = config.positiveInt("d_model");
@@ -96,9 +105,10 @@ public final class MambaFamily implements ModelFamily {
               arguments.positiveInt("d_state", 16),
               arguments.positiveInt("d_conv", 4),
               timeStepRank(arguments, "dt_rank", hidden));
-      return describeOriginal(folder, "Mamba", mamba);
+      return original(folder, "Mamba", tensors -> tensors.mamba1(mamba, MIXER, List.of()));
     }
-    return describeTransformers(folder, "Mamba", transformersMixer(folder));
+    Mamba1 mamba = transformersMixer(folder);
+    return transformers(folder, "Mamba", tensors -> tensors.mamba1(mamba, MIXER, List.of()));
   }
 
   /// The mixer as Transformers names its sizes.
@@ -139,97 +149,56 @@ public final class MambaFamily implements ModelFamily {
 
   /// The shell of the state-spaces format: norm, mixer and nothing else in a layer; a padded
   /// vocabulary.
-  static ModelSpec describeOriginal(ModelFolder folder, String architecture, Mixer mixer) {
+  static ModelPlan original(
+      ModelFolder folder, String architecture, Function<LayerTensors, Part> mixer) {
     CheckpointConfig config = folder.config();
     folder.require(config.flag("rms_norm", true), config, "rms_norm", "true");
     folder.require(config.number("d_intermediate", 0) == 0, config, "d_intermediate", "0");
     folder.require(config.ints("attn_layer_idx").isEmpty(), config, "attn_layer_idx", "[]");
-    Norm norm = new Norm(config.positiveInt("d_model"), 1e-5f);
     int vocab = config.positiveInt("vocab_size");
-    return new ModelSpec(
-        architecture,
-        norm.width(),
-        vocab,
-        paddedRows(folder, vocab),
-        Collections.nCopies(folder.depth("n_layer"), List.of(ResidualBlock.of(norm, mixer))),
-        norm,
-        MAX_TOKENS);
+    Sizes sizes =
+        new Sizes(config.positiveInt("d_model"), vocab, paddedRows(folder, vocab), MAX_TOKENS);
+    return plan(shell(architecture, EMBEDDING, 1e-5f), sizes, folder.depth("n_layer"), mixer);
   }
 
   /// Rows of the embedding: the vocabulary, padded to a multiple.
   private static int paddedRows(ModelFolder folder, int vocab) {
     int multiple = folder.config().positiveInt("pad_vocab_size_multiple", 8);
     int padded = Math.ceilDiv(vocab, multiple) * multiple;
-    Shape stored = folder.checkpoint().require("backbone.embedding.weight").shape();
+    Shape stored = folder.checkpoint().require(EMBEDDING).shape();
     folder.require(
         stored.rank() == 2 && stored.dim(0) == padded,
         folder.config(),
         "vocab_size",
-        "padded to a multiple of %d the rows of backbone.embedding.weight %s"
-            .formatted(multiple, stored));
+        "padded to a multiple of %d the rows of %s %s".formatted(multiple, EMBEDDING, stored));
     return padded;
   }
 
   /// The same shell in the Transformers format.
-  static ModelSpec describeTransformers(ModelFolder folder, String architecture, Mixer mixer) {
-    CheckpointConfig config = folder.config();
+  static ModelPlan transformers(
+      ModelFolder folder, String architecture, Function<LayerTensors, Part> mixer) {
     LlamaLayers.requireSilu(folder);
-    int hidden = config.positiveInt("hidden_size");
-    int vocab = config.positiveInt("vocab_size");
-    Norm norm = new Norm(hidden, folder.epsilon("layer_norm_epsilon", 1e-5));
-    return new ModelSpec(
-        architecture,
-        hidden,
-        vocab,
-        vocab,
-        Collections.nCopies(
-            folder.depth("num_hidden_layers"), List.of(ResidualBlock.of(norm, mixer))),
-        norm,
-        MAX_TOKENS);
+    String embedding =
+        folder.checkpoint().names().contains(EMBEDDING) ? EMBEDDING : "backbone.embeddings.weight";
+    Shell shell = shell(architecture, embedding, folder.epsilon("layer_norm_epsilon", 1e-5));
+    Sizes sizes = Sizes.of(folder, MAX_TOKENS);
+    return plan(shell, sizes, folder.depth("num_hidden_layers"), mixer);
   }
 
-  /// All weights of a pure model.
-  ///
-  /// @param tied whether the embedding is the head where none is stored
-  /// @param mixers weights of a mixer, by its tensors' prefix
-  static ModelWeights weights(
-      ModelSpec spec, boolean tied, WeightSource source, LlamaLayers.MixerReader mixers) {
-    int hidden = spec.hiddenDim();
-    String embeddingName =
-        source.has("backbone.embedding.weight")
-            ? "backbone.embedding.weight"
-            : "backbone.embeddings.weight";
-    var embedding = source.matrix(hidden, RowBlock.all(embeddingName, spec.headRows()));
-    List<BlockWeights> blocks = new ArrayList<>();
-    for (int i = 0; i < spec.layers().size(); i++) {
-      String layer = "backbone.layers." + i + ".";
-      for (ResidualBlock block : spec.layers().get(i)) {
-        blocks.add(
-            new BlockWeights(
-                block,
-                source.vector(layer + "norm.weight", hidden),
-                block.mixers().stream()
-                    .map(scaled -> mixers.read(layer + "mixer.", scaled.mixer()))
-                    .toList()));
-      }
+  private static Shell shell(String architecture, String embedding, float epsilon) {
+    return new Shell(
+        architecture, embedding, "backbone.norm_f.weight", LlamaLayers.HEAD, epsilon, false);
+  }
+
+  private static ModelPlan plan(
+      Shell shell, Sizes sizes, int depth, Function<LayerTensors, Part> mixer) {
+    ModelPlan plan = new ModelPlan(shell, sizes);
+    for (int i = 0; i < depth; i++) {
+      LayerTensors tensors = new LayerTensors("backbone.layers." + i + ".", sizes.hidden(), false);
+      plan.layer();
+      plan.block(tensors.prefix() + "norm.weight", mixer.apply(tensors));
     }
-    var head =
-        tied && !source.has(LlamaLayers.HEAD)
-            ? embedding
-            : source.head(LlamaLayers.HEAD, spec.headRows(), hidden, embeddingName, embedding);
-    return new ModelWeights(
-        embedding, blocks, source.vector("backbone.norm_f.weight", hidden), head);
-  }
-
-  @Override
-  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    boolean tied =
-        folder.config().flag(isOriginal(folder) ? "tie_embeddings" : "tie_word_embeddings", true);
-    return weights(
-        spec,
-        tied,
-        source,
-        (prefix, mixer) -> mixer(prefix, spec.hiddenDim(), mixer, List.of(), source));
+    return plan;
   }
 
   /// Weights of a Mamba-1 mixer of the original form, which all families name alike.
@@ -237,10 +206,7 @@ public final class MambaFamily implements ModelFamily {
   /// @param innerNorms names of the norms of low-rank step size, B and C; none where the mixer has
   ///   no such norms or their weights are 1
   static Mamba1Weights mixer(
-      String prefix, int hidden, Mixer mixer, List<String> innerNorms, WeightSource source) {
-    if (!(mixer instanceof Mamba1 mamba)) {
-      throw new IllegalArgumentException("mixer: " + mixer + " (expected: Mamba1)");
-    }
+      String prefix, int hidden, Mamba1 mamba, List<String> innerNorms, WeightSource source) {
     int inner = mamba.innerDim();
     String projection = prefix + "in_proj.weight";
     return new Mamba1Weights(

@@ -1,21 +1,17 @@
 package dev.krait.model.family;
 
 import dev.krait.checkpoint.CheckpointConfig;
-import dev.krait.model.FeedForward.GatedMlp;
-import dev.krait.model.Mixer;
 import dev.krait.model.Mixer.Attention;
 import dev.krait.model.Mixer.Mamba1;
+import dev.krait.model.MixerWeights.AttentionWeights;
 import dev.krait.model.MixerWeights.Mamba1Weights;
-import dev.krait.model.ModelSpec;
-import dev.krait.model.ModelWeights;
-import dev.krait.model.Norm;
-import dev.krait.model.ResidualBlock;
 import dev.krait.model.WeightSource;
 import dev.krait.model.WeightSource.RowBlock;
+import dev.krait.model.family.ModelPlan.Part;
 import dev.krait.tensor.WeightMatrix;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /// Llama and Mistral whose attention layers were partly distilled into Mamba-1 layers (arXiv
 /// 2408.15237).
@@ -40,11 +36,9 @@ public final class MambaInLlamaFamily implements ModelFamily {
   }
 
   /// Layers by mamba_config.json's list: attention where it names them, the given mixer elsewhere.
-  static ModelSpec describe(ModelFolder folder, String architecture, Mixer mamba) {
-    CheckpointConfig config = folder.config();
+  static ModelPlan plan(
+      ModelFolder folder, String architecture, Function<LayerTensors, Part> mamba) {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
-    int hidden = config.positiveInt("hidden_size");
-    int vocab = config.positiveInt("vocab_size");
     requireAgreement(folder);
     int depth = folder.depth("num_hidden_layers");
     List<Integer> attentionLayers = mambaConfig.ints("attn_layers");
@@ -55,21 +49,25 @@ public final class MambaInLlamaFamily implements ModelFamily {
         "indices below " + depth);
     boolean fused = folder.hasTensorContaining(".mha.in_proj");
     Attention attention = LlamaLayers.attention(folder, !fused);
-    GatedMlp mlp = LlamaLayers.mlp(folder);
-    Norm norm = new Norm(hidden, LlamaLayers.epsilon(folder));
-    List<List<ResidualBlock>> layers = new ArrayList<>();
-    for (int i = 0; i < depth; i++) {
-      Mixer mixer = attentionLayers.contains(i) ? attention : mamba;
-      layers.add(List.of(ResidualBlock.of(norm, mixer), ResidualBlock.of(norm, mlp)));
-    }
-    return new ModelSpec(
+    return LlamaLayers.plan(
+        folder,
         architecture,
-        hidden,
-        vocab,
-        vocab,
-        layers,
-        norm,
-        config.positiveInt("max_position_embeddings", 2048));
+        (tensors, layer) ->
+            !attentionLayers.contains(layer)
+                ? mamba.apply(tensors)
+                : fused ? fusedAttention(tensors, attention) : tensors.attention(attention));
+  }
+
+  private static Part fusedAttention(LayerTensors tensors, Attention mixer) {
+    int hidden = tensors.hidden();
+    return new Part(
+        mixer,
+        1,
+        source ->
+            AttentionWeights.of(
+                mixer,
+                tensors.matrix(source, "mha.in_proj", mixer.projectionColumns(), hidden),
+                tensors.matrix(source, "mha.out_proj", hidden, mixer.queryColumns())));
   }
 
   /// Refuses a mamba_config.json that says something else than config.json about the same thing.
@@ -124,7 +122,7 @@ public final class MambaInLlamaFamily implements ModelFamily {
   }
 
   @Override
-  public ModelSpec describe(ModelFolder folder) {
+  public ModelPlan plan(ModelFolder folder) {
     CheckpointConfig mambaConfig = folder.mambaConfig().orElseThrow();
     CheckpointConfig arguments = arguments(folder);
     int inner = innerDim(folder);
@@ -152,23 +150,15 @@ public final class MambaInLlamaFamily implements ModelFamily {
             xDim / stateDim,
             inner / stateDim,
             false);
-    return describe(folder, "MambaInLlama", mamba);
-  }
-
-  @Override
-  public ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source) {
-    int hidden = spec.hiddenDim();
-    return LlamaLayers.weights(
-        spec,
+    return plan(
         folder,
-        source,
-        (layer, mixer) ->
-            mixer instanceof Mamba1 mamba
-                ? mamba(layer + "mamba.", hidden, mamba, source)
-                : LlamaLayers.mixer(layer, hidden, mixer, source));
+        "MambaInLlama",
+        tensors -> new Part(mamba, 1, source -> mamba(tensors, mamba, source)));
   }
 
-  private static Mamba1Weights mamba(String prefix, int hidden, Mamba1 mamba, WeightSource source) {
+  private static Mamba1Weights mamba(LayerTensors tensors, Mamba1 mamba, WeightSource source) {
+    String prefix = tensors.prefix() + "mamba.";
+    int hidden = tensors.hidden();
     int inner = mamba.innerDim();
     return new Mamba1Weights(
         mamba,

@@ -21,9 +21,23 @@ public interface ModelFamily {
     return List.of();
   }
 
-  /// The model that the configuration describes; no weight is read.
-  ModelSpec describe(ModelFolder folder);
+  /// The layers of a folder and where their weights lie.
+  ///
+  /// @param folder whose configuration is that of the language model
+  ModelPlan plan(ModelFolder folder);
 
-  /// The weights of a described model.
-  ModelWeights weights(ModelSpec spec, ModelFolder folder, WeightSource source);
+  /// Whether the embedding is the head where none is stored.
+  default boolean tied(ModelFolder folder) {
+    return folder.config().flag("tie_word_embeddings", false);
+  }
+
+  /// The model that the configuration describes; no weight is read.
+  default ModelSpec describe(ModelFolder folder) {
+    return plan(folder.text()).spec();
+  }
+
+  /// The weights of the model.
+  default ModelWeights weights(ModelFolder folder, WeightSource source) {
+    return plan(folder.text()).weights(source, tied(folder.text()));
+  }
 }

@@ -21,10 +21,9 @@ import java.util.function.Function;
 
 /// A model in the making: its layers in order, each mixer with where its weights lie, so that what
 /// is described and what is read cannot differ.
-final class ModelPlan {
+public final class ModelPlan {
   private final Shell shell;
-  private final CheckpointConfig config;
-  private final int hidden;
+  private final Sizes sizes;
   private final List<List<ResidualBlock>> layers = new ArrayList<>();
   private final List<Function<WeightSource, BlockWeights>> readers = new ArrayList<>();
 
@@ -51,6 +50,27 @@ final class ModelPlan {
     }
   }
 
+  /// Sizes of a model.
+  ///
+  /// @param hidden width of the residual stream
+  /// @param vocab token ids
+  /// @param headRows rows of embedding and head: the vocabulary, and what it is padded with
+  /// @param maxTokens of a sequence
+  record Sizes(int hidden, int vocab, int headRows, int maxTokens) {
+    /// Those of most configurations, in which a recurrent model need not name a longest sequence.
+    static Sizes of(ModelFolder folder) {
+      CheckpointConfig config = folder.config();
+      String length =
+          config.has("model_max_length") ? "model_max_length" : "max_position_embeddings";
+      return of(folder, config.positiveInt(length, MambaFamily.MAX_TOKENS));
+    }
+
+    static Sizes of(ModelFolder folder, int maxTokens) {
+      int vocab = folder.config().positiveInt("vocab_size");
+      return new Sizes(folder.config().positiveInt("hidden_size"), vocab, vocab, maxTokens);
+    }
+  }
+
   /// A mixer, what its output is multiplied with, and how its weights are read.
   record Part(Mixer mixer, float scale, Function<WeightSource, MixerWeights> reader) {
     /// The same with a factor.
@@ -62,13 +82,17 @@ final class ModelPlan {
   /// A side path and how its weights are read.
   record SidePart(SidePath path, Function<WeightSource, SideWeights> reader) {}
 
-  /// No layer yet.
+  /// No layer yet, of the sizes of most configurations.
   ///
   /// @param folder whose configuration is that of the language model
   ModelPlan(ModelFolder folder, Shell shell) {
+    this(shell, Sizes.of(folder));
+  }
+
+  /// No layer yet.
+  ModelPlan(Shell shell, Sizes sizes) {
     this.shell = shell;
-    config = folder.config();
-    hidden = config.positiveInt("hidden_size");
+    this.sizes = sizes;
   }
 
   /// Starts a layer.
@@ -98,7 +122,7 @@ final class ModelPlan {
         Arrays.stream(parts).map(part -> new ScaledMixer(part.mixer(), part.scale())).toList();
     ResidualBlock block =
         new ResidualBlock(
-            new Norm(hidden, shell.epsilon()), mixers, after, side.map(SidePart::path));
+            new Norm(sizes.hidden(), shell.epsilon()), mixers, after, side.map(SidePart::path));
     layers.getLast().add(block);
     readers.add(source ->
         new BlockWeights(
@@ -109,7 +133,7 @@ final class ModelPlan {
   }
 
   private float[] norm(WeightSource source, String name) {
-    return norm(source, name, hidden, shell.zeroCentred());
+    return norm(source, name, sizes.hidden(), shell.zeroCentred());
   }
 
   /// The weight of a norm.
@@ -130,16 +154,14 @@ final class ModelPlan {
 
   /// The model.
   ModelSpec spec(double embeddingScale, double logitScale) {
-    int vocab = config.positiveInt("vocab_size");
-    String length = config.has("model_max_length") ? "model_max_length" : "max_position_embeddings";
     return new ModelSpec(
         shell.architecture(),
-        hidden,
-        vocab,
-        vocab,
+        sizes.hidden(),
+        sizes.vocab(),
+        sizes.headRows(),
         layers,
-        new Norm(hidden, shell.epsilon()),
-        config.positiveInt(length, MambaFamily.MAX_TOKENS),
+        new Norm(sizes.hidden(), shell.epsilon()),
+        sizes.maxTokens(),
         (float) embeddingScale,
         (float) logitScale);
   }
@@ -148,13 +170,14 @@ final class ModelPlan {
   ///
   /// @param tied whether the embedding is the head where none is stored
   ModelWeights weights(WeightSource source, boolean tied) {
-    int vocab = config.positiveInt("vocab_size");
-    var embedding = source.matrix(hidden, RowBlock.all(shell.embedding(), vocab));
+    int hidden = sizes.hidden();
+    int rows = sizes.headRows();
+    var embedding = source.matrix(hidden, RowBlock.all(shell.embedding(), rows));
     List<BlockWeights> blocks = readers.stream().map(reader -> reader.apply(source)).toList();
     var head =
         tied && !source.has(shell.head())
             ? embedding
-            : source.head(shell.head(), vocab, hidden, shell.embedding(), embedding);
+            : source.head(shell.head(), rows, hidden, shell.embedding(), embedding);
     return new ModelWeights(
         embedding, blocks, source.buffer(norm(source, shell.finalNorm())), head);
   }

@@ -18,7 +18,7 @@ import java.util.Map;
 ///
 /// `expand`, `rope_theta` and `partial_rotary_factor` mean nothing, and step sizes are not clipped,
 /// as in the vendor's code.
-public final class NemotronFamily implements PlannedFamily {
+public final class NemotronFamily implements ModelFamily {
   private static final Map<String, String> LETTERS =
       Map.of(
           "linear_attention", "M",

@@ -10,7 +10,7 @@ import java.util.Set;
 
 /// OLMo-Hybrid: gated delta nets, whose layers norm the inputs of their blocks, and attention,
 /// whose layers norm the outputs and norm queries and keys over all heads together.
-public final class OlmoHybridFamily implements PlannedFamily {
+public final class OlmoHybridFamily implements ModelFamily {
   private static final String DELTA = "linear_attention";
   private static final String ATTENTION = "full_attention";
 

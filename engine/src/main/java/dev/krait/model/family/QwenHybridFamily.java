@@ -21,7 +21,7 @@ import java.util.Set;
 /// Qwen3.5 have the language model's keys in `text_config` and its tensors under
 /// `model.language_model.`, beside a vision tower; text is served alone. Positions in three
 /// dimensions (`mrope_section`) are those of text in one.
-public final class QwenHybridFamily implements PlannedFamily {
+public final class QwenHybridFamily implements ModelFamily {
   private static final String NEXT = "Qwen3NextForCausalLM";
   private static final Set<String> EXPERTS =
       Set.of(NEXT, "Qwen3_5MoeForConditionalGeneration", "Qwen3_5MoeForCausalLM");

@@ -25,7 +25,7 @@ import java.util.Set;
 ///
 /// The matrices of a block are kept once, but for gate and up of its feed-forward, into which each
 /// use's low-rank part is multiplied. Step sizes are not clipped.
-public final class Zamba2Family implements PlannedFamily {
+public final class Zamba2Family implements ModelFamily {
   private static final String HYBRID = "hybrid";
   private static final Mamba2Keys MAMBA =
       new Mamba2Keys(
