@@ -5,7 +5,7 @@ import dev.krait.constraint.ConstraintException;
 import dev.krait.constraint.Grammar;
 import dev.krait.constraint.State;
 import dev.krait.constraint.Vocabulary;
-import dev.krait.server.service.SchemaJson;
+import dev.krait.service.SchemaJson;
 import dev.krait.text.Tokenizer;
 import java.io.BufferedReader;
 import java.io.IOException;

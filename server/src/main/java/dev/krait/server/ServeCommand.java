@@ -2,11 +2,11 @@ package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
+import dev.krait.reply.ReplyFormat;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.net.TlsFiles;
-import dev.krait.server.reply.ReplyFormat;
 import dev.krait.server.service.ApiKeys;
-import dev.krait.server.service.KeyLimits;
+import dev.krait.service.KeyLimits;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;

@@ -2,10 +2,10 @@ package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
+import dev.krait.reply.ReplyFormat;
 import dev.krait.server.http.HttpServerConfig;
-import dev.krait.server.reply.ReplyFormat;
 import dev.krait.server.service.ApiKeys;
-import dev.krait.server.service.KeyLimits;
+import dev.krait.service.KeyLimits;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

@@ -11,9 +11,9 @@ import dev.krait.proto.inference.v1.InferenceServiceGrpc.InferenceServiceBlockin
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.net.TlsFiles;
 import dev.krait.server.service.ApiKeys;
-import dev.krait.server.service.KeyLimits;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
+import dev.krait.service.KeyLimits;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;

@@ -1,10 +1,10 @@
 package dev.krait.server.anthropic;
 
-import dev.krait.server.reply.ReplyEvent;
-import dev.krait.server.reply.ReplyEvent.ReasoningDelta;
-import dev.krait.server.reply.ReplyEvent.TextDelta;
-import dev.krait.server.reply.ReplyEvent.ToolArgumentsDelta;
-import dev.krait.server.reply.ReplyEvent.ToolCallStart;
+import dev.krait.reply.ReplyEvent;
+import dev.krait.reply.ReplyEvent.ReasoningDelta;
+import dev.krait.reply.ReplyEvent.TextDelta;
+import dev.krait.reply.ReplyEvent.ToolArgumentsDelta;
+import dev.krait.reply.ReplyEvent.ToolCallStart;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -1,13 +1,13 @@
 package dev.krait.server.anthropic;
 
+import dev.krait.reply.ReplyEvent;
 import dev.krait.server.openai.ItemAnswer;
 import dev.krait.server.openai.OpenAiJson;
 import dev.krait.server.openai.OpenAiParser;
 import dev.krait.server.openai.OpenAiRequest;
-import dev.krait.server.reply.ReplyEvent;
-import dev.krait.server.service.Finish;
-import dev.krait.server.service.Prompt;
-import dev.krait.server.service.Usage;
+import dev.krait.service.Finish;
+import dev.krait.service.Prompt;
+import dev.krait.service.Usage;
 import java.util.List;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;

@@ -1,6 +1,6 @@
 package dev.krait.server.grpc;
 
-import dev.krait.server.service.BodyMemory;
+import dev.krait.service.BodyMemory;
 import io.grpc.Context;
 import io.grpc.ServerStreamTracer;
 import io.grpc.Status;

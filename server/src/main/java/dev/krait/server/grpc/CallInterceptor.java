@@ -1,7 +1,7 @@
 package dev.krait.server.grpc;
 
-import dev.krait.server.service.Admission;
-import dev.krait.server.service.BodyMemory;
+import dev.krait.service.Admission;
+import dev.krait.service.BodyMemory;
 import io.grpc.Context;
 import io.grpc.Contexts;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;

@@ -1,6 +1,6 @@
 package dev.krait.server.http;
 
-import dev.krait.server.service.Usage;
+import dev.krait.service.Usage;
 import java.util.Locale;
 import java.util.Optional;
 import org.slf4j.Logger;

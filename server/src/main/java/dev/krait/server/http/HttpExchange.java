@@ -2,9 +2,9 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.server.service.Admission;
-import dev.krait.server.service.PromptRequest;
-import dev.krait.server.service.Usage;
+import dev.krait.service.Admission;
+import dev.krait.service.PromptRequest;
+import dev.krait.service.Usage;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;

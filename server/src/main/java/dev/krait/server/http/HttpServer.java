@@ -4,7 +4,7 @@ import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.server.net.Loops;
 import dev.krait.server.net.Tls;
-import dev.krait.server.service.Admission;
+import dev.krait.service.Admission;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;

@@ -1,6 +1,6 @@
 package dev.krait.server.http;
 
-import dev.krait.server.service.Admission;
+import dev.krait.service.Admission;
 import java.util.concurrent.ExecutorService;
 import java.util.function.Consumer;
 import java.util.function.Supplier;

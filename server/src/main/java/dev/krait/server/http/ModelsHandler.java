@@ -1,7 +1,7 @@
 package dev.krait.server.http;
 
 import dev.krait.server.openai.OpenAiJson;
-import dev.krait.server.service.ServedModel;
+import dev.krait.service.ServedModel;
 import java.time.Instant;
 import java.util.Optional;
 import tools.jackson.core.JsonGenerator;

@@ -2,7 +2,7 @@ package dev.krait.server.http;
 
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
-import dev.krait.server.service.Generation;
+import dev.krait.service.Generation;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;

@@ -1,6 +1,6 @@
 package dev.krait.server.http;
 
-import dev.krait.server.service.BodyMemory;
+import dev.krait.service.BodyMemory;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.service.TextChunk;
-import dev.krait.server.service.Usage;
+import dev.krait.service.TextChunk;
+import dev.krait.service.Usage;
 import java.util.List;
 
 /// Everything in which the completion and the chat endpoint differ.

@@ -1,6 +1,6 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.service.OutputOptions;
+import dev.krait.service.OutputOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 

@@ -1,8 +1,8 @@
 package dev.krait.server.openai;
 
 import dev.krait.generation.TokenIds;
-import dev.krait.server.service.Finish;
-import dev.krait.server.service.Usage;
+import dev.krait.service.Finish;
+import dev.krait.service.Usage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

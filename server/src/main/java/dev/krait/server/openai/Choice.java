@@ -2,8 +2,8 @@ package dev.krait.server.openai;
 
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
-import dev.krait.server.reply.Reply;
-import dev.krait.server.service.Finish;
+import dev.krait.reply.Reply;
+import dev.krait.service.Finish;
 import java.util.List;
 
 /// One whole sequence of an answer.

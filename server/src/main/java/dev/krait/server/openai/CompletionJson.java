@@ -2,9 +2,9 @@ package dev.krait.server.openai;
 
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenLogprobs;
-import dev.krait.server.service.Finish;
-import dev.krait.server.service.TextChunk;
-import dev.krait.server.service.Usage;
+import dev.krait.service.Finish;
+import dev.krait.service.TextChunk;
+import dev.krait.service.Usage;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;

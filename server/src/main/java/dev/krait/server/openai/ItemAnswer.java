@@ -1,8 +1,8 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.reply.ReplyEvent;
-import dev.krait.server.service.Finish;
-import dev.krait.server.service.Usage;
+import dev.krait.reply.ReplyEvent;
+import dev.krait.service.Finish;
+import dev.krait.service.Usage;
 import java.util.List;
 import tools.jackson.databind.node.ObjectNode;
 

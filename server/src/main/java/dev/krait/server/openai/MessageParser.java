@@ -1,7 +1,7 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.server.service.Prompt;
+import dev.krait.service.Prompt;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

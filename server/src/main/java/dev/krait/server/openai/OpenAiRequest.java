@@ -1,6 +1,6 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.service.PromptRequest;
+import dev.krait.service.PromptRequest;
 
 /// A parsed body of `/v1/completions` or `/v1/chat/completions`.
 ///

@@ -1,11 +1,11 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.reply.Reply;
-import dev.krait.server.reply.ReplyEvent;
-import dev.krait.server.reply.ReplyEvent.ReasoningDelta;
-import dev.krait.server.reply.ReplyEvent.TextDelta;
-import dev.krait.server.reply.ReplyEvent.ToolArgumentsDelta;
-import dev.krait.server.reply.ReplyEvent.ToolCallStart;
+import dev.krait.reply.Reply;
+import dev.krait.reply.ReplyEvent;
+import dev.krait.reply.ReplyEvent.ReasoningDelta;
+import dev.krait.reply.ReplyEvent.TextDelta;
+import dev.krait.reply.ReplyEvent.ToolArgumentsDelta;
+import dev.krait.reply.ReplyEvent.ToolCallStart;
 import tools.jackson.core.JsonGenerator;
 
 /// Replies as the chat endpoint writes them: whole messages and what one event adds.

@@ -1,6 +1,6 @@
 package dev.krait.server.openai;
 
-import dev.krait.server.service.Usage;
+import dev.krait.service.Usage;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;

@@ -1,7 +1,7 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.server.service.StructuredOutput;
+import dev.krait.service.StructuredOutput;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

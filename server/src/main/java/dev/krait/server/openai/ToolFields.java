@@ -1,8 +1,8 @@
 package dev.krait.server.openai;
 
 import dev.krait.error.EngineException;
-import dev.krait.server.reply.ToolUse;
-import dev.krait.server.reply.ToolUse.Choice;
+import dev.krait.reply.ToolUse;
+import dev.krait.reply.ToolUse.Choice;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,7 +1,5 @@
-/// Requests in text, generations in text: what the protocols share.
-///
-/// Read [GenerationService], then [TextStream]. Any thread may start a generation; each stream has
-/// one reader, usually a virtual thread.
+/// Who may use the server and the threads that read what they send: what both protocols share
+/// beside the texts of [dev.krait.service].
 @NullMarked
 package dev.krait.server.service;
 

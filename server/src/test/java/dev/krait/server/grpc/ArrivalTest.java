@@ -2,7 +2,7 @@ package dev.krait.server.grpc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.server.service.BodyMemory;
+import dev.krait.service.BodyMemory;
 import io.grpc.Status;
 import java.util.ArrayList;
 import java.util.List;

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 /// What a message says of its answer is what a body of HTTP says.
 class StructuredOutputRequestsTest {
-  private static Optional<dev.krait.server.service.StructuredOutput> read(
+  private static Optional<dev.krait.service.StructuredOutput> read(
       StructuredOutput.Builder structure) {
     GenerateRequest request =
         GenerateRequest.newBuilder().setPrompt("a").setStructuredOutput(structure).build();
@@ -38,14 +38,12 @@ class StructuredOutputRequestsTest {
                     .orElseThrow(),
                 read(output().setGrammar(grammar)).orElseThrow()))
         .containsExactly(
-            dev.krait.server.service.StructuredOutput.jsonSchema(
-                "structured_output.json_schema", schema),
-            dev.krait.server.service.StructuredOutput.jsonObject("structured_output.json_object"),
-            dev.krait.server.service.StructuredOutput.regex("structured_output.regex", "a+"),
-            dev.krait.server.service.StructuredOutput.choice(
+            dev.krait.service.StructuredOutput.jsonSchema("structured_output.json_schema", schema),
+            dev.krait.service.StructuredOutput.jsonObject("structured_output.json_object"),
+            dev.krait.service.StructuredOutput.regex("structured_output.regex", "a+"),
+            dev.krait.service.StructuredOutput.choice(
                 "structured_output.choice", List.of("x", "y")),
-            dev.krait.server.service.StructuredOutput.grammar(
-                "structured_output.grammar", grammar));
+            dev.krait.service.StructuredOutput.grammar("structured_output.grammar", grammar));
     assertThat(read(output())).isEmpty();
     assertThat(read(output().setJsonObject(false))).isEmpty();
   }

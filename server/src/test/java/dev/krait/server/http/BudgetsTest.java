@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.krait.error.EngineException;
 import dev.krait.server.ServerConfig;
-import dev.krait.server.service.Admission;
-import dev.krait.server.service.BodyMemory;
 import dev.krait.server.testing.HttpCalls;
 import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
+import dev.krait.service.Admission;
+import dev.krait.service.BodyMemory;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.IOException;

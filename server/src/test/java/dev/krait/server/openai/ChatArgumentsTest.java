@@ -2,7 +2,7 @@ package dev.krait.server.openai;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.krait.server.service.Prompt;
+import dev.krait.service.Prompt;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.List;

@@ -3,7 +3,7 @@ package dev.krait.server.openai;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.krait.generation.TokenLogprobs;
-import dev.krait.server.service.OutputOptions;
+import dev.krait.service.OutputOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.OptionalInt;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.krait.reply;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,0 @@
-@NullMarked
-package dev.krait.server.reply;
-
-import org.jspecify.annotations.NullMarked;
