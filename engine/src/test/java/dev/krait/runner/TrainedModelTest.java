@@ -12,12 +12,14 @@ import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The shipped model's logits for three chats against a float64 derivation from the same files.
+@Tag("slow")
 class TrainedModelTest {
   private static final double TOLERANCE = 1e-4;
 

@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 ///
 /// The first token comes from the prompt's step, so that the second and the third are the first
 /// with drafts.
+@Tag("slow")
 class SampledTextTest {
   private static final int VOCAB = 32;
   private static final int SAMPLES = 24_000;

@@ -17,10 +17,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// A draft model ends its drafts with the first that it is not sure enough of.
+@Tag("slow")
 class UnsureDraftsTest {
   private static final int MAX_DRAFTS = 4;
   private static final String MODEL = "llama-gqa-rope3";
