@@ -41,6 +41,7 @@ class ArchitectureTest {
           row("generation", "constraint error"),
           row("tensor", "error"),
           row("template", ""),
+          row("session", "generation error"),
           row("text", "template error"),
           row("cache.pool", "tensor error"),
           row("cache.prefix", "cache.pool generation error"),
@@ -70,7 +71,7 @@ class ArchitectureTest {
           row(
               "engine",
               "speculation runner loading backend model.family model checkpoint scheduler"
-                  + " cache.sequence cache.prefix cache.pool generation tensor text error"));
+                  + " cache.sequence cache.prefix cache.pool session generation tensor text error"));
 
   private record Row(String name, List<String> uses) {
     String pattern() {

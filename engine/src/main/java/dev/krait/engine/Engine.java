@@ -11,6 +11,7 @@ import dev.krait.error.ErrorCode;
 import dev.krait.loading.LoadedModel;
 import dev.krait.loading.ModelLoader;
 import dev.krait.runner.BackendModelRunner;
+import dev.krait.runner.CacheContents;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ForwardPass;
 import dev.krait.runner.ModelRunner;
@@ -18,6 +19,7 @@ import dev.krait.runner.WarmUp;
 import dev.krait.scheduler.DraftLengths;
 import dev.krait.scheduler.Scheduler;
 import dev.krait.scheduler.SchedulerConfig;
+import dev.krait.session.ModelFingerprint;
 import dev.krait.speculation.DraftLengthPolicy;
 import dev.krait.speculation.Drafter;
 import dev.krait.speculation.FixedDraftLength;
@@ -27,9 +29,13 @@ import dev.krait.speculation.NgramDrafter;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.speculation.SpeculativeRunner;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// A model that serves generations in this process: loader, backend, pools, scheduler, runner and
 /// drafter, wired.
@@ -54,6 +60,7 @@ public final class Engine implements AutoCloseable {
   private final String backend;
   private final CacheLayout layout;
   private final Optional<DraftLengthPolicy> policy;
+  private final Sessions sessions;
 
   private Engine(
       Resources resources,
@@ -61,13 +68,15 @@ public final class Engine implements AutoCloseable {
       ModelInfo model,
       String backend,
       CacheLayout layout,
-      Optional<DraftLengthPolicy> policy) {
+      Optional<DraftLengthPolicy> policy,
+      Sessions sessions) {
     this.resources = resources;
     this.handle = handle;
     this.model = model;
     this.backend = backend;
     this.layout = layout;
     this.policy = policy;
+    this.sessions = sessions;
   }
 
   /// Loads a model and starts the engine thread.
@@ -167,7 +176,29 @@ public final class Engine implements AutoCloseable {
     String description =
         "%s, numerics %s (%s)"
             .formatted(backend.describe(), backend.numericMode().text(), selected.reason());
-    return new Engine(resources, loop.handle(), info, description, layout, policy);
+    CacheContents contents = new CacheContents(pass.caches(), layout);
+    Sessions sessions = new Sessions(loop, contents, fingerprint(target, config, backend));
+    return new Engine(resources, loop.handle(), info, description, layout, policy, sessions);
+  }
+
+  /// Read when it is asked for first, because it takes all weights.
+  private static Supplier<ModelFingerprint> fingerprint(
+      ModelLoader target, EngineConfig config, Backend backend) {
+    String numerics =
+        "%s on %s, weights %s"
+            .formatted(
+                backend.numericMode().text(),
+                backend.name(),
+                config.weights().name().toLowerCase(Locale.ROOT));
+    AtomicReference<@Nullable ModelFingerprint> known = new AtomicReference<>();
+    return () -> {
+      ModelFingerprint now = known.get();
+      if (now == null) {
+        now = new ModelFingerprint(target.weightsDigest(), target.configDigest(), numerics);
+        known.set(now);
+      }
+      return now;
+    };
   }
 
   /// Whether the configuration and the weights of both models allow a mode.
@@ -213,7 +244,11 @@ public final class Engine implements AutoCloseable {
     Scheduler scheduler = new Scheduler(limits, pools, lengths, System::nanoTime);
     EngineLimits door =
         new EngineLimits(
-            info.vocabSize(), info.maxTokens(), config.maxSequences(), config.maxWaiting());
+            info.vocabSize(),
+            info.maxTokens(),
+            config.maxSequences(),
+            config.maxWaiting(),
+            config.sessions());
     return new EngineLoop(runner, scheduler, pools, door, System::nanoTime, listener);
   }
 
@@ -244,6 +279,11 @@ public final class Engine implements AutoCloseable {
   /// Submits, cancels and observes; from any thread.
   public EngineHandle handle() {
     return handle;
+  }
+
+  /// Conversations by name.
+  public Sessions sessions() {
+    return sessions;
   }
 
   /// The loaded model.

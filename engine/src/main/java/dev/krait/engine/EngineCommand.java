@@ -1,6 +1,7 @@
 package dev.krait.engine;
 
 import dev.krait.generation.TokenStream;
+import java.util.concurrent.CompletableFuture;
 
 /// What other threads ask of the engine thread.
 sealed interface EngineCommand {
@@ -13,4 +14,10 @@ sealed interface EngineCommand {
 
   /// End everything as unavailable.
   record Abort(String reason) implements EngineCommand {}
+
+  /// Run something between two steps.
+  ///
+  /// @param question completes the answer
+  /// @param answer completed with a failure where nobody asks any more
+  record Ask(Runnable question, CompletableFuture<?> answer) implements EngineCommand {}
 }

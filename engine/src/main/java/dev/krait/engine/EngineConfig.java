@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 /// @param maxDraftTokens most tokens drafted for a sequence and step, 1 to 16
 /// @param draftTokens a fixed draft length instead of the measured policy
 /// @param prefixCaching whether computed prompts are kept for other requests that start alike
+/// @param sessions how much conversations may hold
 public record EngineConfig(
     Path modelFolder,
     Optional<Path> tokenizerFolder,
@@ -45,7 +46,8 @@ public record EngineConfig(
     SpeculationMode speculation,
     int maxDraftTokens,
     OptionalInt draftTokens,
-    boolean prefixCaching) {
+    boolean prefixCaching,
+    SessionLimits sessions) {
 
   /// [#maxWaiting] unless told otherwise.
   public static final int DEFAULT_MAX_WAITING = 1024;
@@ -112,7 +114,8 @@ public record EngineConfig(
         set.speculation,
         set.maxDraftTokens,
         set.draftTokens,
-        set.prefixCaching);
+        set.prefixCaching,
+        set.sessions);
   }
 
   /// The components by name, each with its default.
@@ -137,6 +140,7 @@ public record EngineConfig(
     public int maxDraftTokens = DEFAULT_MAX_DRAFT_TOKENS;
     public OptionalInt draftTokens = OptionalInt.empty();
     public boolean prefixCaching = true;
+    public SessionLimits sessions = SessionLimits.usual();
 
     private Builder() {}
   }

@@ -8,10 +8,12 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jctools.queues.atomic.MpscUnboundedAtomicArrayQueue;
 import org.jspecify.annotations.Nullable;
 
@@ -109,6 +111,31 @@ public final class EngineHandle {
   public void abort(String reason) {
     state.compareAndSet(State.OPEN, State.ABORTED);
     send(new EngineCommand.Abort(reason));
+  }
+
+  /// Asks the engine thread something between two steps. A failure that is not an [EngineException]
+  /// ends the engine, too.
+  <T> CompletableFuture<T> ask(Supplier<T> question) {
+    CompletableFuture<T> answer = new CompletableFuture<>();
+    Runnable run =
+        () -> {
+          try {
+            answer.complete(question.get());
+          } catch (EngineException refusal) {
+            answer.completeExceptionally(refusal);
+          } catch (RuntimeException failure) {
+            answer.completeExceptionally(failure);
+            throw failure;
+          } catch (OutOfMemoryError full) {
+            answer.completeExceptionally(
+                new EngineException(
+                    ErrorCode.RESOURCE_EXHAUSTED,
+                    "memory: the Java heap is full (expected: room for a copy of a session)",
+                    full));
+          }
+        };
+    send(new EngineCommand.Ask(run, answer));
+    return answer;
   }
 
   /// The engine at a glance.
@@ -267,6 +294,11 @@ public final class EngineHandle {
     switch (command) {
       case EngineCommand.Submit submit -> refuse(submit.stream());
       case EngineCommand.Cancel cancel -> {}
+      case EngineCommand.Ask ask ->
+          ask.answer()
+              .completeExceptionally(
+                  new EngineException(
+                      ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)"));
       case EngineCommand.Abort abort -> {}
     }
   }

@@ -26,6 +26,7 @@ public final class EngineLoop {
   private final StepListener listener;
   private final EngineHandle handle;
   private final StepStats stats;
+  private final SessionTable sessions;
   private final Consumer<Sequence> forget;
   private final ArrayDeque<Submitted> inFlight = new ArrayDeque<>();
   private final ArrayDeque<Submitted> free = new ArrayDeque<>();
@@ -58,12 +59,32 @@ public final class EngineLoop {
     this.listener = listener;
     handle = new EngineHandle(limits, nanoClock, pools.blocksTotal(), pools.slotsTotal());
     stats = new StepStats(scheduler, pools);
-    forget = runner::forget;
+    sessions = new SessionTable(pools, limits.sessions());
+    forget =
+        sequence -> {
+          runner.forget(sequence);
+          sessions.replied(sequence);
+        };
   }
 
   /// What other threads hold.
   public EngineHandle handle() {
     return handle;
+  }
+
+  /// Conversations that are held; asked through [EngineHandle#ask] alone.
+  SessionTable sessions() {
+    return sessions;
+  }
+
+  /// What the loop plans over; asked alike.
+  KvCachePools pools() {
+    return pools;
+  }
+
+  /// Makes the copies of slots that the next step would make.
+  void makeSlotCopies() {
+    scheduler.takeSlotCopies(copy -> runner.copySlot(copy.from(), copy.to()));
   }
 
   /// Takes what was sent, and runs one step if there is something to compute.
@@ -102,6 +123,7 @@ public final class EngineLoop {
       case EngineCommand.Submit submit -> scheduler.add(submit.stream());
       case EngineCommand.Cancel cancel -> scheduler.cancel(cancel.stream());
       case EngineCommand.Abort abort -> scheduler.failAll(ErrorCode.UNAVAILABLE, abort.reason());
+      case EngineCommand.Ask ask -> ask.question().run();
     }
   }
 

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 /// @param deadlineNanos time on the engine's clock after which the generation ends;
 ///   `Long.MAX_VALUE` for none
 /// @param constraint what the text may be; null for anything
+/// @param session name of the session that holds the conversation afterwards; null for none. It
+///   changes what is computed, never the answer
 public record GenerationRequest(
     String id,
     TokenIds promptIds,
@@ -21,7 +23,8 @@ public record GenerationRequest(
     StopConditions stop,
     int priority,
     long deadlineNanos,
-    @Nullable OutputConstraint constraint) {
+    @Nullable OutputConstraint constraint,
+    @Nullable String session) {
 
   /// Checks that there is a prompt.
   public GenerationRequest {
@@ -46,7 +49,14 @@ public record GenerationRequest(
     Builder set = new Builder();
     changes.accept(set);
     return new GenerationRequest(
-        id, promptIds, sampling, stop, set.priority, set.deadlineNanos, set.constraint);
+        id,
+        promptIds,
+        sampling,
+        stop,
+        set.priority,
+        set.deadlineNanos,
+        set.constraint,
+        set.session);
   }
 
   /// The components that have a usual value, by name.
@@ -54,6 +64,7 @@ public record GenerationRequest(
     public int priority;
     public long deadlineNanos = Long.MAX_VALUE;
     public @Nullable OutputConstraint constraint;
+    public @Nullable String session;
 
     private Builder() {}
   }

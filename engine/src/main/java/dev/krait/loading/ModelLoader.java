@@ -83,6 +83,16 @@ public final class ModelLoader implements AutoCloseable {
     return bytes;
   }
 
+  /// A digest of the tensors that have a role in the model. All of them are read, in parallel.
+  public String weightsDigest() {
+    return ModelDigests.ofTensors(folder.checkpoint(), names());
+  }
+
+  /// A digest of the files that describe the model.
+  public String configDigest() {
+    return ModelDigests.ofConfiguration(folder);
+  }
+
   /// Whether a numeric mode keeps the precision of every matrix; loads none.
   ///
   /// @throws dev.krait.error.EngineException INVALID_CHECKPOINT naming a tensor that is missing or

@@ -91,6 +91,11 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    pass.copySlot(from, to);
+  }
+
+  @Override
   public void forget(Sequence sequence) {}
 
   @Override
@@ -102,7 +107,7 @@ public final class BackendModelRunner implements ModelRunner {
     Pending step = steps[++submitted % steps.length];
     step.begin(plan, drafts);
     for (int i = 0; i < plan.slotCopies(); i++) {
-      pass.copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
+      copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
     }
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {

@@ -18,6 +18,10 @@ public interface ModelRunner extends AutoCloseable {
     return 1;
   }
 
+  /// Copies a state slot of all layers, after the steps that were submitted before; not its replay
+  /// window.
+  void copySlot(int from, int to);
+
   /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
   /// for it beside the pools.
   void forget(Sequence sequence);

@@ -352,6 +352,12 @@ public final class Scheduler {
     released.clear();
   }
 
+  /// Names the copies that the next submitted step would make, in order; it makes them no more.
+  public void takeSlotCopies(Consumer<SlotCopy> make) {
+    slotCopies.forEach(make);
+    slotCopies.clear();
+  }
+
   /// Sequences that hold memory.
   public int running() {
     return running.size();

@@ -82,6 +82,12 @@ public final class SpeculativeRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    drafter.copySlot(from, to);
+    target.copySlot(from, to);
+  }
+
+  @Override
   public void forget(Sequence sequence) {
     drafter.forget(sequence);
     target.forget(sequence);

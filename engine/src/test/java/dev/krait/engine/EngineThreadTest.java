@@ -152,6 +152,9 @@ class EngineThreadTest {
     }
 
     @Override
+    public void copySlot(int from, int to) {}
+
+    @Override
     public void forget(Sequence sequence) {
       throw new IllegalStateException("nothing is called after a failure");
     }

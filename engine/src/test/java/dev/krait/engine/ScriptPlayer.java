@@ -300,6 +300,11 @@ final class ScriptPlayer {
     }
 
     @Override
+    public void copySlot(int from, int to) {
+      delegate.copySlot(from, to);
+    }
+
+    @Override
     public void forget(Sequence sequence) {
       delegate.forget(sequence);
     }

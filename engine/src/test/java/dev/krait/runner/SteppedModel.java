@@ -86,6 +86,10 @@ final class SteppedModel implements AutoCloseable {
     memory.markFlushed();
   }
 
+  CacheLayout layout() {
+    return rig.layout();
+  }
+
   List<LayerCache> caches() {
     return pass.caches();
   }

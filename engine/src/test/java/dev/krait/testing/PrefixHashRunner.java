@@ -151,6 +151,11 @@ public final class PrefixHashRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    states[to] = states[from];
+  }
+
+  @Override
   public void forget(Sequence sequence) {
     committed.remove(sequence.id());
   }

@@ -72,6 +72,11 @@ public final class ScriptedRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {
+    // It keeps nothing.
+  }
+
+  @Override
   public void forget(Sequence sequence) {
     // It keeps nothing.
   }

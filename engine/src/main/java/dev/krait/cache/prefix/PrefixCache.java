@@ -40,6 +40,7 @@ public final class PrefixCache {
   /// Nodes with a snapshot, least recently used first.
   private final LinkedHashSet<PrefixNode> snapshots = new LinkedHashSet<>();
 
+  private final HeldPrefixes held = new HeldPrefixes(this);
   private int nodes;
   private int pinnedNodes;
   private long clock;
@@ -56,6 +57,11 @@ public final class PrefixCache {
     minTokens = policy.minTokens();
     this.blockPool = blockPool;
     this.slotPool = slotPool;
+  }
+
+  /// The empty prefix.
+  PrefixNode root() {
+    return root;
   }
 
   /// There are states to take snapshots of.
@@ -88,16 +94,17 @@ public final class PrefixCache {
   /// least one token is left to compute.
   PrefixHit find(TokenIds prompt) {
     if (!Objects.equals(prompt, foundPrompt)) {
-      found = search(prompt);
+      found = search(prompt, prompt.size() - 1);
       foundPrompt = prompt;
     }
     return found;
   }
 
-  private PrefixHit search(TokenIds prompt) {
+  /// The same among the first `most` tokens.
+  PrefixHit search(TokenIds prompt, int most) {
     PrefixNode deepest = root;
     PrefixNode usable = root;
-    while (deepest.end + blockTokens() < prompt.size()) {
+    while (deepest.end + blockTokens() <= most) {
       PrefixNode next =
           deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens()));
       if (next == null) {
@@ -109,6 +116,11 @@ public final class PrefixCache {
       }
     }
     return new PrefixHit(usable, deepest.end);
+  }
+
+  /// The prefixes that are held for conversations.
+  public HeldPrefixes held() {
+    return held;
   }
 
   /// Blocks of a prompt's longest kept prefix that open sequences use.
@@ -152,7 +164,13 @@ public final class PrefixCache {
     }
   }
 
-  private void noteEvictable(PrefixNode node) {
+  /// A node that somebody holds now is not evicted.
+  void noteHeld(PrefixNode node) {
+    evictable.remove(node);
+  }
+
+  /// A node that may have become evictable.
+  void noteEvictable(PrefixNode node) {
     if (node.isEvictable()) {
       evictable.add(node);
     }
@@ -177,8 +195,15 @@ public final class PrefixCache {
     return blockPool.isNeeded() ? nodes - pinnedNodes : 0;
   }
 
+  /// Whether so many blocks, and a snapshot's slot, can be had.
+  boolean hasRoom(int blocks) {
+    return (!blockPool.isNeeded() || blocks <= blockPool.free() + freeBlocks())
+        && (!slotPool.isNeeded() || slotPool.free() + snapshots.size() > 0);
+  }
+
   /// Evicts the last block of the least recently used prefix.
   public void evictLeaf() {
+    while (evictable.isEmpty() && held.giveUpFirst()) {}
     PrefixNode leaf = evictable.removeFirst();
     PrefixNode parent = leaf.parent;
     if (parent == null) {
@@ -204,7 +229,21 @@ public final class PrefixCache {
 
   /// Evicts the least recently used snapshot; there must be one.
   public void evictSnapshot() {
-    dropSnapshot(snapshots.removeFirst());
+    PrefixNode first = firstNotHeld();
+    while (first.isRoot() && held.giveUpFirst()) {
+      first = firstNotHeld();
+    }
+    snapshots.remove(first);
+    dropSnapshot(first);
+  }
+
+  private PrefixNode firstNotHeld() {
+    for (PrefixNode node : snapshots) {
+      if (node.heldEnds == 0) {
+        return node;
+      }
+    }
+    return root;
   }
 
   private void dropSnapshot(PrefixNode node) {
@@ -250,7 +289,7 @@ public final class PrefixCache {
     });
   }
 
-  private void forEach(Consumer<PrefixNode> action) {
+  void forEach(Consumer<PrefixNode> action) {
     visit(root, action);
   }
 
@@ -266,6 +305,7 @@ public final class PrefixCache {
   /// @throws EngineException INTERNAL naming the first that is wrong
   public void checkIntegrity(Collection<PromptPath> open) {
     checkLists();
+    held.checkIntegrity();
     Map<PrefixNode, Integer> pins = new HashMap<>();
     for (PromptPath path : open) {
       for (PrefixNode node = path.tail(); node.parent != null; node = node.parent) {

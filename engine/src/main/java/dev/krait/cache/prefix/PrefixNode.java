@@ -33,6 +33,11 @@ final class PrefixNode implements Comparable<PrefixNode> {
   /// Open sequences whose prefix goes through it.
   int pins;
 
+  /// Held prefixes that go through it, and those that end here.
+  int holds;
+
+  int heldEnds;
+
   /// When it was last pinned, by a counter; the same for all nodes of one path.
   long lastUsed;
 
@@ -57,9 +62,9 @@ final class PrefixNode implements Comparable<PrefixNode> {
     return parent == null;
   }
 
-  /// Nobody needs it, so that it may be evicted.
+  /// Nobody needs or holds it, so that it may be evicted.
   boolean isEvictable() {
-    return parent != null && pins == 0 && children.isEmpty();
+    return parent != null && pins == 0 && holds == 0 && children.isEmpty();
   }
 
   /// Least recently used first, and the end of a path before its start.

@@ -4,6 +4,8 @@ import dev.krait.cache.pool.BlockPool;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.pool.SlotPool;
+import dev.krait.cache.prefix.HeldPrefix;
+import dev.krait.cache.prefix.HeldPrefixes;
 import dev.krait.cache.prefix.PrefixCache;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.cache.prefix.SnapshotPolicy;
@@ -92,6 +94,30 @@ public final class KvCachePools {
   public int sharedPrefixBlocks(TokenIds prompt) {
     PrefixCache kept = prefixes;
     return kept == null ? 0 : kept.sharedPrefixBlocks(prompt);
+  }
+
+  /// The prefixes that are held for conversations; empty when no prefixes are kept.
+  public Optional<HeldPrefixes> held() {
+    return Optional.ofNullable(prefixes).map(PrefixCache::held);
+  }
+
+  /// Bytes of blocks and snapshots that are held; those that several share count once.
+  public long heldBytes() {
+    return held()
+        .map(held ->
+            held.nodes() * layout.demand().bytesPerBlock()
+                + held.ends() * layout.demand().bytesPerSlot())
+        .orElse(0L);
+  }
+
+  /// Puts a prefix that was computed elsewhere among those that are kept, and holds it; the caller
+  /// fills its blocks and slot before anything else is asked of the pools. Empty when there is no
+  /// room.
+  ///
+  /// @param tokens whole blocks of them
+  public Optional<HeldPrefix> insert(TokenIds tokens) {
+    return held()
+        .flatMap(held -> held.insert(tokens, () -> blockPool.isNeeded() ? takeBlock() : -1));
   }
 
   /// A block that nobody holds; there must be one.

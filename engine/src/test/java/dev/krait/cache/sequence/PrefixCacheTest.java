@@ -8,6 +8,8 @@ import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.HeldPrefix;
+import dev.krait.cache.prefix.HeldPrefixes;
 import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
@@ -55,6 +57,10 @@ class PrefixCacheTest {
     }
     pools.checkIntegrity();
     return memory;
+  }
+
+  private static HeldPrefixes held(KvCachePools pools) {
+    return pools.held().orElseThrow();
   }
 
   private int found(KvCachePools pools, TokenIds prompt) {
@@ -278,5 +284,72 @@ class PrefixCacheTest {
     second.close();
     first.close();
     assertThat(pools.blocksUsed()).isZero();
+  }
+
+  @Test
+  void whatIsHeldIsEvictedLastAndGivesWayToARunningSequence() {
+    KvCachePools pools = pools(List.of(KEYS, STATE), 8, 4);
+    TokenIds prompt = prompt(1, 13);
+    compute(pools, prompt).close();
+    HeldPrefix held = held(pools).hold(prompt);
+    HeldPrefix fork = held(pools).hold(held);
+    assertThat(held.tokenIds()).isEqualTo(prompt.slice(0, 12));
+    assertThat(held.blocks()).hasSize(3).doesNotHaveDuplicates();
+    assertThat(pools.heldBytes())
+        .isEqualTo(
+            3 * pools.layout().demand().bytesPerBlock() + pools.layout().demand().bytesPerSlot());
+    for (int i = 2; i < 8; i++) {
+      compute(pools, prompt(i, 18)).close();
+    }
+    assertThat(found(pools, prompt)).isEqualTo(12);
+    held(pools).release(held);
+    held(pools).release(held);
+    assertThat(fork.tokens()).isEqualTo(12);
+    SequenceCache large = compute(pools, prompt(9, 32));
+    assertThat(fork.tokens()).as("given up").isZero();
+    assertThat(fork.blocks()).isEmpty();
+    held(pools).release(fork);
+    large.close();
+    pools.checkIntegrity();
+    assertThat(pools.heldBytes()).isZero();
+  }
+
+  @Test
+  void whatIsHeldLongestAgoIsGivenUpFirst() {
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 6);
+    List<HeldPrefix> held = new ArrayList<>();
+    for (int i = 1; i <= 3; i++) {
+      compute(pools, prompt(i, 9)).close();
+      held.add(held(pools).hold(prompt(i, 9)));
+    }
+    assertThat(held(pools).giveUpFirst()).isTrue();
+    assertThat(held).extracting(HeldPrefix::tokens).containsExactly(0, 8, 8);
+    pools.checkIntegrity();
+    assertThat(held(pools).giveUpFirst()).isTrue();
+    assertThat(held(pools).giveUpFirst()).isTrue();
+    assertThat(held(pools).giveUpFirst()).isFalse();
+    assertThat(held).extracting(HeldPrefix::tokens).containsExactly(0, 0, 0);
+    assertThat(pools.heldBytes()).isZero();
+    pools.checkIntegrity();
+  }
+
+  @Test
+  void aPrefixThatIsPutInIsFoundAndTakesNoMoreThanThereIs() {
+    KvCachePools pools = pools(List.of(KEYS, STATE), 6, 2);
+    compute(pools, prompt(1, 5)).close();
+    HeldPrefix put = pools.insert(prompt(1, 12)).orElseThrow();
+    assertThat(put.tokens()).isEqualTo(12);
+    assertThat(put.stateSlot()).isNotNegative();
+    pools.checkIntegrity();
+    assertThat(found(pools, prompt(1, 13))).isEqualTo(12);
+    assertThat(pools.insert(prompt(2, 28))).as("too long").isEmpty();
+    pools.checkIntegrity();
+    SequenceCache first = open(pools, prompt(3, 3));
+    SequenceCache second = open(pools, prompt(4, 3));
+    assertThat(pools.insert(prompt(5, 4))).as("no slot").isEmpty();
+    first.close();
+    second.close();
+    assertThat(pools.insert(prompt(5, 4))).isPresent();
+    pools.checkIntegrity();
   }
 }

@@ -79,6 +79,18 @@ public final class DeviceBuffer implements Buffer {
   }
 
   @Override
+  public void readWords(long offset, float[] target) {
+    checkRange(offset, (long) target.length * Float.BYTES / dtype.bytes());
+    device.read(target, addressOf(offset));
+  }
+
+  @Override
+  public void writeWords(long offset, float[] source) {
+    checkRange(offset, (long) source.length * Float.BYTES / dtype.bytes());
+    device.write(addressOf(offset), source);
+  }
+
+  @Override
   public void copy(long from, long to, long count) {
     checkRange(from, count);
     checkRange(to, count);

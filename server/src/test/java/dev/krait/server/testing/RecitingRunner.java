@@ -145,6 +145,9 @@ public final class RecitingRunner implements ModelRunner {
   }
 
   @Override
+  public void copySlot(int from, int to) {}
+
+  @Override
   public void forget(Sequence sequence) {}
 
   @Override

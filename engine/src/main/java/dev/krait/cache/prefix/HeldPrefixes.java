@@ -1,0 +1,146 @@
+package dev.krait.cache.prefix;
+
+import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
+import dev.krait.generation.TokenIds;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// The prefixes that are held for conversations, least recently held first. They are given up after
+/// everything that nobody holds has been evicted.
+public final class HeldPrefixes {
+  private final PrefixCache cache;
+  private final LinkedHashSet<HeldPrefix> byUse = new LinkedHashSet<>();
+  private int nodes;
+  private int ends;
+
+  HeldPrefixes(PrefixCache cache) {
+    this.cache = cache;
+  }
+
+  /// Nodes that are held.
+  public int nodes() {
+    return nodes;
+  }
+
+  /// Nodes whose states are held.
+  public int ends() {
+    return ends;
+  }
+
+  /// Holds the longest prefix of some tokens that a sequence can start behind.
+  public HeldPrefix hold(TokenIds tokens) {
+    return hold(cache.search(tokens, tokens.size()).node());
+  }
+
+  /// Holds what another prefix does.
+  public HeldPrefix hold(HeldPrefix other) {
+    return hold(other.end());
+  }
+
+  private HeldPrefix hold(PrefixNode end) {
+    HeldPrefix prefix = new HeldPrefix(end, cache.blockTokens());
+    if (end.isRoot()) {
+      return prefix;
+    }
+    byUse.add(prefix);
+    ends += end.heldEnds++ == 0 ? 1 : 0;
+    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+      if (node.holds++ == 0) {
+        nodes++;
+        cache.noteHeld(node);
+      }
+    }
+    return prefix;
+  }
+
+  /// Takes a hold back; without effect when it has been given up.
+  public void release(HeldPrefix prefix) {
+    if (!byUse.remove(prefix)) {
+      return;
+    }
+    PrefixNode end = prefix.end();
+    prefix.giveUp(cache.root());
+    ends -= --end.heldEnds == 0 ? 1 : 0;
+    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+      if (--node.holds == 0) {
+        nodes--;
+        cache.noteEvictable(node);
+      }
+    }
+  }
+
+  /// Gives up the prefix that was held longest ago.
+  ///
+  /// @return false when there is none
+  public boolean giveUpFirst() {
+    if (byUse.isEmpty()) {
+      return false;
+    }
+    release(byUse.getFirst());
+    return true;
+  }
+
+  /// Puts a prefix that was computed elsewhere in the tree, and holds it; the caller fills blocks
+  /// and slot before anything else happens. Empty when there is no room.
+  ///
+  /// @param tokens whole blocks of them
+  /// @param blocks gives a block for each node that is missing
+  public Optional<HeldPrefix> insert(TokenIds tokens, IntSupplier blocks) {
+    PrefixNode end = cache.root();
+    for (PrefixNode next = child(end, tokens); next != null; next = child(end, tokens)) {
+      cache.pinNext(next);
+      end = next;
+    }
+    if (!cache.hasRoom((tokens.size() - end.end) / cache.blockTokens())) {
+      cache.unpin(end);
+      return Optional.empty();
+    }
+    while (end.end < tokens.size()) {
+      TokenIds next = tokens.slice(end.end, end.end + cache.blockTokens());
+      end = cache.add(end, next, blocks.getAsInt());
+    }
+    cache.takeSnapshot(end, false);
+    HeldPrefix prefix = hold(end);
+    cache.unpin(end);
+    return Optional.of(prefix);
+  }
+
+  private @Nullable PrefixNode child(PrefixNode node, TokenIds tokens) {
+    return node.end < tokens.size()
+        ? node.children.get(tokens.slice(node.end, node.end + cache.blockTokens()))
+        : null;
+  }
+
+  /// Checks the counts of every node against the prefixes.
+  void checkIntegrity() {
+    Map<PrefixNode, Integer> holds = new HashMap<>();
+    Map<PrefixNode, Integer> heldEnds = new HashMap<>();
+    for (HeldPrefix prefix : byUse) {
+      heldEnds.merge(prefix.end(), 1, Integer::sum);
+      for (PrefixNode node = prefix.end(); node.parent != null; node = node.parent) {
+        holds.merge(node, 1, Integer::sum);
+      }
+    }
+    cache.forEach(node -> {
+      int all = holds.getOrDefault(node, 0);
+      int here = heldEnds.getOrDefault(node, 0);
+      if (node.holds != all || node.heldEnds != here) {
+        throw new EngineException(
+            ErrorCode.INTERNAL,
+            "holds of a prefix: %d, %d ends (expected: %d, %d)"
+                .formatted(node.holds, node.heldEnds, all, here));
+      }
+    });
+    if (nodes != holds.size() || ends != heldEnds.size()) {
+      throw new EngineException(
+          ErrorCode.INTERNAL,
+          "held prefixes: %d blocks, %d ends (expected: %d, %d)"
+              .formatted(nodes, ends, holds.size(), heldEnds.size()));
+    }
+  }
+}
