@@ -1,11 +1,11 @@
 package dev.krait.benchmarks;
 
 import dev.krait.backend.Backend;
+import dev.krait.backend.Backends;
 import dev.krait.backend.MachineRates;
 import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.cache.sequence.SequenceCache;
-import dev.krait.engine.EngineConfig;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.SamplingParams;
@@ -88,7 +88,7 @@ final class ModelBench implements AutoCloseable {
     decoded = Math.min(DECODED, longest - context);
     int most = Collections.max(batches);
     int longestPrompt = Collections.max(prompts);
-    int usual = EngineConfig.usualMaxTokensPerStep(backend.name());
+    int usual = Backends.usualLimits(backend.name()).maxTokensPerStep();
     maxStepTokens = Math.max(most, Math.min(longestPrompt, usual));
     rig =
         new ModelRig(

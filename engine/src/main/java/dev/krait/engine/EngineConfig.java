@@ -1,6 +1,7 @@
 package dev.krait.engine;
 
 import dev.krait.backend.Backends;
+import dev.krait.backend.UsualLimits;
 import dev.krait.error.EngineException;
 import dev.krait.loading.StoredType;
 import java.nio.file.Path;
@@ -78,16 +79,6 @@ public record EngineConfig(
     }
   }
 
-  /// [#maxSequences] on a backend, by its name, unless told otherwise.
-  public static int usualMaxSequences(String backend) {
-    return Backends.usualLimits(backend).maxSequences();
-  }
-
-  /// [#maxTokensPerStep] on a backend, by its name, unless told otherwise.
-  public static int usualMaxTokensPerStep(String backend) {
-    return Backends.usualLimits(backend).maxTokensPerStep();
-  }
-
   /// Defaults for a model folder: no speculation, the best backend at hand.
   public static EngineConfig of(Path modelFolder) {
     return of(modelFolder, _ -> {});
@@ -97,6 +88,7 @@ public record EngineConfig(
   public static EngineConfig of(Path modelFolder, Consumer<Builder> changes) {
     Builder set = new Builder();
     changes.accept(set);
+    UsualLimits usual = Backends.usualLimits(set.backend);
     return new EngineConfig(
         modelFolder,
         set.tokenizerFolder,
@@ -105,9 +97,8 @@ public record EngineConfig(
         set.weights,
         set.numerics,
         set.threads,
-        Objects.requireNonNullElseGet(set.maxSequences, () -> usualMaxSequences(set.backend)),
-        Objects.requireNonNullElseGet(
-            set.maxTokensPerStep, () -> usualMaxTokensPerStep(set.backend)),
+        Objects.requireNonNullElse(set.maxSequences, usual.maxSequences()),
+        Objects.requireNonNullElse(set.maxTokensPerStep, usual.maxTokensPerStep()),
         set.maxWaiting,
         set.maxModelTokens,
         set.cacheBytes,
