@@ -27,6 +27,8 @@ struct ChainParams {
 };
 
 constexpr int kCopyWarps = 4;
+constexpr int kRingAlignment = 1024;  // of the ring and of its slots
+constexpr int kBarrierBytes = 8;      // a slot has two: full and empty
 
 // Chunks of a step: copies of 16 KB of weights where a block has few rows, fewer where a slot would
 // be too large.
@@ -38,19 +40,21 @@ template <int kRows, int kStep>
 struct Ring {
   unsigned int start;
   int x_bytes;     // of a slot
-  int slot_bytes;  // multiples of 1,024
+  int slot_bytes;  // multiples of kRingAlignment
   int slots;
 
   __device__ Ring(unsigned int memory, const ChainParams& p, int tile_tokens)
-      : start((memory + 1023u) & ~1023u),
+      : start((memory + kRingAlignment - 1u) & ~(kRingAlignment - 1u)),
         x_bytes(kStep * tile_tokens * kChunkBytes),
         slot_bytes(x_bytes + kStep * kRows * kChunkBytes),
         slots(p.slots) {}
 
   __device__ unsigned int x(int slot) const { return start + slot * slot_bytes; }
   __device__ unsigned int weight(int slot) const { return x(slot) + x_bytes; }
-  __device__ unsigned int full(int slot) const { return start + slots * slot_bytes + 8 * slot; }
-  __device__ unsigned int empty(int slot) const { return full(slots) + 8 * slot; }
+  __device__ unsigned int full(int slot) const {
+    return start + slots * slot_bytes + kBarrierBytes * slot;
+  }
+  __device__ unsigned int empty(int slot) const { return full(slots) + kBarrierBytes * slot; }
 
   __device__ void init(int releases) const {
     for (int i = 0; i < slots; i++) {
@@ -191,3 +195,12 @@ __device__ inline void store_pair(const ChainParams& p, int token, int row, floa
 }
 
 }  // namespace krait
+
+// Exports the weight rows and tokens of a kernel's tiles, the threads of a block, and the chunks of
+// a slot of the ring.
+#define KRAIT_CHAIN(name, rows, tokens, threads, chunks) \
+  KRAIT_PARAMS(name, krait::ChainParams);                \
+  KRAIT_CONSTANT(name##_rows, rows);                     \
+  KRAIT_CONSTANT(name##_tokens, tokens);                 \
+  KRAIT_CONSTANT(name##_threads, threads);               \
+  KRAIT_CONSTANT(name##_chunks, chunks)

@@ -11,12 +11,13 @@
 namespace krait {
 
 constexpr int kChunkColumns = 64;
-constexpr int kChunkBytes = 128;  // of a row
+constexpr int kChunkBytes = 128;                 // of a row
+constexpr int kPieceColumns = 8;                 // of 16 bytes
+constexpr int kUnitColumns = 4 * kChunkColumns;  // kernels take four chunks at a time at most
 
-// Columns with the zeros behind them: kernels take four chunks at a time at most.
+// Columns with the zeros behind them.
 __host__ __device__ inline int padded_columns(int columns) {
-  constexpr int kUnit = 4 * kChunkColumns;
-  return (columns + kUnit - 1) / kUnit * kUnit;
+  return (columns + kUnitColumns - 1) / kUnitColumns * kUnitColumns;
 }
 
 // Byte offset of element [row, column] of an operand of so many rows.

@@ -317,3 +317,7 @@ extern "C" __global__ void __launch_bounds__(krait::kMaxHeadDim)
 KRAIT_PARAMS(attend_merge, krait::AttendParams);
 
 KRAIT_CONSTANT(attend_shared_bytes, sizeof(krait::AttendShared));
+KRAIT_CONSTANT(attend_threads, krait::kAttendThreads);
+KRAIT_CONSTANT(attend_chunk_positions, krait::kChunkPositions);
+KRAIT_CONSTANT(attend_heads, krait::kHeads);
+KRAIT_CONSTANT(attend_max_head_dim, krait::kMaxHeadDim);

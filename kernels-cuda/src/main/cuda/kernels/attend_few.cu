@@ -219,3 +219,4 @@ KRAIT_CONSTANT(attend_merge_splits_threads, krait::kMergeThreads);
 KRAIT_CONSTANT(attend_split_positions, krait::kSplitPositions);
 KRAIT_CONSTANT(attend_even_splits, krait::kEvenSplits);
 KRAIT_CONSTANT(attend_octave_splits, krait::kOctaveSplits);
+KRAIT_CONSTANT(attend_group_positions, krait::kGroupPositions);

@@ -329,3 +329,5 @@ extern "C" __global__ void __launch_bounds__(krait::kChooseThreads)
 }
 KRAIT_PARAMS(choose_tokens, krait::ChooseParams);
 KRAIT_CONSTANT(choose_tokens_threads, krait::kChooseThreads);
+KRAIT_CONSTANT(choose_tokens_sampling_bytes, sizeof(krait::Sampling));
+KRAIT_CONSTANT(choose_tokens_chosen_bytes, sizeof(krait::Chosen));

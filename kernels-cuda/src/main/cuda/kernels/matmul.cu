@@ -167,7 +167,9 @@ __device__ inline void matmul(const MatmulParams& p) {
     krait::begin();                                                      \
     krait::matmul<type, tokens, shared>(p);                              \
   }                                                                      \
-  KRAIT_PARAMS(name, krait::MatmulParams)
+  KRAIT_PARAMS(name, krait::MatmulParams);                               \
+  KRAIT_CONSTANT(name##_tokens, tokens);                                 \
+  KRAIT_CONSTANT(name##_rows, krait::kRowsFor<tokens>*(shared ? 1 : krait::kMatmulWarps))
 
 #define KRAIT_MATMULS(dtype, type)                         \
   KRAIT_MATMUL(matmul_##dtype##_t1, type, 1, false);       \
@@ -181,3 +183,5 @@ __device__ inline void matmul(const MatmulParams& p) {
 
 KRAIT_MATMULS(f16, __half);
 KRAIT_MATMULS(f32, float);
+KRAIT_CONSTANT(matmul_threads, 32 * krait::kMatmulWarps);
+KRAIT_CONSTANT(matmul_lane_columns, krait::kLaneColumns);

@@ -241,7 +241,7 @@ __device__ inline void matmul_few(const ChainParams& p) {
       name(const __grid_constant__ krait::ChainParams p) {            \
     krait::matmul_few<rows, gated>(p);                                \
   }                                                                   \
-  KRAIT_PARAMS(name, krait::ChainParams)
+  KRAIT_CHAIN(name, rows, krait::kFewTokens, krait::kFewThreads, (krait::kSteps<rows, 0>))
 
 KRAIT_FEW(matmul_few_r8, 8, false);
 KRAIT_FEW(matmul_few_r16, 16, false);
@@ -263,4 +263,9 @@ extern "C" __global__ void __cluster_dims__(krait::kNarrowChains, 1, 1)
         matmul_narrow(const __grid_constant__ krait::ChainParams p) {
   krait::matmul_narrow(p);
 }
-KRAIT_PARAMS(matmul_narrow, krait::ChainParams);
+KRAIT_CHAIN(matmul_narrow, krait::kNarrowRows, krait::kFewTokens, krait::kFewThreads,
+            krait::kNarrowStep);
+KRAIT_CONSTANT(matmul_narrow_chains, krait::kNarrowChains);
+KRAIT_CONSTANT(chain_chunk_bytes, krait::kChunkBytes);
+KRAIT_CONSTANT(chain_ring_alignment, krait::kRingAlignment);
+KRAIT_CONSTANT(chain_barrier_bytes, 2 * krait::kBarrierBytes);

@@ -207,7 +207,9 @@ __device__ inline void matmul_packed(const PackedMatmulParams& p) {
       name(const __grid_constant__ krait::PackedMatmulParams p) {                                \
     krait::matmul_packed<tokens / krait::kTokenTile, row_tiles, gated, lone>(p);                 \
   }                                                                                              \
-  KRAIT_PARAMS(name, krait::PackedMatmulParams)
+  KRAIT_PARAMS(name, krait::PackedMatmulParams);                                                 \
+  KRAIT_CONSTANT(name##_tokens, tokens);                                                         \
+  KRAIT_CONSTANT(name##_rows, krait::kTileRows*(gated ? 1 : row_tiles))
 
 KRAIT_PACKED(matmul_packed_t8, 8, 1, false, false);
 KRAIT_PACKED(matmul_packed_t16, 16, 1, false, false);
@@ -218,3 +220,4 @@ KRAIT_PACKED(gated_packed_t8, 8, 2, true, false);
 KRAIT_PACKED(gated_packed_t16, 16, 2, true, false);
 KRAIT_PACKED(gated_packed_t32, 32, 2, true, false);
 KRAIT_PACKED(gated_packed_t64, 64, 2, true, false);
+KRAIT_CONSTANT(matmul_packed_threads, 32 * krait::kWarps);

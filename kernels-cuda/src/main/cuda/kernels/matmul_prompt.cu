@@ -236,3 +236,8 @@ extern "C" __global__ void __launch_bounds__(krait::kPromptThreads)
   krait::matmul_prompt<true>(p);
 }
 KRAIT_PARAMS(gated_prompt, krait::PromptParams);
+KRAIT_CONSTANT(matmul_prompt_threads, krait::kPromptThreads);
+KRAIT_CONSTANT(matmul_prompt_tokens, krait::kBlockTokenTiles* krait::kTokenTile);
+KRAIT_CONSTANT(matmul_prompt_rows, krait::kBlockRowTiles* krait::kTileRows);
+KRAIT_CONSTANT(split_parts_tokens, krait::kTokenTile);
+KRAIT_CONSTANT(split_parts_bytes, 4 * krait::kParts * krait::kPartWords);

@@ -14,6 +14,9 @@ namespace krait {
 
 constexpr int kGroupTokens = 64;
 
+template <int kGroups>
+constexpr int kWideThreads = 128 * kGroups + 32 * kCopyWarps;
+
 template <int kRows, int kGroups>
 constexpr int kWideBlocks = (kGroups == 1 ? kRows <= 128 : kRows <= 64) ? 2 : 1;
 
@@ -167,13 +170,14 @@ __device__ inline void matmul_wide(const ChainParams& p) {
 }  // namespace krait
 
 // Rows of a block, warpgroups, and whether half of the rows are gates.
-#define KRAIT_WIDE(name, rows, groups, gated)                                    \
-  extern "C" __global__ void __launch_bounds__(128 * groups + 128,               \
-                                               krait::kWideBlocks<rows, groups>) \
-      name(const __grid_constant__ krait::ChainParams p) {                       \
-    krait::matmul_wide<rows, groups, gated>(p);                                  \
-  }                                                                              \
-  KRAIT_PARAMS(name, krait::ChainParams)
+#define KRAIT_WIDE(name, rows, groups, gated)                                       \
+  extern "C" __global__ void __launch_bounds__(krait::kWideThreads<groups>,         \
+                                               krait::kWideBlocks<rows, groups>)    \
+      name(const __grid_constant__ krait::ChainParams p) {                          \
+    krait::matmul_wide<rows, groups, gated>(p);                                     \
+  }                                                                                 \
+  KRAIT_CHAIN(name, rows, groups* krait::kGroupTokens, krait::kWideThreads<groups>, \
+              (krait::kSteps<rows, groups>))
 
 KRAIT_WIDE(matmul_wide_r32_g1, 32, 1, false);
 KRAIT_WIDE(matmul_wide_r48_g1, 48, 1, false);
@@ -197,8 +201,9 @@ KRAIT_WIDE(gated_wide_r224_g2, 224, 2, true);
 KRAIT_WIDE(gated_wide_r256_g2, 256, 2, true);
 
 // 32 rows: steps of four chunks, as matmul_narrow has.
-extern "C" __global__ void __launch_bounds__(256, 1)
+extern "C" __global__ void __launch_bounds__(krait::kWideThreads<1>, 1)
     matmul_wide_chains(const __grid_constant__ krait::ChainParams p) {
   krait::matmul_wide<32, 1, false, 4>(p);
 }
-KRAIT_PARAMS(matmul_wide_chains, krait::ChainParams);
+KRAIT_CHAIN(matmul_wide_chains, 32, krait::kGroupTokens, krait::kWideThreads<1>,
+            (krait::kSteps<32, 1>));

@@ -105,3 +105,7 @@ extern "C" __global__ void __launch_bounds__(krait::kPieceThreads)
   }
 }
 KRAIT_PARAMS(pack_weight, krait::PackWeightParams);
+KRAIT_CONSTANT(operand_piece_threads, krait::kPieceThreads);
+KRAIT_CONSTANT(operand_piece_columns, krait::kPieceColumns);
+KRAIT_CONSTANT(operand_chunk_columns, krait::kChunkColumns);
+KRAIT_CONSTANT(operand_unit_columns, krait::kUnitColumns);

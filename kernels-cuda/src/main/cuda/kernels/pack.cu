@@ -38,3 +38,6 @@ extern "C" __global__ void __launch_bounds__(krait::kPackThreads)
   }
 }
 KRAIT_PARAMS(pack, krait::PackParams);
+KRAIT_CONSTANT(pack_threads, krait::kPackThreads);
+KRAIT_CONSTANT(pack_tile_rows, krait::kTileRows);
+KRAIT_CONSTANT(pack_tile_columns, krait::kTileColumns);

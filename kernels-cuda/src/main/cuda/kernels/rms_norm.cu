@@ -147,3 +147,4 @@ extern "C" __global__ void __launch_bounds__(krait::kNormThreads, 1)
   }
 }
 KRAIT_PARAMS(gated_rms_norm, krait::GatedRmsNormParams);
+KRAIT_CONSTANT(rms_norm_threads, krait::kNormThreads);

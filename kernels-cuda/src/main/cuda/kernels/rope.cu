@@ -102,3 +102,4 @@ extern "C" __global__ void __launch_bounds__(krait::kRopeThreads)
   }
 }
 KRAIT_PARAMS(rope_write_kv, krait::RopeWriteKvParams);
+KRAIT_CONSTANT(rope_threads, krait::kRopeThreads);

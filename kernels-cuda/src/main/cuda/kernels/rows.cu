@@ -194,3 +194,7 @@ extern "C" __global__ void __launch_bounds__(krait::kRowThreads)
                      [=](int c) { to[c] = krait::activate(activation, gate[c]) * up[c]; });
 }
 KRAIT_PARAMS(activate_mul, krait::ActivateMulParams);
+KRAIT_CONSTANT(rows_threads, krait::kRowThreads);
+KRAIT_CONSTANT(rows_columns, krait::kRowColumns);
+KRAIT_CONSTANT(step_token_bytes, sizeof(krait::Token));
+KRAIT_CONSTANT(step_sequence_bytes, sizeof(krait::Sequence));

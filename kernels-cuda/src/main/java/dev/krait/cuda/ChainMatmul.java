@@ -5,24 +5,16 @@ import dev.krait.cuda.driver.Kernel;
 import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.tensor.Rows;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Products of bf16 operands as one accumulation chain for every output, by
 /// kernels/matmul_few_sm90.cu and kernels/matmul_wide_sm90.cu. Every form gives the same bits for a
 /// token, so the fastest may be taken for each shape and number of tokens.
 final class ChainMatmul {
-  /// Tokens up to which the first of the two files is taken.
-  private static final int FEW_TOKENS = 16;
-
-  /// Tokens of a warpgroup.
-  private static final int GROUP_TOKENS = 64;
-
-  private static final int COPY_THREADS = 128;
-  private static final int CHUNK_BYTES = 128;
-  private static final int BARRIER_BYTES = 16;
-  private static final int ALIGNMENT = 1024;
-
   /// Shared memory of a ring. A ring of 172 KiB leaves room for the block of a small matrix beside
   /// it, which then starts before the large one has ended (measured: benchmarks/lab/chain).
   private static final int FEW_RING_BYTES = 172 << 10;
@@ -58,30 +50,25 @@ final class ChainMatmul {
     }
   }
 
-  /// A kernel.
+  /// A kernel, as its file describes it.
   ///
   /// @param rows weight rows of a tile, gates included
-  /// @param groups warpgroups of 64 tokens; 0 for the kernels of few tokens
-  /// @param gated whether half of the rows are gates
-  private record Form(Kernel kernel, int rows, int groups, boolean gated) {
-    int outputs() {
-      return gated ? rows / 2 : rows;
+  /// @param tokens of a tile
+  /// @param chunks of a slot of the ring
+  /// @param few whether it takes no more tokens than a tile has
+  private record Form(Kernel kernel, int rows, int tokens, int threads, int chunks, boolean few) {
+    boolean takes(int count) {
+      return !few || count <= tokens;
     }
+  }
 
-    int tileTokens() {
-      return groups == 0 ? FEW_TOKENS : groups * GROUP_TOKENS;
-    }
-
-    int threads() {
-      return COPY_THREADS + (groups == 0 ? COPY_THREADS : 128 * groups);
-    }
-
-    /// `kSteps` in chain.cuh.
-    int chunksOfStep() {
-      if (rows <= 32) {
-        return 4;
-      }
-      return groups < 2 && rows <= 128 ? 2 : 1;
+  /// Forms that give the same bits.
+  ///
+  /// @param forced those that are taken wherever they can be, whatever is fastest
+  private record Choice(List<Form> forms, List<Form> forced) {
+    /// Of few tokens.
+    Form first() {
+      return forms.getFirst();
     }
   }
 
@@ -91,60 +78,96 @@ final class ChainMatmul {
 
   private static final int NARROW_COLUMNS = 1024;
 
-  /// Chains of an output of `matmul_narrow`, and blocks of the cluster that computes it.
-  private static final int CHAINS = 4;
+  /// The kernels without and with gates, of few tokens and of more.
+  private static final List<String> FEW =
+      names("matmul_few_r%d", 8, 16, 24, 32, 48, 64, 80, 112, 128);
+
+  private static final List<String> GATED_FEW = names("gated_few_r%d", 16, 32, 64, 112, 128);
+  private static final List<String> WIDE =
+      Stream.concat(
+              names("matmul_wide_r%d_g1", 32, 48, 64, 80, 96, 112, 128).stream(),
+              names("matmul_wide_r%d_g2", 64, 96, 128, 160, 192, 256).stream())
+          .toList();
+  private static final List<String> GATED_WIDE =
+      Stream.concat(
+              names("gated_wide_r%d_g1", 32, 64, 112, 128).stream(),
+              names("gated_wide_r%d_g2", 160, 224, 256).stream())
+          .toList();
+
+  private static List<String> names(String pattern, Integer... rows) {
+    return Arrays.stream(rows).map(pattern::formatted).toList();
+  }
 
   private final int multiprocessors;
-  private final List<Form> forms = new ArrayList<>();
-  private final Form narrow;
-  private final Form narrowWide;
+  private final int chunkBytes;
+  private final int ringAlignment;
 
-  ChainMatmul(CudaDevice device) {
+  /// Of a slot.
+  private final int barrierBytes;
+
+  /// Chains of an output of `matmul_narrow`, and blocks of the cluster that computes it.
+  private final int chains;
+
+  private final Choice plain;
+  private final Choice gated;
+  private final Choice narrow;
+
+  ChainMatmul(CudaDevice device, ForcedKernels forced) {
     multiprocessors = device.multiprocessors();
     KernelModule few = KernelModule.load(device, "matmul_few_sm90");
-    for (int rows : new int[] {8, 16, 24, 32, 48, 64, 80, 112, 128}) {
-      add(few.kernel("matmul_few_r" + rows), rows, 0, false);
-    }
-    for (int rows : new int[] {16, 32, 64, 112, 128}) {
-      add(few.kernel("gated_few_r" + rows), rows, 0, true);
-    }
-    narrow = form(few.kernel("matmul_narrow"), 8, 0, false);
     KernelModule wide = KernelModule.load(device, "matmul_wide_sm90");
-    narrowWide = form(wide.kernel("matmul_wide_chains"), 32, 1, false);
-    for (int rows : new int[] {32, 48, 64, 80, 96, 112, 128}) {
-      add(wide.kernel("matmul_wide_r" + rows + "_g1"), rows, 1, false);
-    }
-    for (int rows : new int[] {64, 96, 128, 160, 192, 256}) {
-      add(wide.kernel("matmul_wide_r" + rows + "_g2"), rows, 2, false);
-    }
-    for (int rows : new int[] {32, 64, 112, 128}) {
-      add(wide.kernel("gated_wide_r" + rows + "_g1"), rows, 1, true);
-    }
-    for (int rows : new int[] {160, 224, 256}) {
-      add(wide.kernel("gated_wide_r" + rows + "_g2"), rows, 2, true);
-    }
+    chunkBytes = few.constant("chain_chunk_bytes");
+    ringAlignment = few.constant("chain_ring_alignment");
+    barrierBytes = few.constant("chain_barrier_bytes");
+    chains = few.constant("matmul_narrow_chains");
+    plain = choice(forced, forms(few, FEW, true), forms(wide, WIDE, false));
+    gated = choice(forced, forms(few, GATED_FEW, true), forms(wide, GATED_WIDE, false));
+    narrow =
+        choice(
+            forced,
+            forms(few, List.of("matmul_narrow"), true),
+            forms(wide, List.of("matmul_wide_chains"), false));
   }
 
-  private void add(Kernel kernel, int rows, int groups, boolean gated) {
-    forms.add(form(kernel, rows, groups, gated));
+  private static Choice choice(ForcedKernels forced, List<Form> few, List<Form> wide) {
+    List<Form> all = Stream.concat(few.stream(), wide.stream()).toList();
+    return new Choice(all, all.stream().filter(form -> forced.has(form.kernel().name())).toList());
   }
 
-  private static Form form(Kernel kernel, int rows, int groups, boolean gated) {
+  private static List<Form> forms(KernelModule module, List<String> names, boolean few) {
+    return names.stream().map(name -> form(module, name, few)).toList();
+  }
+
+  private static Form form(KernelModule module, String name, boolean few) {
+    Kernel kernel = module.kernel(name);
     kernel.allowSharedBytes(MAX_SHARED_BYTES);
-    return new Form(kernel, rows, groups, gated);
+    return new Form(
+        kernel,
+        module.constant(name + "_rows"),
+        module.constant(name + "_tokens"),
+        module.constant(name + "_threads"),
+        module.constant(name + "_chunks"),
+        few);
   }
 
   /// The form whose tiles take least time in whole rounds of the device: rows for few tokens, which
   /// wait for memory, cycles of memory or tensor cores for more.
-  private Form choose(int outputs, int tokens, boolean gated) {
-    Form best = forms.getFirst();
+  private Form choose(Choice choice, int rows, int tokens) {
+    Form forced = fastest(choice.forced(), rows, tokens, 0);
+    return forced != null
+        ? forced
+        : Objects.requireNonNull(fastest(choice.forms(), rows, tokens, choice.first().tokens()));
+  }
+
+  /// @param fewTokens up to which only kernels of few tokens are taken
+  private @Nullable Form fastest(List<Form> forms, int rows, int tokens, int fewTokens) {
+    Form best = null;
     double least = Double.POSITIVE_INFINITY;
     for (Form form : forms) {
-      if (form.gated() != gated || (form.groups() == 0) != (tokens <= FEW_TOKENS)) {
+      if (!form.takes(tokens) || (!form.few() && tokens <= fewTokens)) {
         continue;
       }
-      long tiles =
-          (long) Math.ceilDiv(outputs, form.outputs()) * Math.ceilDiv(tokens, form.tileTokens());
+      long tiles = (long) Math.ceilDiv(rows, form.rows()) * Math.ceilDiv(tokens, form.tokens());
       double cost = (double) Math.ceilDiv(tiles, multiprocessors) * cost(form, tokens);
       if (cost < least) {
         least = cost;
@@ -157,14 +180,14 @@ final class ChainMatmul {
   /// Of a tile, for each chunk: a multiprocessor reads some 20 bytes a cycle from memory, and twice
   /// as many from the second-level cache, where activations are; a wgmma takes half as many cycles
   /// as it has rows, or reads 128 bytes a cycle of shared memory.
-  private static double cost(Form form, int tokens) {
-    if (form.groups() == 0) {
+  private double cost(Form form, int tokens) {
+    if (form.few()) {
       return form.rows() + TILE_ROWS;
     }
-    double activations = Math.min(form.tileTokens(), tokens) / 2.0;
-    double memory = (form.rows() + activations) * CHUNK_BYTES / 20;
+    double activations = Math.min(form.tokens(), tokens) / 2.0;
+    double memory = (form.rows() + activations) * chunkBytes / 20;
     double step = Math.max(form.rows() / 2.0, (2048 + 32.0 * form.rows()) / 128);
-    return Math.max(memory, 4 * form.groups() * step);
+    return Math.max(memory, form.tokens() / 16.0 * step);
   }
 
   /// `dst = x weight^T`, or gated.
@@ -173,17 +196,19 @@ final class ChainMatmul {
   /// @param dst address of the first output
   /// @param stride floats between tokens of fp32 rows
   void launch(
-      long dst, Output output, int stride, long x, CudaMatrix weight, int tokens, boolean gated) {
-    int outputs = gated ? weight.rows() / 2 : weight.rows();
-    boolean isNarrow = !gated && weight.rows() <= NARROW_ROWS && weight.columns() >= NARROW_COLUMNS;
-    Form form = isNarrow ? narrow(tokens) : choose(outputs, tokens, gated);
+      long dst, Output output, int stride, long x, CudaMatrix weight, int tokens, boolean gates) {
+    boolean isNarrow = !gates && weight.rows() <= NARROW_ROWS && weight.columns() >= NARROW_COLUMNS;
+    Choice choice = isNarrow ? narrow : gates ? gated : plain;
+    Form form = choose(choice, weight.rows(), tokens);
     int xRows = OperandBuffer.paddedTokens(tokens);
-    int tileTokens = form.tileTokens();
-    int slot = form.chunksOfStep() * CHUNK_BYTES * (form.rows() + Math.min(tileTokens, xRows));
-    int slots = Math.max(2, (ringBytes(form, weight) - 2 * ALIGNMENT) / (slot + BARRIER_BYTES));
+    int slot = form.chunks() * chunkBytes * (form.rows() + Math.min(form.tokens(), xRows));
     // A tile reads all its tokens, also where the last slot of the ring holds fewer.
-    int behind = Math.max(0, (tileTokens - xRows - form.rows()) * CHUNK_BYTES);
-    int shared = ALIGNMENT + slots * (slot + BARRIER_BYTES) + behind;
+    int behind = Math.max(0, (form.tokens() - xRows - form.rows()) * chunkBytes);
+    int ring =
+        Math.min(
+            ringBytes(form, weight) - 2 * ringAlignment, MAX_SHARED_BYTES - ringAlignment - behind);
+    int slots = Math.max(2, ring / (slot + barrierBytes));
+    int shared = ringAlignment + slots * (slot + barrierBytes) + behind;
     KernelParams params = form.kernel().params();
     params
         .pointer(weight.address())
@@ -191,23 +216,21 @@ final class ChainMatmul {
         .pointer(dst)
         .integer(stride)
         .integer(weight.paddedRows())
-        .integer(outputs)
+        .integer(gates ? weight.rows() / 2 : weight.rows())
         .integer(xRows)
         .integer(tokens)
         .integer(weight.paddedColumns() / OperandBuffer.CHUNK_COLUMNS)
         .integer(slots)
         .integer(output.code());
-    long tiles = (long) Math.ceilDiv(outputs, form.outputs()) * Math.ceilDiv(tokens, tileTokens);
-    int blocks = (int) (form.equals(narrow) ? CHAINS * tiles : Math.min(tiles, multiprocessors));
+    long tiles =
+        (long) Math.ceilDiv(weight.rows(), form.rows()) * Math.ceilDiv(tokens, form.tokens());
+    boolean isCluster = form.equals(narrow.first());
+    int blocks = (int) (isCluster ? chains * tiles : Math.min(tiles, multiprocessors));
     form.kernel().launch(blocks, 1, 1, form.threads(), shared);
   }
 
-  private Form narrow(int tokens) {
-    return tokens <= FEW_TOKENS ? narrow : narrowWide;
-  }
-
   private static int ringBytes(Form form, CudaMatrix weight) {
-    if (form.groups() > 0) {
+    if (!form.few()) {
       return WIDE_RING_BYTES;
     }
     return weight.bytes() < SMALL_MATRIX_BYTES ? SMALL_RING_BYTES : FEW_RING_BYTES;

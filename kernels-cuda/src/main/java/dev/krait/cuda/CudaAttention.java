@@ -19,12 +19,6 @@ import org.jspecify.annotations.Nullable;
 /// kernels/attend.cu; and the rotation and the write before it by kernels/rope.cu. In attend.cu a
 /// few tokens share the device by splitting their positions, many by their number.
 final class CudaAttention {
-  private static final int ROPE_THREADS = 64;
-  private static final int THREADS = 256;
-  private static final int CHUNK_POSITIONS = 64;
-  private static final int HEADS = 4;
-  private static final int MAX_HEAD_DIM = 256;
-
   /// Most tokens whose positions are split.
   private static final int SPLIT_TOKENS = 16;
 
@@ -35,21 +29,41 @@ final class CudaAttention {
   private final Kernel wholeBf16;
   private final Kernel splitBf16;
   private final Kernel merge;
+  private final boolean wholeForced;
+  private final boolean wholeBf16Forced;
+  private final int ropeThreads;
+  private final int threads;
+  private final int chunkPositions;
+
+  /// Query heads of a block.
+  private final int blockHeads;
+
+  private final int maxHeadDim;
   private final int sharedBytes;
   private final Optional<TileAttention> tiles;
   private @Nullable DeviceBuffer partial;
 
-  CudaAttention(CudaDevice device, NumericMode mode, Kernel ropeWriteKv) {
+  CudaAttention(CudaDevice device, NumericMode mode, KernelModule rope, ForcedKernels forced) {
     this.device = device;
-    this.ropeWriteKv = ropeWriteKv;
+    ropeWriteKv = rope.kernel("rope_write_kv");
+    ropeThreads = rope.constant("rope_threads");
     KernelModule module = KernelModule.load(device, "attend");
     whole = module.kernel("attend_f32");
     split = module.kernel("attend_split_f32");
     wholeBf16 = module.kernel("attend_bf16");
     splitBf16 = module.kernel("attend_split_bf16");
     merge = module.kernel("attend_merge");
+    wholeForced = forced.has(whole.name());
+    wholeBf16Forced = forced.has(wholeBf16.name());
+    threads = module.constant("attend_threads");
+    chunkPositions = module.constant("attend_chunk_positions");
+    blockHeads = module.constant("attend_heads");
+    maxHeadDim = module.constant("attend_max_head_dim");
     sharedBytes = module.constant("attend_shared_bytes");
-    tiles = mode == NumericMode.BF16 ? Optional.of(new TileAttention(device)) : Optional.empty();
+    tiles =
+        mode == NumericMode.BF16
+            ? Optional.of(new TileAttention(device, forced))
+            : Optional.empty();
     for (Kernel kernel : List.of(whole, split, wholeBf16, splitBf16)) {
       kernel.allowSharedBytes(sharedBytes);
     }
@@ -116,7 +130,7 @@ final class CudaAttention {
 
   private void launchRope(int heads, CudaStep step) {
     if (step.tokens > 0) {
-      ropeWriteKv.launch(step.tokens, heads, 1, ROPE_THREADS, 0);
+      ropeWriteKv.launch(step.tokens, heads, 1, ropeThreads, 0);
     }
   }
 
@@ -127,36 +141,36 @@ final class CudaAttention {
     Attention attention = args.attention();
     KvCache cache = args.cache();
     boolean rounded = isRounded(cache);
-    if (tiles.isPresent() && rounded && TileAttention.takes(args)) {
+    if (tiles.isPresent() && rounded && tiles.get().takes(args)) {
       int positions = step.maxBlocks * cache.blockTokens();
       long scratch = scratch(tiles.get().scratchElements(attention, positions));
       tiles.get().attend(args, step, scratch);
       return;
     }
-    if (attention.headDim() > MAX_HEAD_DIM) {
+    if (attention.headDim() > maxHeadDim) {
       throw new IllegalArgumentException(
-          "headDim: " + attention.headDim() + " (expected: at most " + MAX_HEAD_DIM + ")");
+          "headDim: " + attention.headDim() + " (expected: at most " + maxHeadDim + ")");
     }
     int shared = attention.heads() / attention.kvHeads();
-    int groups = attention.kvHeads() * Math.ceilDiv(shared, HEADS);
-    int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), CHUNK_POSITIONS);
-    if (step.tokens > SPLIT_TOKENS) {
+    int groups = attention.kvHeads() * Math.ceilDiv(shared, blockHeads);
+    int chunks = Math.ceilDiv(step.maxBlocks * cache.blockTokens(), chunkPositions);
+    if (step.tokens > SPLIT_TOKENS || (rounded ? wholeBf16Forced : wholeForced)) {
       Kernel kernel = rounded ? wholeBf16 : whole;
       put(kernel.params(), args, step, 0, chunks);
-      kernel.launch(step.tokens, groups, 1, THREADS, sharedBytes);
+      kernel.launch(step.tokens, groups, 1, threads, sharedBytes);
       return;
     }
     long scratch = scratch(scratchElements(attention, chunks));
     Kernel kernel = rounded ? splitBf16 : split;
     put(kernel.params(), args, step, scratch, chunks);
-    kernel.launch(step.tokens, groups, chunks, THREADS, sharedBytes);
+    kernel.launch(step.tokens, groups, chunks, threads, sharedBytes);
     put(merge.params(), args, step, scratch, chunks);
-    merge.launch(step.tokens, attention.heads(), 1, MAX_HEAD_DIM, 0);
+    merge.launch(step.tokens, attention.heads(), 1, maxHeadDim, 0);
   }
 
   /// What [#attend] takes, at most, for sequences of up to so many tokens.
   long scratchBytes(Attention attention, int maxModelTokens) {
-    long elements = scratchElements(attention, Math.ceilDiv(maxModelTokens, CHUNK_POSITIONS));
+    long elements = scratchElements(attention, Math.ceilDiv(maxModelTokens, chunkPositions));
     long dealtOut = tiles.map(t -> t.scratchElements(attention, maxModelTokens)).orElse(0L);
     return Float.BYTES * Math.max(elements, dealtOut);
   }

@@ -62,6 +62,12 @@ public final class CudaBackend implements Backend {
     return "cuda: " + device.name() + ", sm_" + device.capability();
   }
 
+  /// Kernels that the system property `krait.cuda.kernels` may force: to each there are others that
+  /// give the same bits.
+  List<String> alternatives() {
+    return ops.alternatives();
+  }
+
   @Override
   public Ops ops() {
     return ops;

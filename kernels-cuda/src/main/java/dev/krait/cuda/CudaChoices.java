@@ -13,6 +13,7 @@ final class CudaChoices {
 
   CudaChoices(CudaDevice device) {
     KernelModule module = KernelModule.load(device, "choose_tokens");
+    CudaStep.requireChoiceLayout(module);
     chooseTokens = module.kernel("choose_tokens");
     threads = module.constant("choose_tokens_threads");
   }

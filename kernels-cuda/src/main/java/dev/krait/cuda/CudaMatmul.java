@@ -6,6 +6,8 @@ import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
+import java.util.List;
+import java.util.stream.Stream;
 
 /// Matrix products: bf16 by kernels/matmul_packed.cu on tensor cores, or [PromptMatmul] for many
 /// tokens, other types by kernels/matmul.cu.
@@ -14,11 +16,6 @@ final class CudaMatmul {
   /// of a block then share the columns. Only the shape of a weight may decide that, since it orders
   /// the sums.
   private static final int SHARED_BELOW_ROWS = 1024;
-
-  /// Of a block of kernels/matmul.cu.
-  private static final int WARPS = 8;
-
-  private static final int PACKED_THREADS = 512;
 
   private final PromptMatmul prompt;
   private final Variants packed;
@@ -42,21 +39,34 @@ final class CudaMatmul {
     /// Threads of a block.
     final int threads;
 
-    Variants(int[] tokens, int[] rows, Kernel[] kernels, int threads) {
-      this.tokens = tokens;
-      this.rows = rows;
-      this.kernels = kernels;
-      this.threads = threads;
+    /// Of the kernel that is taken for any number of tokens; -1 for none.
+    final int forced;
+
+    Variants(KernelModule module, String threads, List<String> names, ForcedKernels forcedKernels) {
+      this.threads = module.constant(threads);
+      int count = names.size();
+      tokens = new int[count];
+      rows = new int[count];
+      kernels = new Kernel[count];
+      int found = -1;
+      for (int i = 0; i < count; i++) {
+        String name = names.get(i);
+        kernels[i] = module.kernel(name);
+        tokens[i] = module.constant(name + "_tokens");
+        rows[i] = module.constant(name + "_rows");
+        found = forcedKernels.has(name) ? i : found;
+      }
+      forced = found;
     }
 
-    /// The same with another kernel for the fewest tokens.
-    Variants withFirst(Kernel first) {
-      Kernel[] others = kernels.clone();
-      others[0] = first;
-      return new Variants(tokens, rows, others, threads);
+    boolean isForced() {
+      return forced >= 0;
     }
 
     int index(int needed) {
+      if (isForced()) {
+        return forced;
+      }
       int index = 0;
       while (index + 1 < tokens.length && tokens[index] < needed) {
         index++;
@@ -68,49 +78,47 @@ final class CudaMatmul {
   /// Rows up to which no multiprocessor has two blocks of a product.
   private final int loneRows;
 
-  CudaMatmul(CudaDevice device) {
-    prompt = new PromptMatmul(device);
+  CudaMatmul(CudaDevice device, ForcedKernels forced) {
+    prompt = new PromptMatmul(device, forced);
     KernelModule module = KernelModule.load(device, "matmul_packed");
-    packed = packed(module, "matmul_packed_t", new int[] {16, 16, 32, 32});
-    lone = packed.withFirst(module.kernel("matmul_lone_t8"));
+    packed = packed(module, forced, "matmul_packed_t8", "matmul_packed_t");
+    lone = packed(module, forced, "matmul_lone_t8", "matmul_packed_t");
     loneRows = device.multiprocessors() * MatrixUploader.TILE;
-    gated = packed(module, "gated_packed_t", new int[] {16, 16, 16, 16});
+    gated = packed(module, forced, "gated_packed_t8", "gated_packed_t");
     module = KernelModule.load(device, "matmul");
-    half = unpacked(module, "f16", false);
-    halfShared = unpacked(module, "f16", true);
-    full = unpacked(module, "f32", false);
-    fullShared = unpacked(module, "f32", true);
+    module.require("matmul_lane_columns", MatrixUploader.LANE_COLUMNS);
+    half = unpacked(module, forced, "f16", "");
+    halfShared = unpacked(module, forced, "f16", "_shared");
+    full = unpacked(module, forced, "f32", "");
+    fullShared = unpacked(module, forced, "f32", "_shared");
   }
 
-  private static Variants packed(KernelModule module, String name, int[] rows) {
-    int[] tokens = {8, 16, 32, 64};
-    Kernel[] kernels = new Kernel[tokens.length];
-    for (int i = 0; i < tokens.length; i++) {
-      kernels[i] = module.kernel(name + tokens[i]);
-    }
-    return new Variants(tokens, rows, kernels, PACKED_THREADS);
+  private static Variants packed(
+      KernelModule module, ForcedKernels forced, String first, String others) {
+    List<String> names = List.of(first, others + 16, others + 32, others + 64);
+    return new Variants(module, "matmul_packed_threads", names, forced);
   }
 
-  private static Variants unpacked(KernelModule module, String type, boolean shared) {
-    int[] tokens = {1, 2, 4, 8};
-    int[] rows = {2, 2, 4, 4};
-    Kernel[] kernels = new Kernel[tokens.length];
-    for (int i = 0; i < tokens.length; i++) {
-      kernels[i] = module.kernel("matmul_" + type + "_t" + tokens[i] + (shared ? "_shared" : ""));
-      rows[i] *= shared ? 1 : WARPS;
-    }
-    return new Variants(tokens, rows, kernels, 32 * WARPS);
+  private static Variants unpacked(
+      KernelModule module, ForcedKernels forced, String type, String ending) {
+    List<String> names =
+        Stream.of(1, 2, 4, 8).map(t -> "matmul_" + type + "_t" + t + ending).toList();
+    return new Variants(module, "matmul_threads", names, forced);
   }
 
   private Variants variants(CudaMatrix weight) {
     boolean shares = weight.rows() < SHARED_BELOW_ROWS;
     return switch (weight.dtype()) {
-      case BF16 -> weight.rows() <= loneRows ? lone : packed;
+      case BF16 -> takesLone(weight) ? lone : packed;
       case F16 -> shares ? halfShared : half;
       case F32 -> shares ? fullShared : full;
       case F64, I64, I32, I16, I8, U8, BOOL ->
           throw new IllegalArgumentException("weights: " + weight.dtype());
     };
+  }
+
+  private boolean takesLone(CudaMatrix weight) {
+    return lone.isForced() || (weight.rows() <= loneRows && !packed.isForced());
   }
 
   /// A product whose first half of rows gates the second, where the kernels can do both at once.
@@ -120,7 +128,7 @@ final class CudaMatmul {
     if (weight.dtype() != DType.BF16 || weight.rows() % (2 * MatrixUploader.TILE) != 0) {
       return false;
     }
-    if (prompt.pays(weight, tokens)) {
+    if (prompt.takes(weight, tokens, true, gated.isForced())) {
       prompt.launch(dst, x, weight, tokens, true);
     } else {
       launch(dst, x, weight, weight.rows() / 2, tokens, gated);
@@ -129,7 +137,8 @@ final class CudaMatmul {
   }
 
   void launch(Rows dst, Rows x, CudaMatrix weight, int tokens) {
-    if (weight.dtype() == DType.BF16 && prompt.pays(weight, tokens)) {
+    if (weight.dtype() == DType.BF16
+        && prompt.takes(weight, tokens, false, packed.isForced() || lone.isForced())) {
       prompt.launch(dst, x, weight, tokens, false);
     } else {
       launch(dst, x, weight, weight.rows(), tokens, variants(weight));

@@ -25,6 +25,7 @@ import dev.krait.tensor.Buffer;
 import dev.krait.tensor.DType;
 import dev.krait.tensor.Rows;
 import dev.krait.tensor.WeightMatrix;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -33,13 +34,8 @@ import org.jspecify.annotations.Nullable;
 /// Sums are in another order than [dev.krait.backend.reference.ReferenceOps] has, but as there in
 /// one that follows from the weight's shape or the token's position alone.
 final class CudaOps implements Ops {
-  private static final int ROW_THREADS = 256;
-  private static final int ROW_COLUMNS = 4 * ROW_THREADS;
-  private static final int NORM_THREADS = 1024;
-  private static final int ROPE_THREADS = 64;
-
   private final CudaDevice device;
-  private final CudaMatmul matmul;
+  private final @Nullable CudaMatmul matmul;
   private final @Nullable OperandMatmul operands;
   private final CudaAttention attention;
   private final CudaScans scans;
@@ -57,17 +53,26 @@ final class CudaOps implements Ops {
   private final Kernel headRmsNorm;
   private final Kernel gatedRmsNorm;
   private final Kernel ropeAngles;
+  private final int rowThreads;
+  private final int rowColumns;
+  private final int normThreads;
+  private final int ropeThreads;
   private final CudaConvolution convolution;
   private final CudaChoices choices;
   private final RopeFrequencies frequencies;
+  private final List<String> alternatives;
   private @Nullable CudaStep uploaded;
 
   CudaOps(CudaDevice device, NumericMode mode) {
     this.device = device;
-    matmul = new CudaMatmul(device);
-    operands = mode == NumericMode.BF16 ? new OperandMatmul(device) : null;
+    ForcedKernels forced = ForcedKernels.ofProperty();
+    matmul = mode == NumericMode.EXACT ? new CudaMatmul(device, forced) : null;
+    operands = mode == NumericMode.BF16 ? new OperandMatmul(device, forced) : null;
     scans = new CudaScans(device);
     KernelModule rows = KernelModule.load(device, "rows");
+    CudaStep.requireLayout(rows);
+    rowThreads = rows.constant("rows_threads");
+    rowColumns = rows.constant("rows_columns");
     embedBf16 = rows.kernel("embed_bf16");
     embedF16 = rows.kernel("embed_f16");
     embedF32 = rows.kernel("embed_f32");
@@ -79,21 +84,30 @@ final class CudaOps implements Ops {
     activate = rows.kernel("activate");
     activateMul = rows.kernel("activate_mul");
     KernelModule norms = KernelModule.load(device, "rms_norm");
+    normThreads = norms.constant("rms_norm_threads");
     rmsNorm = norms.kernel("rms_norm");
     headRmsNorm = norms.kernel("head_rms_norm");
     gatedRmsNorm = norms.kernel("gated_rms_norm");
     KernelModule rope = KernelModule.load(device, "rope");
-    attention = new CudaAttention(device, mode, rope.kernel("rope_write_kv"));
+    attention = new CudaAttention(device, mode, rope, forced);
+    ropeThreads = rope.constant("rope_threads");
     ropeAngles = rope.kernel("rope_angles");
     convolution = new CudaConvolution(device);
     choices = new CudaChoices(device);
     frequencies = new RopeFrequencies(device);
+    forced.requireKnown();
+    alternatives = forced.alternatives();
   }
 
   /// Copies a step to the device; operations take it as it is until [#end].
   void begin(CudaStep step) {
     step.upload();
     uploaded = step;
+  }
+
+  /// Kernels to which there are others that give the same bits.
+  List<String> alternatives() {
+    return alternatives;
   }
 
   /// What attention layers take beside their arguments.
@@ -115,9 +129,9 @@ final class CudaOps implements Ops {
     return own;
   }
 
-  private static void launchRows(Kernel kernel, int rows, int columns) {
+  private void launchRows(Kernel kernel, int rows, int columns) {
     if (rows > 0) {
-      kernel.launch(rows, Math.ceilDiv(columns, ROW_COLUMNS), 1, ROW_THREADS, 0);
+      kernel.launch(rows, Math.ceilDiv(columns, rowColumns), 1, rowThreads, 0);
     }
   }
 
@@ -152,7 +166,7 @@ final class CudaOps implements Ops {
     if (operands != null) {
       operands.launch(dst, x, (CudaMatrix) weight, rows);
     } else {
-      matmul.launch(dst, x, (CudaMatrix) weight, rows);
+      Objects.requireNonNull(matmul).launch(dst, x, (CudaMatrix) weight, rows);
     }
   }
 
@@ -208,7 +222,7 @@ final class CudaOps implements Ops {
         .pointer(Arguments.address(args.weight()))
         .real(args.norm().epsilon())
         .integer(operandRows);
-    rmsNorm.launch(rows, 1, 1, NORM_THREADS, 0);
+    rmsNorm.launch(rows, 1, 1, normThreads, 0);
   }
 
   @Override
@@ -226,7 +240,7 @@ final class CudaOps implements Ops {
         .real(args.epsilon())
         .integer(operandRows)
         .align();
-    gatedRmsNorm.launch(rows, args.groups(), 1, NORM_THREADS, 0);
+    gatedRmsNorm.launch(rows, args.groups(), 1, normThreads, 0);
   }
 
   @Override
@@ -270,7 +284,7 @@ final class CudaOps implements Ops {
         .pointer(Arguments.address(args.weight()))
         .integer(args.norm().width())
         .real(args.norm().epsilon());
-    headRmsNorm.launch(rows, args.heads(), 1, NORM_THREADS, 0);
+    headRmsNorm.launch(rows, args.heads(), 1, normThreads, 0);
   }
 
   @Override
@@ -279,7 +293,7 @@ final class CudaOps implements Ops {
     boolean done =
         operands != null
             ? operands.launchGated(args.dst(), args.x(), weight, rows)
-            : matmul.launchGated(args.dst(), args.x(), weight, rows);
+            : Objects.requireNonNull(matmul).launchGated(args.dst(), args.x(), weight, rows);
     if (!done) {
       Ops.super.gatedMatmul(args, rows);
     }
@@ -300,7 +314,7 @@ final class CudaOps implements Ops {
     Arguments.put(params, dst.sin());
     own(step).put(params);
     params.pointer(frequencies.address(dst.rope())).integer(dst.rope().pairs());
-    ropeAngles.launch(step.tokens, 1, 1, ROPE_THREADS, 0);
+    ropeAngles.launch(step.tokens, 1, 1, ropeThreads, 0);
   }
 
   @Override

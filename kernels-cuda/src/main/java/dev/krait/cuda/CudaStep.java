@@ -2,6 +2,7 @@ package dev.krait.cuda;
 
 import dev.krait.backend.StepInputs;
 import dev.krait.cuda.driver.CudaDevice;
+import dev.krait.cuda.driver.KernelModule;
 import dev.krait.cuda.driver.KernelParams;
 import dev.krait.generation.SamplingParams;
 import java.nio.IntBuffer;
@@ -49,6 +50,18 @@ final class CudaStep extends StepInputs {
     results = other.results.twin();
     graphs = other.graphs;
     done = device.newEvent();
+  }
+
+  /// Refuses kernels for which tokens and sequences lie otherwise.
+  static void requireLayout(KernelModule rows) {
+    rows.require("step_token_bytes", TOKEN_INTS * Integer.BYTES);
+    rows.require("step_sequence_bytes", SEQUENCE_INTS * Integer.BYTES);
+  }
+
+  /// Refuses kernels for which samplings and chosen tokens lie otherwise.
+  static void requireChoiceLayout(KernelModule choices) {
+    choices.require("choose_tokens_sampling_bytes", SAMPLING_INTS * Integer.BYTES);
+    choices.require("choose_tokens_chosen_bytes", CHOSEN_INTS * Integer.BYTES);
   }
 
   @Override

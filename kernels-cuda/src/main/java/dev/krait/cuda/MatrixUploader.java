@@ -16,18 +16,18 @@ final class MatrixUploader {
   static final int TILE = 16;
 
   /// Columns that a lane of kernels/matmul.cu takes.
-  private static final int LANE_COLUMNS = 8;
+  static final int LANE_COLUMNS = 8;
 
   private static final int PIECE_BYTES = 32 << 20;
-  private static final int PACK_THREADS = 256;
   private static final int PACK_BLOCKS = 4096;
-  private static final int PIECE_COLUMNS = 8;
-  private static final int PIECE_THREADS = 128;
 
   private final CudaDevice device;
   private final NumericMode mode;
   private final Kernel pack;
   private final Kernel packWeight;
+  private final int packThreads;
+  private final int pieceColumns;
+  private final int pieceThreads;
   private final ByteBuffer bytes;
   private final MemorySegment host;
   private final long piece;
@@ -35,8 +35,15 @@ final class MatrixUploader {
   MatrixUploader(CudaDevice device, NumericMode mode) {
     this.device = device;
     this.mode = mode;
-    pack = KernelModule.load(device, "pack").kernel("pack");
-    packWeight = KernelModule.load(device, "operand").kernel("pack_weight");
+    KernelModule tiles = KernelModule.load(device, "pack");
+    tiles.require("pack_tile_rows", TILE);
+    tiles.require("pack_tile_columns", TILE);
+    pack = tiles.kernel("pack");
+    packThreads = tiles.constant("pack_threads");
+    KernelModule operands = KernelModule.load(device, "operand");
+    packWeight = operands.kernel("pack_weight");
+    pieceColumns = operands.constant("operand_piece_columns");
+    pieceThreads = operands.constant("operand_piece_threads");
     bytes = device.allocatePinned(PIECE_BYTES);
     host = MemorySegment.ofBuffer(bytes);
     piece = device.allocate(PIECE_BYTES);
@@ -104,12 +111,12 @@ final class MatrixUploader {
         .integer(rows)
         .integer(matrix.columns())
         .integer(matrix.paddedColumns() / TILE);
-    int blocks = Math.ceilDiv(Math.ceilDiv(matrix.columns(), 2), PACK_THREADS);
-    pack.launch(Math.min(rows, PACK_BLOCKS), blocks, 1, PACK_THREADS, 0);
+    int blocks = Math.ceilDiv(Math.ceilDiv(matrix.columns(), 2), packThreads);
+    pack.launch(Math.min(rows, PACK_BLOCKS), blocks, 1, packThreads, 0);
   }
 
   private void packOperand(CudaMatrix matrix, int firstRow, int rows) {
-    int pieces = matrix.paddedColumns() / PIECE_COLUMNS;
+    int pieces = matrix.paddedColumns() / pieceColumns;
     packWeight
         .params()
         .pointer(piece)
@@ -119,8 +126,8 @@ final class MatrixUploader {
         .integer(matrix.columns())
         .integer(matrix.paddedRows())
         .integer(pieces);
-    int blocks = Math.ceilDiv(pieces, PIECE_THREADS);
-    packWeight.launch(Math.min(rows, PACK_BLOCKS), blocks, 1, PIECE_THREADS, 0);
+    int blocks = Math.ceilDiv(pieces, pieceThreads);
+    packWeight.launch(Math.min(rows, PACK_BLOCKS), blocks, 1, pieceThreads, 0);
   }
 
   /// Copies rows to the pinned memory, with zeros behind the last column.

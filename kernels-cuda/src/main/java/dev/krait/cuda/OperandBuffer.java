@@ -11,7 +11,7 @@ final class OperandBuffer implements Buffer {
   static final int CHUNK_COLUMNS = 64;
 
   /// Kernels take up to four chunks at a time.
-  private static final int UNIT_COLUMNS = 4 * CHUNK_COLUMNS;
+  static final int UNIT_COLUMNS = 4 * CHUNK_COLUMNS;
 
   /// Tokens of the largest tile: where fewer are left, what lies behind them is read, too.
   private static final int TILE_TOKENS = 128;

@@ -11,22 +11,25 @@ import dev.krait.tensor.Rows;
 /// Products in the numeric mode `bf16`: activations that are not yet an operand are rounded to one,
 /// then [ChainMatmul] multiplies.
 final class OperandMatmul {
-  private static final int PIECE_COLUMNS = 8;
-  private static final int PIECE_THREADS = 128;
-
   /// Of activations rounded for one product: 2,048 tokens of 14,336 columns, more in turns.
   private static final int SCRATCH_BYTES = 64 << 20;
 
   private final ChainMatmul chain;
   private final Kernel packRows;
   private final Kernel packActivateMul;
+  private final int pieceColumns;
+  private final int pieceThreads;
   private final long scratch;
 
-  OperandMatmul(CudaDevice device) {
-    chain = new ChainMatmul(device);
+  OperandMatmul(CudaDevice device, ForcedKernels forced) {
+    chain = new ChainMatmul(device, forced);
     KernelModule module = KernelModule.load(device, "operand");
     packRows = module.kernel("pack_rows");
     packActivateMul = module.kernel("pack_activate_mul");
+    module.require("operand_chunk_columns", OperandBuffer.CHUNK_COLUMNS);
+    module.require("operand_unit_columns", OperandBuffer.UNIT_COLUMNS);
+    pieceColumns = module.constant("operand_piece_columns");
+    pieceThreads = module.constant("operand_piece_threads");
     scratch = device.allocate(SCRATCH_BYTES);
   }
 
@@ -89,7 +92,7 @@ final class OperandMatmul {
   }
 
   private void packRows(Rows x, int first, int tokens) {
-    int pieces = OperandBuffer.paddedColumns(x.columns()) / PIECE_COLUMNS;
+    int pieces = OperandBuffer.paddedColumns(x.columns()) / pieceColumns;
     KernelParams params = packRows.params();
     params
         .pointer(Arguments.address(x) + 4L * first * x.stride())
@@ -98,7 +101,7 @@ final class OperandMatmul {
         .pointer(scratch)
         .integer(OperandBuffer.paddedTokens(tokens))
         .integer(pieces);
-    packRows.launch(Math.ceilDiv(pieces, PIECE_THREADS), tokens, 1, PIECE_THREADS, 0);
+    packRows.launch(Math.ceilDiv(pieces, pieceThreads), tokens, 1, pieceThreads, 0);
   }
 
   /// `dst = activation(gate) up` as an operand.
@@ -106,7 +109,7 @@ final class OperandMatmul {
     if (tokens == 0) {
       return;
     }
-    int pieces = OperandBuffer.paddedColumns(gate.columns()) / PIECE_COLUMNS;
+    int pieces = OperandBuffer.paddedColumns(gate.columns()) / pieceColumns;
     KernelParams params = packActivateMul.params();
     Arguments.put(params, gate);
     Arguments.put(params, up);
@@ -115,6 +118,6 @@ final class OperandMatmul {
         .integer(OperandBuffer.paddedTokens(tokens))
         .integer(pieces)
         .integer(Arguments.code(activation));
-    packActivateMul.launch(Math.ceilDiv(pieces, PIECE_THREADS), tokens, 1, PIECE_THREADS, 0);
+    packActivateMul.launch(Math.ceilDiv(pieces, pieceThreads), tokens, 1, pieceThreads, 0);
   }
 }

@@ -9,16 +9,6 @@ import dev.krait.tensor.Rows;
 /// Products of bf16 matrices with many tokens, by kernels/matmul_prompt.cu: the same bits as those
 /// of kernels/matmul_packed.cu, and faster once there are blocks for about half of the device.
 final class PromptMatmul {
-  /// Tokens and rows of a block.
-  private static final int BLOCK = 128;
-
-  private static final int TOKEN_TILE = 8;
-  private static final int THREADS = 256;
-  private static final int WARPS = THREADS / 32;
-
-  /// Three bf16 numbers for each activation of a tile of tokens and columns.
-  private static final int PARTS_BYTES = 3 * TOKEN_TILE * MatrixUploader.TILE * Short.BYTES;
-
   /// Of activations in parts: 2,688 tokens of 4,096 columns, 768 of 14,336.
   private static final int SCRATCH_BYTES = 64 << 20;
 
@@ -32,23 +22,52 @@ final class PromptMatmul {
   private final Kernel split;
   private final Kernel matmul;
   private final Kernel gated;
+  private final boolean forced;
+  private final boolean gatedForced;
+  private final int threads;
+
+  /// Of a block.
+  private final int blockTokens;
+
+  private final int blockRows;
+
+  /// Of a tile of activations in parts.
+  private final int tileTokens;
+
+  private final int tileBytes;
   private final long parts;
 
-  PromptMatmul(CudaDevice device) {
+  PromptMatmul(CudaDevice device, ForcedKernels forcedKernels) {
     multiprocessors = device.multiprocessors();
     KernelModule module = KernelModule.load(device, "matmul_prompt");
     split = module.kernel("split_parts");
     matmul = module.kernel("matmul_prompt");
     gated = module.kernel("gated_prompt");
+    forced = forcedKernels.has(matmul.name());
+    gatedForced = forcedKernels.has(gated.name());
+    threads = module.constant("matmul_prompt_threads");
+    blockTokens = module.constant("matmul_prompt_tokens");
+    blockRows = module.constant("matmul_prompt_rows");
+    tileTokens = module.constant("split_parts_tokens");
+    tileBytes = module.constant("split_parts_bytes");
     parts = device.allocate(SCRATCH_BYTES);
   }
 
+  /// Whether this is the kernel to take.
+  ///
+  /// @param gates whether the first half of the rows gates the second
+  /// @param othersForced whether one of the other kernels is forced
+  boolean takes(CudaMatrix weight, int tokens, boolean gates, boolean othersForced) {
+    if (tokensAtATime(weight) == 0 || othersForced) {
+      return false;
+    }
+    return (gates ? gatedForced : forced) || pays(weight, tokens);
+  }
+
   /// True where this is the faster kernel.
-  boolean pays(CudaMatrix weight, int tokens) {
-    long blocks = (long) Math.ceilDiv(tokens, BLOCK) * Math.ceilDiv(weight.rows(), BLOCK);
-    return tokens > FEW_TOKENS
-        && tokensAtATime(weight) > 0
-        && 100 * blocks >= (long) MIN_BLOCKS * multiprocessors;
+  private boolean pays(CudaMatrix weight, int tokens) {
+    long blocks = (long) Math.ceilDiv(tokens, blockTokens) * Math.ceilDiv(weight.rows(), blockRows);
+    return tokens > FEW_TOKENS && 100 * blocks >= (long) MIN_BLOCKS * multiprocessors;
   }
 
   private static int columnTiles(CudaMatrix weight) {
@@ -56,9 +75,9 @@ final class PromptMatmul {
   }
 
   /// As many as the scratch memory has room for.
-  private static int tokensAtATime(CudaMatrix weight) {
-    int tokenTiles = SCRATCH_BYTES / PARTS_BYTES / columnTiles(weight);
-    return tokenTiles * TOKEN_TILE / BLOCK * BLOCK;
+  private int tokensAtATime(CudaMatrix weight) {
+    int tokenTiles = SCRATCH_BYTES / tileBytes / columnTiles(weight);
+    return tokenTiles * tileTokens / blockTokens * blockTokens;
   }
 
   /// @param gates whether the first half of the rows gates the second
@@ -71,14 +90,14 @@ final class PromptMatmul {
 
   private void launch(Rows dst, Rows x, CudaMatrix weight, int first, int tokens, boolean gates) {
     int columnTiles = columnTiles(weight);
-    int blocks = Math.ceilDiv(tokens, BLOCK);
-    int tokenTiles = blocks * BLOCK / TOKEN_TILE;
+    int blocks = Math.ceilDiv(tokens, blockTokens);
+    int tokenTiles = blocks * blockTokens / tileTokens;
     putFrom(split.params(), x, first)
         .pointer(parts)
         .integer(weight.columns())
         .integer(tokens)
         .integer(tokenTiles);
-    split.launch(Math.ceilDiv(columnTiles, WARPS), tokenTiles, 1, THREADS, 0);
+    split.launch(Math.ceilDiv(columnTiles, threads / 32), tokenTiles, 1, threads, 0);
     Kernel kernel = gates ? gated : matmul;
     putFrom(kernel.params(), dst, first)
         .pointer(weight.address())
@@ -87,7 +106,7 @@ final class PromptMatmul {
         .integer(columnTiles)
         .integer(tokenTiles)
         .integer(tokens);
-    kernel.launch(blocks, Math.ceilDiv(weight.rows(), BLOCK), 1, THREADS, 0);
+    kernel.launch(blocks, Math.ceilDiv(weight.rows(), blockRows), 1, threads, 0);
   }
 
   private static KernelParams putFrom(KernelParams params, Rows rows, int first) {

@@ -27,13 +27,13 @@ final class TileAttention {
   /// Elements of a copy of 16 bytes.
   private static final int HEAD_UNIT = 8;
 
-  /// Positions that a warp copies together.
-  private static final int BLOCK_UNIT = 16;
-
   /// A kernel.
   ///
   /// @param rows query heads and tokens of a block
-  private record Form(Kernel kernel, int rows, int threads, int sharedBytes) {}
+  /// @param splits whether blocks may share a context
+  /// @param forced whether it is taken for any step
+  private record Form(
+      Kernel kernel, int rows, int threads, int sharedBytes, boolean splits, boolean forced) {}
 
   /// The forms for heads of up to so many elements.
   ///
@@ -43,46 +43,58 @@ final class TileAttention {
   private final List<Forms> forms;
   private final Kernel merge;
   private final int multiprocessors;
+
+  /// Positions that a warp copies together.
+  private final int groupPositions;
+
   private final int mergeThreads;
   private final int splitPositions;
   private final int evenSplits;
   private final int octaveSplits;
 
-  TileAttention(CudaDevice device) {
+  TileAttention(CudaDevice device, ForcedKernels forced) {
     multiprocessors = device.multiprocessors();
     KernelModule few = KernelModule.load(device, "attend_few");
     KernelModule many = KernelModule.load(device, "attend_many");
-    forms = Arrays.stream(HEAD_DIMS).mapToObj(headDim -> forms(few, many, headDim)).toList();
+    forms =
+        Arrays.stream(HEAD_DIMS).mapToObj(headDim -> forms(few, many, headDim, forced)).toList();
     merge = few.kernel("attend_merge_splits");
     mergeThreads = few.constant("attend_merge_splits_threads");
+    groupPositions = few.constant("attend_group_positions");
     splitPositions = few.constant("attend_split_positions");
     evenSplits = few.constant("attend_even_splits");
     octaveSplits = few.constant("attend_octave_splits");
   }
 
-  private static Forms forms(KernelModule few, KernelModule many, int headDim) {
+  private static Forms forms(
+      KernelModule few, KernelModule many, int headDim, ForcedKernels forced) {
     List<Form> ascending = new ArrayList<>();
-    ascending.add(form(few, "attend_few_" + headDim + "_r16"));
+    ascending.add(form(few, "attend_few_" + headDim + "_r16", forced));
     if (headDim < HEAD_DIMS[HEAD_DIMS.length - 1]) {
-      ascending.add(form(few, "attend_few_" + headDim + "_r32"));
+      ascending.add(form(few, "attend_few_" + headDim + "_r32", forced));
     }
-    return new Forms(headDim, ascending, form(many, "attend_many_" + headDim));
+    return new Forms(headDim, ascending, form(many, "attend_many_" + headDim, forced));
   }
 
-  private static Form form(KernelModule module, String name) {
+  private static Form form(KernelModule module, String name, ForcedKernels forced) {
     Kernel kernel = module.kernel(name);
     int sharedBytes = module.constant(name + "_shared");
     kernel.allowSharedBytes(sharedBytes);
     return new Form(
-        kernel, module.constant(name + "_rows"), module.constant(name + "_threads"), sharedBytes);
+        kernel,
+        module.constant(name + "_rows"),
+        module.constant(name + "_threads"),
+        sharedBytes,
+        name.startsWith("attend_few"),
+        forced.has(name));
   }
 
   /// Whether there is a form for an attention layer.
-  static boolean takes(AttentionArgs args) {
+  boolean takes(AttentionArgs args) {
     Attention attention = args.attention();
     return attention.headDim() % HEAD_UNIT == 0
         && attention.headDim() <= HEAD_DIMS[HEAD_DIMS.length - 1]
-        && args.cache().blockTokens() % BLOCK_UNIT == 0
+        && args.cache().blockTokens() % groupPositions == 0
         && attention.scale() > 0;
   }
 
@@ -114,7 +126,7 @@ final class TileAttention {
     int places = step.tokens / (form.rows() / width) + step.sequences;
     int splits = splits(step.maxBlocks * args.cache().blockTokens());
     int every = 1;
-    if (step.tokens <= SPLIT_TOKENS) {
+    if (step.tokens <= SPLIT_TOKENS && form.splits()) {
       int wanted = Math.ceilDiv(ENOUGH_BLOCKS * multiprocessors, heads * places);
       every = Math.min(splits, Math.max(2, wanted));
     }
@@ -132,6 +144,14 @@ final class TileAttention {
     Forms fitting = forms.getFirst();
     for (int i = 1; fitting.headDim() < headDim; i++) {
       fitting = forms.get(i);
+    }
+    for (Form form : fitting.few()) {
+      if (form.forced()) {
+        return form;
+      }
+    }
+    if (fitting.many().forced()) {
+      return fitting.many();
     }
     for (Form form : fitting.few()) {
       if ((long) form.rows() * step.sequences >= (long) step.tokens * shared) {

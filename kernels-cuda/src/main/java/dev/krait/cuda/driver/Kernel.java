@@ -34,6 +34,11 @@ public final class Kernel {
     params = new KernelParams(device.arena());
   }
 
+  /// The name of its entry point.
+  public String name() {
+    return name;
+  }
+
   /// Lets blocks take more shared memory than 48 KiB.
   public void allowSharedBytes(int bytes) {
     device.makeCurrent();

@@ -80,6 +80,16 @@ public final class KernelModule {
     return new Kernel(device, entry, function, constant(entry + "_params"));
   }
 
+  /// Refuses a file whose layout of memory is not what the Java side fills.
+  ///
+  /// @param symbol a constant that the file exports
+  public void require(String symbol, int expected) {
+    int value = constant(symbol);
+    if (value != expected) {
+      throw failure(name, symbol + ": " + value + " (expected: " + expected + ")");
+    }
+  }
+
   /// An unsigned constant that the file exports.
   public int constant(String symbol) {
     CUdeviceptr address = new CUdeviceptr();
