@@ -82,9 +82,9 @@ public final class EngineLoop {
     return pools;
   }
 
-  /// Makes the copies of slots that the next step would make.
-  void makeSlotCopies() {
-    scheduler.takeSlotCopies(copy -> runner.copySlot(copy.from(), copy.to()));
+  /// Makes the copies that the next step would make.
+  void makeCopies() {
+    scheduler.takeCopies(runner::copy);
   }
 
   /// Takes what was sent, and runs one step if there is something to compute.

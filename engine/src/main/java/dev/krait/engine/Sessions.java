@@ -123,7 +123,7 @@ public final class Sessions {
           "session_id",
           "session_id: the session holds nothing, or not any more (expected: a request that names it before it is saved)");
     }
-    loop.makeSlotCopies();
+    loop.makeCopies();
     return new SavedSession(
         model,
         prefix.tokenIds(),
@@ -146,7 +146,7 @@ public final class Sessions {
                   "session: no room for its %d tokens (expected: free blocks and a free state slot; try later)"
                       .formatted(saved.tokens().size()));
             });
-    loop.makeSlotCopies();
+    loop.makeCopies();
     contents.write(saved.parts(), prefix.tokens(), prefix.blocks(), prefix.stateSlot());
     table().put(name, prefix);
   }

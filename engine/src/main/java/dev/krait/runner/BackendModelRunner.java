@@ -1,6 +1,7 @@
 package dev.krait.runner;
 
 import dev.krait.backend.StepInputs;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import dev.krait.generation.SamplingParams;
@@ -91,8 +92,8 @@ public final class BackendModelRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    pass.copySlot(from, to);
+  public void copy(CacheCopy copy) {
+    pass.copy(copy);
   }
 
   @Override
@@ -106,8 +107,8 @@ public final class BackendModelRunner implements ModelRunner {
     Pending before = steps[submitted % steps.length];
     Pending step = steps[++submitted % steps.length];
     step.begin(plan, drafts);
-    for (int i = 0; i < plan.slotCopies(); i++) {
-      copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
+    for (int i = 0; i < plan.cacheCopies(); i++) {
+      copy(plan.cacheCopy(i));
     }
     pass.begin();
     for (int i = 0; i < plan.size(); i++) {

@@ -148,15 +148,6 @@ public final class Forward {
     }
   }
 
-  /// Copies what the recurrent layers remember in a state slot to another.
-  void copySlot(int from, int to) {
-    for (BoundBlock block : blocks) {
-      for (BoundMixer mixer : block.mixers()) {
-        mixer.executor().copySlot(from, to);
-      }
-    }
-  }
-
   /// Logits of some rows of the step that ran: norm and head.
   ///
   /// @param first the first output

@@ -2,6 +2,7 @@ package dev.krait.runner;
 
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.StepInputs;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
@@ -74,9 +75,9 @@ public final class ForwardPass {
     return caches.all();
   }
 
-  /// Copies the states and convolution rings of a slot to another; not the replay window.
-  public void copySlot(int from, int to) {
-    forward.copySlot(from, to);
+  /// Makes a copy within the caches of all layers.
+  public void copy(CacheCopy copy) {
+    caches.copy(copy);
   }
 
   /// Rows that the step can still take.

@@ -1,5 +1,6 @@
 package dev.krait.runner;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
 
@@ -18,9 +19,8 @@ public interface ModelRunner extends AutoCloseable {
     return 1;
   }
 
-  /// Copies a state slot of all layers, after the steps that were submitted before; not its replay
-  /// window.
-  void copySlot(int from, int to);
+  /// Makes a copy within the caches of all layers, after the steps that were submitted before.
+  void copy(CacheCopy copy);
 
   /// Tells the runner that a sequence ended or lost its memory, so that it can free what it holds
   /// for it beside the pools.

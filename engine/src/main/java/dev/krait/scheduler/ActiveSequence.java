@@ -202,7 +202,16 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     status = SequenceStatus.WAITING;
   }
 
-  void finish() {
+  /// Gives its memory back.
+  ///
+  /// @param kept what it has computed may be kept, for a prompt that goes on from there
+  void finish(boolean kept) {
+    SequenceCache held = memory;
+    boolean known = !isInFlight() || scheduled <= tokens;
+    if (held != null && kept && known && isPastPrompt()) {
+      memory = null;
+      held.keep(TokenIds.copyOf(ids, 0, Math.min(scheduled, tokens)), isInFlight());
+    }
     closeMemory();
     status = SequenceStatus.FINISHED;
   }

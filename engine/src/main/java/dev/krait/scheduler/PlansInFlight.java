@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
 import java.util.List;
@@ -38,9 +38,9 @@ final class PlansInFlight {
   }
 
   /// Fills a plan with what is planned: generated tokens before prompt tokens.
-  static void fill(StepPlan plan, List<SlotCopy> slotCopies, RunningList running) {
-    for (int i = 0; i < slotCopies.size(); i++) {
-      plan.add(slotCopies.get(i));
+  static void fill(StepPlan plan, List<CacheCopy> cacheCopies, RunningList running) {
+    for (int i = 0; i < cacheCopies.size(); i++) {
+      plan.add(cacheCopies.get(i));
     }
     for (int i = 0; i < running.size(); i++) {
       ActiveSequence sequence = running.at(i);

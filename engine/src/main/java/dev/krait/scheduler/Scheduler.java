@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.cache.sequence.Opened;
 import dev.krait.error.EngineException;
@@ -49,7 +49,7 @@ public final class Scheduler {
   private final ReservedBlocks reserved;
 
   /// Copies that the next submitted step makes, in order.
-  private final List<SlotCopy> slotCopies = new ArrayList<>();
+  private final List<CacheCopy> cacheCopies = new ArrayList<>();
 
   private final PlansInFlight plans;
   private final SchedulerStats stats;
@@ -77,7 +77,7 @@ public final class Scheduler {
     running = new RunningList(capacity);
     plans = new PlansInFlight(capacity);
     stats = new SchedulerStats(config.maxDraftTokens());
-    stepUpdate = new StepUpdate(draftLengths, stats, slotCopies);
+    stepUpdate = new StepUpdate(draftLengths, stats, cacheCopies);
   }
 
   /// Puts a request in the queue.
@@ -120,7 +120,7 @@ public final class Scheduler {
       releaseUnsubmitted();
       return plan;
     }
-    PlansInFlight.fill(plan, slotCopies, running);
+    PlansInFlight.fill(plan, cacheCopies, running);
     return plan;
   }
 
@@ -138,8 +138,8 @@ public final class Scheduler {
   /// Says that the plan of the last [#schedule] is being computed.
   public void submitted(StepPlan plan) {
     plans.submitted(plan);
-    if (plan.slotCopies() > 0) {
-      slotCopies.subList(0, plan.slotCopies()).clear();
+    if (plan.cacheCopies() > 0) {
+      cacheCopies.subList(0, plan.cacheCopies()).clear();
     }
   }
 
@@ -261,7 +261,7 @@ public final class Scheduler {
     leaveQueue(sequence);
     sequence.start(opened.memory(), now);
     running.add(sequence);
-    opened.slotCopy().ifPresent(slotCopies::add);
+    cacheCopies.addAll(opened.copies());
     opened.prefixResult().ifPresent(result -> stats.addPrefix(result, sequence));
     int tokens = chunkTokens(sequence);
     if (reserveOrPreempt(sequence, tokens)) {
@@ -338,7 +338,7 @@ public final class Scheduler {
     } else {
       leaveQueue(sequence);
     }
-    sequence.finish();
+    sequence.finish(event instanceof GenerationEvent.Finished);
     byStream.remove(sequence.stream());
     sequence.stream().end(event);
   }
@@ -353,9 +353,9 @@ public final class Scheduler {
   }
 
   /// Names the copies that the next submitted step would make, in order; it makes them no more.
-  public void takeSlotCopies(Consumer<SlotCopy> make) {
-    slotCopies.forEach(make);
-    slotCopies.clear();
+  public void takeCopies(Consumer<CacheCopy> make) {
+    cacheCopies.forEach(make);
+    cacheCopies.clear();
   }
 
   /// Sequences that hold memory.

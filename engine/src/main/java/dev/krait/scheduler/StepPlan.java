@@ -1,6 +1,6 @@
 package dev.krait.scheduler;
 
-import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.pool.CacheCopy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -25,7 +25,7 @@ public final class StepPlan {
   private final boolean[] choosesToken;
   private final int[] firstRows;
   private final int[] sourceEntries;
-  private final List<SlotCopy> slotCopies = new ArrayList<>();
+  private final List<CacheCopy> cacheCopies = new ArrayList<>();
   private int[] tokenIds = new int[64];
   private int size;
   private int rows;
@@ -110,25 +110,25 @@ public final class StepPlan {
     return choosesToken[index];
   }
 
-  /// How many state slots are copied before anything is computed.
-  public int slotCopies() {
-    return slotCopies.size();
+  /// How many copies within the caches are made before anything is computed.
+  public int cacheCopies() {
+    return cacheCopies.size();
   }
 
   /// One of the copies; they are made in order.
-  public SlotCopy slotCopy(int index) {
-    return slotCopies.get(index);
+  public CacheCopy cacheCopy(int index) {
+    return cacheCopies.get(index);
   }
 
-  /// Adds a copy of a state slot, behind those that the plan has.
-  public void add(SlotCopy copy) {
-    slotCopies.add(copy);
+  /// Adds a copy, behind those that the plan has.
+  public void add(CacheCopy copy) {
+    cacheCopies.add(copy);
   }
 
   /// Empties the plan.
   public void clear() {
     Arrays.fill(sequences, 0, size, null);
-    slotCopies.clear();
+    cacheCopies.clear();
     size = 0;
     rows = 0;
     totalTokens = 0;

@@ -1,5 +1,6 @@
 package dev.krait.scheduler;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -23,13 +24,13 @@ final class StepUpdate {
 
   private final DraftLengths draftLengths;
   private final SchedulerStats stats;
-  private final List<SlotCopy> slotCopies;
+  private final List<CacheCopy> cacheCopies;
 
-  /// @param slotCopies is given the copies that kept prefixes need
-  StepUpdate(DraftLengths draftLengths, SchedulerStats stats, List<SlotCopy> slotCopies) {
+  /// @param cacheCopies is given the copies that kept prefixes need
+  StepUpdate(DraftLengths draftLengths, SchedulerStats stats, List<CacheCopy> cacheCopies) {
     this.draftLengths = draftLengths;
     this.stats = stats;
-    this.slotCopies = slotCopies;
+    this.cacheCopies = cacheCopies;
   }
 
   Outcome apply(StepPlan plan, StepOutput output, int entry, ActiveSequence sequence, long now) {
@@ -46,7 +47,7 @@ final class StepUpdate {
     stats.promptTokens += Math.max(0, Math.min(known, sequence.promptTokens() - firstPosition));
     Optional<SlotCopy> copy = sequence.commit(known + drafts, drafts > 0 ? newTokens : known);
     if (copy.isPresent()) {
-      slotCopies.add(copy.get());
+      cacheCopies.add(copy.get());
     }
     if (drafts > 0) {
       observeDrafts(sequence, drafts, output.draftedTokens(entry), output.acceptedTokens(entry));

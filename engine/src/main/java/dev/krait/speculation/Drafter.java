@@ -1,5 +1,6 @@
 package dev.krait.speculation;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.runner.Drafts;
 import dev.krait.scheduler.Sequence;
 import dev.krait.scheduler.StepPlan;
@@ -20,8 +21,8 @@ public interface Drafter extends AutoCloseable {
   ///   may settle
   int propose(StepPlan plan, Drafts drafts, double minConfidence, boolean followsPrompts);
 
-  /// Copies a state slot in all layers of the drafter's own, if it has any.
-  default void copySlot(int from, int to) {}
+  /// Makes a copy within the drafter's own caches, if it has any.
+  default void copy(CacheCopy copy) {}
 
   /// A sequence ended or lost its memory.
   void forget(Sequence sequence);

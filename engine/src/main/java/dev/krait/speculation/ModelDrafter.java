@@ -1,6 +1,7 @@
 package dev.krait.speculation;
 
 import dev.krait.backend.StepInputs;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.SamplingParams;
 import dev.krait.runner.Drafts;
@@ -328,8 +329,8 @@ public final class ModelDrafter implements Drafter {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    pass.copySlot(from, to);
+  public void copy(CacheCopy copy) {
+    pass.copy(copy);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.krait.speculation;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.runner.BackendModelRunner;
 import dev.krait.runner.Drafts;
 import dev.krait.runner.ModelRunner;
@@ -48,8 +49,8 @@ public final class SpeculativeRunner implements ModelRunner {
 
   @Override
   public PendingStep submit(StepPlan plan) {
-    for (int i = 0; i < plan.slotCopies(); i++) {
-      drafter.copySlot(plan.slotCopy(i).from(), plan.slotCopy(i).to());
+    for (int i = 0; i < plan.cacheCopies(); i++) {
+      drafter.copy(plan.cacheCopy(i));
     }
     Pending pending = steps[submitted++ % steps.length];
     long start = nanoClock.getAsLong();
@@ -82,9 +83,9 @@ public final class SpeculativeRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    drafter.copySlot(from, to);
-    target.copySlot(from, to);
+  public void copy(CacheCopy copy) {
+    drafter.copy(copy);
+    target.copy(copy);
   }
 
   @Override

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /// A random use of the engine: its sizes, and who does what before which step.
 ///
@@ -42,6 +43,7 @@ record EngineScript(Setting setting, List<Action> actions) {
   /// A request comes.
   ///
   /// @param sharedTokens how many tokens of its prompt are those of one of a few common texts
+  /// @param follows the request whose prompt and reply so far come before its own; itself for none
   record Submit(
       int step,
       int name,
@@ -51,12 +53,14 @@ record EngineScript(Setting setting, List<Action> actions) {
       int minTokens,
       int stopIds,
       int priority,
-      int deadlineSteps)
+      int deadlineSteps,
+      int follows)
       implements Action {
 
     static final int NO_DEADLINE = 0;
 
-    GenerationRequest request(long nowNanos) {
+    /// @param before the tokens of what it follows
+    GenerationRequest request(long nowNanos, int[] before) {
       Random random = new Random(name);
       int[] prompt = random.ints(promptTokens, 0, VOCAB_SIZE).toArray();
       Random common = new Random(-1 - name % COMMON_TEXTS);
@@ -68,7 +72,7 @@ record EngineScript(Setting setting, List<Action> actions) {
           deadlineSteps == NO_DEADLINE ? Long.MAX_VALUE : nowNanos + deadlineSteps * STEP_NANOS;
       return GenerationRequest.of(
           "r" + name,
-          TokenIds.of(prompt),
+          TokenIds.of(IntStream.concat(IntStream.of(before), IntStream.of(prompt)).toArray()),
           SamplingParams.greedy(),
           new StopConditions(maxTokens, minTokens, TokenIds.of(stops)),
           set -> {
@@ -126,7 +130,8 @@ record EngineScript(Setting setting, List<Action> actions) {
         random.nextInt(3) == 0 ? random.nextInt(maxTokens + 1) : 0,
         random.nextInt(3),
         random.nextInt(4) == 0 ? random.nextInt(3) - 1 : 0,
-        random.nextInt(8) == 0 ? 1 + random.nextInt(30) : Submit.NO_DEADLINE);
+        random.nextInt(8) == 0 ? 1 + random.nextInt(30) : Submit.NO_DEADLINE,
+        random.nextBoolean() ? random.nextInt(name + 1) : name);
   }
 
   EngineScript without(int index) {

@@ -4,6 +4,7 @@ import static dev.krait.engine.Requests.read;
 import static dev.krait.engine.Requests.request;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.engine.Requests.Answer;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -152,7 +153,7 @@ class EngineThreadTest {
     }
 
     @Override
-    public void copySlot(int from, int to) {}
+    public void copy(CacheCopy copy) {}
 
     @Override
     public void forget(Sequence sequence) {

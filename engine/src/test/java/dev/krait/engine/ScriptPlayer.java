@@ -2,6 +2,7 @@ package dev.krait.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.engine.EngineScript.Action;
 import dev.krait.engine.EngineScript.Cancel;
 import dev.krait.engine.EngineScript.Setting;
@@ -24,6 +25,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// Plays a script on an engine and checks after every step, and at the end, that all is well.
 final class ScriptPlayer {
@@ -129,10 +131,12 @@ final class ScriptPlayer {
   /// Enough for every sequence to be computed again, alone, once for each other one.
   private int stepBound() {
     int bound = 10;
+    int tokens = 0;
     for (Action action : script.actions()) {
       bound += action.step() + 2;
       if (action instanceof Submit submit) {
-        bound += (submit.promptTokens() + 2 * submit.maxTokens()) * script.actions().size();
+        tokens += submit.promptTokens() + 2 * submit.maxTokens();
+        bound += tokens * script.actions().size();
       }
     }
     return bound * pendingSteps;
@@ -141,7 +145,9 @@ final class ScriptPlayer {
   private void act(Action action) {
     switch (action) {
       case Submit submit -> {
-        TokenStream stream = engine.handle().submit(submit.request(clock.getAsLong()));
+        Reader followed = readers.get(submit.follows());
+        int[] before = followed == null ? new int[0] : followed.tokens();
+        TokenStream stream = engine.handle().submit(submit.request(clock.getAsLong(), before));
         readers.put(submit.name(), new Reader(submit, stream));
       }
       case Cancel cancel -> {
@@ -181,6 +187,13 @@ final class ScriptPlayer {
       text = model.text(stream.request());
     }
 
+    /// Its prompt and what it got so far.
+    private int[] tokens() {
+      int[] prompt = stream.request().promptIds().toArray();
+      return IntStream.concat(IntStream.of(prompt), got.stream().mapToInt(Integer::intValue))
+          .toArray();
+    }
+
     private void read() {
       Optional<GenerationEvent> event = stream.poll();
       while (ends.isEmpty() && event.isPresent()) {
@@ -209,7 +222,7 @@ final class ScriptPlayer {
         case GenerationEvent.Finished finished -> checkFinished(finished);
         case GenerationEvent.Failed failed -> {
           assertThat(failed.code()).as("%s", failed).isEqualTo(ErrorCode.RESOURCE_EXHAUSTED);
-          int most = submit.promptTokens() + submit.maxTokens();
+          int most = stream.request().promptIds().size() + submit.maxTokens();
           assertThat(engine.pools().blocksFor(most))
               .as("blocks of %s", submit)
               .isGreaterThan(engine.pools().blocksTotal());
@@ -300,8 +313,8 @@ final class ScriptPlayer {
     }
 
     @Override
-    public void copySlot(int from, int to) {
-      delegate.copySlot(from, to);
+    public void copy(CacheCopy copy) {
+      delegate.copy(copy);
     }
 
     @Override

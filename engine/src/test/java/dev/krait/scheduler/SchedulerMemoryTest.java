@@ -109,18 +109,18 @@ class SchedulerMemoryTest {
     rig.step(7);
     for (int again = 0; again < 2; again++) {
       StepPlan plan = rig.scheduler().schedule();
-      assertThat(plan.slotCopies()).isEqualTo(1);
-      assertThat(plan.slotCopy(0)).isEqualTo(new SlotCopy(0, 1));
+      assertThat(plan.cacheCopies()).isEqualTo(1);
+      assertThat(plan.cacheCopy(0)).isEqualTo(new SlotCopy(0, 1));
     }
     rig.step(7);
     assertThat(rig.scheduler().running()).isZero();
     rig.add(12, 1);
     StepPlan plan = rig.scheduler().schedule();
-    assertThat(plan.slotCopies()).isEqualTo(1);
-    assertThat(plan.slotCopy(0)).isEqualTo(new SlotCopy(1, 0));
+    assertThat(plan.cacheCopies()).isEqualTo(1);
+    assertThat(plan.cacheCopy(0)).as("slot 0 is that of an end").isEqualTo(new SlotCopy(1, 2));
     rig.scheduler().submitted(plan);
     rig.scheduler().update(plan, rig.answerWhereDue(plan, 7));
-    assertThat(rig.scheduler().schedule().slotCopies()).isZero();
+    assertThat(rig.scheduler().schedule().cacheCopies()).isZero();
   }
 
   @Test

@@ -1,6 +1,9 @@
 package dev.krait.testing;
 
+import dev.krait.cache.pool.BlockCopy;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.CacheLayout;
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.runner.ModelRunner;
@@ -136,8 +139,8 @@ public final class PrefixHashRunner implements ModelRunner {
     before = output;
     output = own;
     output.clear();
-    for (int i = 0; i < plan.slotCopies() && mistake != Mistake.FORGETS_COPIES; i++) {
-      states[plan.slotCopy(i).to()] = states[plan.slotCopy(i).from()];
+    for (int i = 0; i < plan.cacheCopies() && mistake != Mistake.FORGETS_COPIES; i++) {
+      copy(plan.cacheCopy(i));
     }
     for (int i = 0; i < plan.size(); i++) {
       run(plan, i);
@@ -151,8 +154,11 @@ public final class PrefixHashRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    states[to] = states[from];
+  public void copy(CacheCopy copy) {
+    switch (copy) {
+      case SlotCopy slot -> copySlot(slot);
+      case BlockCopy block -> blocks[block.to()] = blocks[block.from()].clone();
+    }
   }
 
   @Override
@@ -163,6 +169,13 @@ public final class PrefixHashRunner implements ModelRunner {
   @Override
   public void close() {
     closed = true;
+  }
+
+  private void copySlot(SlotCopy copy) {
+    states[copy.to()] = states[copy.from()];
+    if (copy.withWindow()) {
+      windows[copy.to()] = windows[copy.from()].clone();
+    }
   }
 
   private void run(StepPlan plan, int entry) {

@@ -1,5 +1,6 @@
 package dev.krait.testing;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.runner.ModelRunner;
 import dev.krait.runner.PendingStep;
@@ -72,9 +73,7 @@ public final class ScriptedRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {
-    // It keeps nothing.
-  }
+  public void copy(CacheCopy copy) {}
 
   @Override
   public void forget(Sequence sequence) {

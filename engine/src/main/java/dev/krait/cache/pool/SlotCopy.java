@@ -1,8 +1,14 @@
 package dev.krait.cache.pool;
 
-/// A copy of what a state slot has of every layer, except its replay window, to another slot. It is
-/// made before the next step, after the copies that were asked for before it.
+/// A copy of what a state slot has of every layer to another slot.
 ///
 /// @param from the slot that is read
 /// @param to the slot that is written
-public record SlotCopy(int from, int to) {}
+/// @param withWindow the replay window is copied, too: some committed tokens lie there alone
+public record SlotCopy(int from, int to, boolean withWindow) implements CacheCopy {
+
+  /// A copy without the replay window, which has nothing that counts.
+  public SlotCopy(int from, int to) {
+    this(from, to, false);
+  }
+}

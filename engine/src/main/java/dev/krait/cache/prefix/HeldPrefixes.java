@@ -32,9 +32,16 @@ public final class HeldPrefixes {
     return ends;
   }
 
-  /// Holds the longest prefix of some tokens that a sequence can start behind.
+  /// Holds the longest prefix of some tokens that a sequence can start behind and whose states
+  /// include all of it, so that they can be read.
   public HeldPrefix hold(TokenIds tokens) {
-    return hold(cache.search(tokens, tokens.size()).node());
+    PrefixNode start = cache.search(tokens, tokens.size()).start();
+    while (start.parent != null
+        && cache.recurs()
+        && (start.snapshot < 0 || start.pendingTokens > 0)) {
+      start = start.parent;
+    }
+    return hold(start);
   }
 
   /// Holds what another prefix does.
@@ -88,32 +95,36 @@ public final class HeldPrefixes {
   /// Puts a prefix that was computed elsewhere in the tree, and holds it; the caller fills blocks
   /// and slot before anything else happens. Empty when there is no room.
   ///
-  /// @param tokens whole blocks of them
   /// @param blocks gives a block for each node that is missing
   public Optional<HeldPrefix> insert(TokenIds tokens, IntSupplier blocks) {
-    PrefixNode end = cache.root();
-    for (PrefixNode next = child(end, tokens); next != null; next = child(end, tokens)) {
+    PrefixNode node = cache.root();
+    for (PrefixNode next = child(node, tokens); next != null; next = child(node, tokens)) {
       cache.pinNext(next);
-      end = next;
+      node = next;
     }
-    if (!cache.hasRoom((tokens.size() - end.end) / cache.blockTokens())) {
-      cache.unpin(end);
+    if (!cache.hasRoom(Math.ceilDiv(tokens.size() - node.end, cache.blockTokens()))) {
+      cache.unpin(node);
       return Optional.empty();
     }
-    while (end.end < tokens.size()) {
-      TokenIds next = tokens.slice(end.end, end.end + cache.blockTokens());
-      end = cache.add(end, next, blocks.getAsInt());
+    while (node.end + cache.blockTokens() <= tokens.size()) {
+      TokenIds next = tokens.slice(node.end, node.end + cache.blockTokens());
+      node = cache.add(node, next, blocks.getAsInt());
+    }
+    TokenIds rest = tokens.slice(node.end, tokens.size());
+    PrefixNode end = rest.size() == 0 ? node : node.ends.get(rest);
+    if (end == null) {
+      end = cache.addEnd(node, rest, blocks.getAsInt());
     }
     cache.takeSnapshot(end, false);
+    end.pendingTokens = 0; // the caller's states include all tokens
     HeldPrefix prefix = hold(end);
-    cache.unpin(end);
+    cache.unpin(node);
     return Optional.of(prefix);
   }
 
   private @Nullable PrefixNode child(PrefixNode node, TokenIds tokens) {
-    return node.end < tokens.size()
-        ? node.children.get(tokens.slice(node.end, node.end + cache.blockTokens()))
-        : null;
+    int end = node.end + cache.blockTokens();
+    return end <= tokens.size() ? node.children.get(tokens.slice(node.end, end)) : null;
   }
 
   /// Checks the counts of every node against the prefixes.

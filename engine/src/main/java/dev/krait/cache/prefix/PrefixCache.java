@@ -7,9 +7,7 @@ import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.BitSet;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
-import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -21,6 +19,10 @@ import org.jspecify.annotations.Nullable;
 /// Keys and values can be shared from any block on. A recurrent state is one point in time, so a
 /// model with recurrent layers can start behind a node only if its state was copied to a slot of
 /// its own, a snapshot, when a prompt's computation stood exactly there.
+///
+/// A sequence that ends leaves its memory here: the blocks behind its prompt become nodes, the
+/// last, partly filled one an end, and its state slot the snapshot there, without a copy. Who goes
+/// on from an end gets copies of that block and of that slot.
 ///
 /// An open sequence pins the nodes of its prompt. What is not pinned is evicted when somebody needs
 /// the room: blocks from the ends of the least recently used prefixes. Snapshots are evicted in the
@@ -87,7 +89,17 @@ public final class PrefixCache {
   /// Opens the path of a sequence through the longest kept prefix of its prompt, all but the last
   /// token at most.
   public PromptPath open(TokenIds prompt) {
-    return new PromptPath(this, find(prompt), prompt);
+    PrefixHit hit = find(prompt);
+    PrefixNode start = hit.start();
+    if (start.isEnd && start.block >= 0 && blockPool.free() + freeBlocks() == 0) {
+      // No block to copy the end's into.
+      start = hit.node();
+      while (start.parent != null && start.snapshot < 0) {
+        start = start.parent;
+      }
+      hit = new PrefixHit(start, hit.matchedTokens());
+    }
+    return new PromptPath(this, hit, prompt);
   }
 
   /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
@@ -103,7 +115,7 @@ public final class PrefixCache {
   /// The same among the first `most` tokens.
   PrefixHit search(TokenIds prompt, int most) {
     PrefixNode deepest = root;
-    PrefixNode usable = root;
+    PrefixNode start = longestEnd(root, prompt, most, root);
     while (deepest.end + blockTokens() <= most) {
       PrefixNode next =
           deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens()));
@@ -112,10 +124,25 @@ public final class PrefixCache {
       }
       deepest = next;
       if (!slotPool.isNeeded() || next.snapshot >= 0) {
-        usable = next;
+        start = next;
+      }
+      start = longestEnd(next, prompt, most, start);
+    }
+    return new PrefixHit(start, deepest.end);
+  }
+
+  /// The longest of a node's ends that a prompt goes on from; `otherwise` where there is none.
+  private static PrefixNode longestEnd(
+      PrefixNode node, TokenIds prompt, int most, PrefixNode otherwise) {
+    PrefixNode longest = otherwise;
+    for (PrefixNode end : node.ends.values()) {
+      if (end.end > longest.end
+          && end.end <= most
+          && prompt.slice(node.end, end.end).equals(end.tokens)) {
+        longest = end;
       }
     }
-    return new PrefixHit(usable, deepest.end);
+    return longest;
   }
 
   /// The prefixes that are held for conversations.
@@ -139,8 +166,17 @@ public final class PrefixCache {
     for (PrefixNode node = end; node.parent != null; node = node.parent) {
       pinNext(node);
     }
-    if (snapshots.remove(end)) {
-      snapshots.add(end);
+    use(end);
+  }
+
+  /// Notes that the snapshot of a node was used.
+  void use(PrefixNode node) {
+    if (snapshots.remove(node)) {
+      snapshots.add(node);
+    }
+    if (evictable.remove(node)) {
+      node.lastUsed = ++clock;
+      evictable.add(node);
     }
   }
 
@@ -204,12 +240,15 @@ public final class PrefixCache {
   /// Evicts the last block of the least recently used prefix.
   public void evictLeaf() {
     while (evictable.isEmpty() && held.giveUpFirst()) {}
-    PrefixNode leaf = evictable.removeFirst();
+    remove(evictable.removeFirst());
+  }
+
+  private void remove(PrefixNode leaf) {
     PrefixNode parent = leaf.parent;
     if (parent == null) {
       throw new EngineException(ErrorCode.INTERNAL, "prefix cache: the root evicted");
     }
-    parent.children.remove(leaf.tokens);
+    (leaf.isEnd ? parent.ends : parent.children).remove(leaf.tokens);
     foundPrompt = null;
     nodes--;
     if (leaf.block >= 0) {
@@ -217,7 +256,7 @@ public final class PrefixCache {
     }
     if (leaf.snapshot >= 0) {
       snapshots.remove(leaf);
-      dropSnapshot(leaf);
+      giveSnapshot(leaf);
     }
     noteEvictable(parent);
   }
@@ -233,7 +272,6 @@ public final class PrefixCache {
     while (first.isRoot() && held.giveUpFirst()) {
       first = firstNotHeld();
     }
-    snapshots.remove(first);
     dropSnapshot(first);
   }
 
@@ -247,9 +285,17 @@ public final class PrefixCache {
   }
 
   private void dropSnapshot(PrefixNode node) {
+    snapshots.remove(node);
+    giveSnapshot(node);
+    if (node.isEnd) {
+      evictable.remove(node);
+      remove(node);
+    }
+  }
+
+  private void giveSnapshot(PrefixNode node) {
     slotPool.give(node.snapshot);
     node.snapshot = -1;
-    node.snapshotHasDraftModel = false;
     foundPrompt = null;
   }
 
@@ -259,7 +305,7 @@ public final class PrefixCache {
   /// @param hasDraftModel the draft model's states are there too
   int takeSnapshot(PrefixNode node, boolean hasDraftModel) {
     if (!slotPool.isNeeded()
-        || (node.snapshot >= 0 && (node.snapshotHasDraftModel || !hasDraftModel))) {
+        || (node.snapshot >= 0 && (node.draftModelTokens == node.end || !hasDraftModel))) {
       return -1;
     }
     if (node.snapshot < 0) {
@@ -273,8 +319,43 @@ public final class PrefixCache {
       snapshots.add(node);
       foundPrompt = null;
     }
-    node.snapshotHasDraftModel = hasDraftModel;
+    node.draftModelTokens = hasDraftModel ? node.end : 0;
+    node.pendingTokens = 0;
     return node.snapshot;
+  }
+
+  /// Takes over the states of a sequence that ends, and the block that it filled partly.
+  ///
+  /// @param node the pinned node of its last whole block
+  /// @param tokens those behind it, fewer than a block has
+  /// @param block theirs; -1 where there is none
+  /// @return false when what is kept there is as good, so that nothing was taken
+  boolean keepEnd(PrefixNode node, TokenIds tokens, int block, EndStates states) {
+    PrefixNode there = tokens.size() == 0 ? node : node.ends.get(tokens);
+    if (there != null && there.snapshot >= 0) {
+      if (there.draftModelTokens >= states.draftModelTokens() || there.heldEnds > 0) {
+        use(there);
+        return false;
+      }
+      dropSnapshot(there);
+    }
+    PrefixNode end = tokens.size() == 0 ? node : addEnd(node, tokens, block);
+    end.snapshot = states.slot();
+    end.pendingTokens = states.pendingTokens();
+    end.draftModelTokens = states.draftModelTokens();
+    snapshots.add(end);
+    foundPrompt = null;
+    return true;
+  }
+
+  /// A new end behind a pinned node, which needs a snapshot; the block is the cache's from now on.
+  PrefixNode addEnd(PrefixNode node, TokenIds tokens, int block) {
+    PrefixNode end = node.end(tokens, block);
+    node.ends.put(tokens, end);
+    nodes++;
+    end.lastUsed = ++clock;
+    evictable.add(end);
+    return end;
   }
 
   /// Claims every block and every slot that the cache has.
@@ -290,72 +371,14 @@ public final class PrefixCache {
   }
 
   void forEach(Consumer<PrefixNode> action) {
-    visit(root, action);
-  }
-
-  private static void visit(PrefixNode node, Consumer<PrefixNode> action) {
-    for (PrefixNode child : node.children.values()) {
-      action.accept(child);
-      visit(child, action);
-    }
+    root.forEachBehind(action);
   }
 
   /// Checks the counts and lists against the tree, and the pins against the open paths.
   ///
   /// @throws EngineException INTERNAL naming the first that is wrong
   public void checkIntegrity(Collection<PromptPath> open) {
-    checkLists();
+    new PrefixIntegrity(root, evictable, snapshots).check(nodes, pinnedNodes, open);
     held.checkIntegrity();
-    Map<PrefixNode, Integer> pins = new HashMap<>();
-    for (PromptPath path : open) {
-      for (PrefixNode node = path.tail(); node.parent != null; node = node.parent) {
-        pins.merge(node, 1, Integer::sum);
-      }
-    }
-    forEach(node -> {
-      int expected = pins.getOrDefault(node, 0);
-      if (node.pins != expected) {
-        throw new EngineException(
-            ErrorCode.INTERNAL, "pins of a prefix: " + node.pins + " (expected: " + expected + ")");
-      }
-    });
-  }
-
-  private void checkLists() {
-    int[] seen = new int[4];
-    BitSet slots = new BitSet();
-    forEach(node -> {
-      seen[0]++;
-      seen[1] += node.pins > 0 ? 1 : 0;
-      seen[2] += node.isEvictable() ? 1 : 0;
-      if (node.snapshot >= 0) {
-        seen[3]++;
-        slots.set(node.snapshot);
-      }
-      if (node.isEvictable() != evictable.contains(node)
-          || (node.snapshot >= 0) != snapshots.contains(node)) {
-        throw new EngineException(
-            ErrorCode.INTERNAL, "prefix of " + node.end + " tokens: in the wrong list");
-      }
-    });
-    if (seen[0] != nodes
-        || seen[1] != pinnedNodes
-        || seen[2] != evictable.size()
-        || seen[3] != snapshots.size()
-        || slots.cardinality() != snapshots.size()) {
-      throw new EngineException(
-          ErrorCode.INTERNAL,
-          "prefix cache: %d blocks, %d pinned, %d free ends, %d snapshots in %d slots (expected: %d, %d, %d, %d)"
-              .formatted(
-                  seen[0],
-                  seen[1],
-                  seen[2],
-                  seen[3],
-                  slots.cardinality(),
-                  nodes,
-                  pinnedNodes,
-                  evictable.size(),
-                  snapshots.size()));
-    }
   }
 }

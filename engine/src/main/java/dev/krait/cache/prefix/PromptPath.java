@@ -15,6 +15,7 @@ public final class PromptPath {
   private final int junction;
   private final int lastBoundary;
   private final PrefixResult result;
+  private final PrefixStart start;
   private PrefixNode tail;
 
   /// True once another sequence has cached the same block without the draft model's keys and
@@ -27,13 +28,15 @@ public final class PromptPath {
     this.prompt = prompt;
     tail = hit.node();
     result = result(hit);
+    start = PrefixStart.of(hit.start(), cache.recurs());
     cache.pin(tail);
-    junction = worth(cache.boundary(hit.matchedTokens()), tail.end);
-    lastBoundary = worth(cache.boundary(prompt.size() - 1), Math.max(tail.end, junction));
+    cache.use(hit.start());
+    junction = worth(cache.boundary(hit.matchedTokens()), start.tokens());
+    lastBoundary = worth(cache.boundary(prompt.size() - 1), Math.max(start.tokens(), junction));
   }
 
   private PrefixResult result(PrefixHit hit) {
-    if (!hit.node().isRoot()) {
+    if (!hit.start().isRoot()) {
       return PrefixResult.FOUND;
     }
     if (prompt.size() <= cache.blockTokens()) {
@@ -47,9 +50,9 @@ public final class PromptPath {
     return result;
   }
 
-  /// Slot with the states behind the tokens in the cache; -1 for none.
-  public int snapshot() {
-    return tail.snapshot;
+  /// Where the sequence starts.
+  public PrefixStart start() {
+    return start;
   }
 
   /// A position where a snapshot is wanted, or 0.
@@ -62,7 +65,7 @@ public final class PromptPath {
     return tail.end / cache.blockTokens();
   }
 
-  /// Tokens in the cache.
+  /// Tokens of its blocks in the cache.
   public int tokens() {
     return tail.end;
   }
@@ -86,7 +89,7 @@ public final class PromptPath {
     if (cache.recurs()) {
       start = lastBoundary <= shared ? lastBoundary : junction <= shared ? junction : 0;
     }
-    return start > tail.end && start - cache.find(other).node().end >= cache.minTokens();
+    return start > tail.end && start - cache.find(other).start().end >= cache.minTokens();
   }
 
   /// How many of the next prompt tokens a chunk may have.
@@ -102,10 +105,15 @@ public final class PromptPath {
   /// The next block of the prompt that is computed but not in the cache, as tokens; empty when
   /// there is none.
   public TokenIds next(int committed) {
+    return next(prompt, Math.min(committed, prompt.size()));
+  }
+
+  /// The same of all tokens of the sequence.
+  ///
+  /// @param computed how many of them are computed
+  public TokenIds next(TokenIds tokens, int computed) {
     int end = tail.end + cache.blockTokens();
-    return apart || end > Math.min(committed, prompt.size())
-        ? TokenIds.empty()
-        : prompt.slice(tail.end, end);
+    return apart || end > computed ? TokenIds.empty() : tokens.slice(tail.end, end);
   }
 
   /// Puts the next block in the cache, or takes the one that another sequence has put there.
@@ -140,9 +148,13 @@ public final class PromptPath {
     }
   }
 
-  /// True when the draft model can start behind what was found, too.
-  public boolean startsDraftModel(boolean recurs) {
-    return tail.hasDraftModel && (!recurs || tail.snapshotHasDraftModel);
+  /// Has the states at the sequence's end kept, and the block that it filled partly.
+  ///
+  /// @param rest tokens behind the blocks in the cache, fewer than a block has
+  /// @param block theirs; -1 where there is none
+  /// @return false when nothing was taken
+  public boolean keepEnd(TokenIds rest, int block, EndStates states) {
+    return !apart && cache.keepEnd(tail, rest, block, states);
   }
 
   /// The node at its end.

@@ -1,12 +1,15 @@
 package dev.krait.cache.sequence;
 
+import dev.krait.cache.pool.BlockCopy;
 import dev.krait.cache.pool.BlockPool;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.pool.SlotPool;
 import dev.krait.cache.prefix.HeldPrefix;
 import dev.krait.cache.prefix.HeldPrefixes;
 import dev.krait.cache.prefix.PrefixCache;
+import dev.krait.cache.prefix.PrefixStart;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.error.EngineException;
@@ -52,7 +55,7 @@ public final class KvCachePools {
   /// Memory for one more sequence, without blocks yet; empty when no state slot is free.
   public Optional<Opened> open() {
     return slotsFree() > 0
-        ? Optional.of(new Opened(opened(null), Optional.empty(), Optional.empty()))
+        ? Optional.of(new Opened(opened(null), Optional.empty(), List.of()))
         : Optional.empty();
   }
 
@@ -64,14 +67,21 @@ public final class KvCachePools {
       return open();
     }
     PromptPath path = kept.open(prompt);
-    int snapshot = path.snapshot();
     PooledSequenceCache memory = opened(path);
-    boolean copied = snapshot >= 0 && snapshot != memory.stateSlot();
     return Optional.of(
-        new Opened(
-            memory,
-            Optional.of(path.result()),
-            copied ? Optional.of(new SlotCopy(snapshot, memory.stateSlot())) : Optional.empty()));
+        new Opened(memory, Optional.of(path.result()), copies(path.start(), memory)));
+  }
+
+  /// What a new memory needs of the cache's; it may have been given just that slot and that block.
+  private static List<CacheCopy> copies(PrefixStart start, PooledSequenceCache memory) {
+    List<CacheCopy> copies = new ArrayList<>();
+    if (start.snapshot() >= 0 && start.snapshot() != memory.stateSlot()) {
+      copies.add(new SlotCopy(start.snapshot(), memory.stateSlot(), start.pendingTokens() > 0));
+    }
+    if (start.partBlock() >= 0 && start.partBlock() != memory.lastBlock()) {
+      copies.add(new BlockCopy(start.partBlock(), memory.lastBlock()));
+    }
+    return copies;
   }
 
   private PooledSequenceCache opened(@Nullable PromptPath path) {
@@ -113,8 +123,6 @@ public final class KvCachePools {
   /// Puts a prefix that was computed elsewhere among those that are kept, and holds it; the caller
   /// fills its blocks and slot before anything else is asked of the pools. Empty when there is no
   /// room.
-  ///
-  /// @param tokens whole blocks of them
   public Optional<HeldPrefix> insert(TokenIds tokens) {
     return held()
         .flatMap(held -> held.insert(tokens, () -> blockPool.isNeeded() ? takeBlock() : -1));
@@ -130,7 +138,7 @@ public final class KvCachePools {
 
   void closed(PooledSequenceCache memory) {
     open.remove(memory);
-    if (memory.stateSlot() >= 0) {
+    if (memory.stateSlot() >= 0 && !memory.hasKeptSlot()) {
       slotPool.give(memory.stateSlot());
     }
   }

@@ -2,6 +2,8 @@ package dev.krait.cache.sequence;
 
 import dev.krait.cache.pool.BlockPool;
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.EndStates;
+import dev.krait.cache.prefix.PrefixStart;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -40,6 +42,7 @@ final class PooledSequenceCache implements SequenceCache {
   private int pending;
   private int reservedDirect;
   private int reservedWindowed;
+  private boolean keptSlot;
   private boolean closed;
 
   /// The memory of a sequence whose first tokens are those of the path.
@@ -50,13 +53,18 @@ final class PooledSequenceCache implements SequenceCache {
     if (path == null) {
       return;
     }
-    committed = path.tokens();
-    draftModelTokens = path.startsDraftModel(stateSlot >= 0) ? committed : 0;
+    PrefixStart start = path.start();
+    committed = start.tokens();
+    pending = start.pendingTokens();
+    draftModelTokens = start.draftModelTokens();
     reportedDraftModelTokens = draftModelTokens;
     if (pools.blockPool().isNeeded()) {
       blocks = path.blocks();
-      table = new int[Math.max(FIRST_BLOCKS, blocks)];
+      table = new int[Math.max(FIRST_BLOCKS, blocks + 1)];
       path.copyBlocks(table);
+      if (start.partBlock() >= 0) {
+        table[blocks++] = pools.takeBlock();
+      }
     }
   }
 
@@ -111,16 +119,61 @@ final class PooledSequenceCache implements SequenceCache {
       reportedDraftModelTokens = draftModelTokens;
     }
     for (TokenIds next = prompt.next(committed); next.size() > 0; next = prompt.next(committed)) {
-      int index = prompt.blocks();
-      int own = pools.blockPool().isNeeded() ? table[index] : -1;
-      int kept = prompt.advance(next, own, draftModelTokens >= prompt.tokens() + next.size());
-      if (kept != own) {
-        pools.blockPool().give(own);
-        table[index] = kept;
-      }
+      keepBlock(prompt, next);
     }
     int slot = prompt.takeSnapshot(committed, draftModelTokens == committed);
     return slot >= 0 ? Optional.of(new SlotCopy(stateSlot, slot)) : Optional.empty();
+  }
+
+  private void keepBlock(PromptPath prompt, TokenIds tokens) {
+    int index = prompt.blocks();
+    int own = pools.blockPool().isNeeded() ? table[index] : -1;
+    int kept = prompt.advance(tokens, own, draftModelTokens >= prompt.tokens() + tokens.size());
+    if (kept != own) {
+      pools.blockPool().give(own);
+      table[index] = kept;
+    }
+  }
+
+  @Override
+  public void keep(TokenIds tokens, boolean inFlight) {
+    checkOpen();
+    int left = inFlight ? 0 : pending - (committed - tokens.size());
+    if (path != null && left >= 0) {
+      keepEnd(path, tokens, left);
+    }
+    close();
+  }
+
+  private void keepEnd(PromptPath own, TokenIds tokens, int pendingTokens) {
+    int computed = tokens.size();
+    for (TokenIds next = own.next(tokens, computed);
+        next.size() > 0;
+        next = own.next(tokens, computed)) {
+      keepBlock(own, next);
+    }
+    TokenIds rest = tokens.slice(own.tokens(), computed);
+    if (stateSlot < 0 || rest.size() >= pools.blockPool().blockTokens()) {
+      return;
+    }
+    boolean fills = pools.blockPool().isNeeded() && rest.size() > 0;
+    int block = fills ? table[own.blocks()] : -1;
+    int drafted = Math.min(draftModelTokens, computed);
+    if (own.keepEnd(rest, block, new EndStates(stateSlot, pendingTokens, drafted))) {
+      keptSlot = true;
+      resize(pools.blocksFor(computed));
+      blocks -= fills ? 1 : 0;
+    }
+  }
+
+  /// Its slot is the prefix cache's now.
+  boolean hasKeptSlot() {
+    return keptSlot;
+  }
+
+  /// The last block; -1 when it has none.
+  int lastBlock() {
+    return blocks == 0 ? -1 : table[blocks - 1];
   }
 
   private void resize(int needed) {

@@ -64,6 +64,16 @@ public interface SequenceCache extends AutoCloseable {
   /// Index of one held block in the block pool; token `t` lies in block `t / blockTokens`.
   int block(int index);
 
+  /// Gives everything back like [#close], but what was computed is kept for sequences that start
+  /// alike, where prefixes are kept.
+  ///
+  /// @param tokens of the sequence from the start, as many as are computed; fewer than are
+  ///   committed where the last ones are not wanted
+  /// @param inFlight a submitted step computes the last of them, directly
+  default void keep(TokenIds tokens, boolean inFlight) {
+    close();
+  }
+
   /// Gives everything back.
   @Override
   void close();

@@ -4,9 +4,12 @@ import dev.krait.backend.Backend;
 import dev.krait.backend.LayerCache;
 import dev.krait.backend.LayerCache.KvCache;
 import dev.krait.backend.LayerCache.StateCache;
+import dev.krait.cache.pool.BlockCopy;
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
+import dev.krait.cache.pool.SlotCopy;
 import dev.krait.tensor.Buffer;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -58,13 +61,31 @@ public final class CacheTensors {
     return cache;
   }
 
-  /// Copies the state and the convolution ring of a slot to another; not the replay window.
-  static void copySlot(StateCache cache, StateSpec spec, int from, int to) {
-    copy(cache.state(), spec.stateElements(), from, to);
-    copy(cache.convRing(), (long) cache.ringTokens() * spec.convChannels(), from, to);
+  /// Makes a copy in every layer: of a slot's state and convolution ring, and of its replay window
+  /// where that is asked for, or of a block's keys and values.
+  public void copy(CacheCopy copy) {
+    for (int i = 0; i < all.size(); i++) {
+      switch (all.get(i)) {
+        case StateCache states when copy instanceof SlotCopy slot -> {
+          copy(states.state(), layout.stateSlots(), slot.from(), slot.to());
+          copy(states.convRing(), layout.stateSlots(), slot.from(), slot.to());
+          if (slot.withWindow()) {
+            copy(states.window(), layout.stateSlots(), slot.from(), slot.to());
+          }
+        }
+        case KvCache keysAndValues when copy instanceof BlockCopy block -> {
+          copy(keysAndValues.keys(), layout.blocks(), block.from(), block.to());
+          copy(keysAndValues.values(), layout.blocks(), block.from(), block.to());
+        }
+        case StateCache none -> {}
+        case KvCache none -> {}
+      }
+    }
   }
 
-  private static void copy(Buffer slots, long each, int from, int to) {
-    slots.copy(from * each, to * each, each);
+  /// Copies one of the equal parts that a buffer has to another.
+  private static void copy(Buffer buffer, int parts, int from, int to) {
+    long each = buffer.elements() / parts;
+    buffer.copy(from * each, to * each, each);
   }
 }

@@ -103,9 +103,4 @@ final class GatedDeltaNetExecutor implements MixerExecutor {
     ops.activateMul(gated, gate, rule.dst(), weights.mixer().gate(), step.tokens);
     ops.matmul(output, gated, weights.output(), step.tokens);
   }
-
-  @Override
-  public void copySlot(int from, int to) {
-    CacheTensors.copySlot(rule.cache(), weights.mixer().states(), from, to);
-  }
 }

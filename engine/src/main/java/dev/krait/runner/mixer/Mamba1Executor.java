@@ -101,9 +101,4 @@ final class Mamba1Executor implements MixerExecutor {
     ops.timeStepScan(lowRank, scan, step);
     ops.matmul(output, scan.dst(), weights.output(), step.tokens);
   }
-
-  @Override
-  public void copySlot(int from, int to) {
-    CacheTensors.copySlot(scan.cache(), weights.mixer().states(), from, to);
-  }
 }

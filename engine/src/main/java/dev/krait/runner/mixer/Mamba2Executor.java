@@ -90,9 +90,4 @@ final class Mamba2Executor implements MixerExecutor {
     }
     ops.matmul(output, gated, weights.output(), step.tokens);
   }
-
-  @Override
-  public void copySlot(int from, int to) {
-    CacheTensors.copySlot(scan.cache(), weights.mixer().states(), from, to);
-  }
 }

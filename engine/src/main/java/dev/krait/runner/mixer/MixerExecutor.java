@@ -17,9 +17,6 @@ public interface MixerExecutor {
   /// Computes all rows of the step: reads the bound input, overwrites the bound output.
   void run(StepInputs step);
 
-  /// Copies what the layer remembers in a state slot to another; nothing where it has none.
-  default void copySlot(int from, int to) {}
-
   /// Adds the scratch memory that a mixer needs.
   static void addScratch(Mixer mixer, MixerScratch.Widths widths) {
     switch (mixer) {

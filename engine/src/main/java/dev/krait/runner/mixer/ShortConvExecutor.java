@@ -63,9 +63,4 @@ final class ShortConvExecutor implements MixerExecutor {
     ops.activateMul(gated, c, conv.dst(), Activation.NONE, step.tokens);
     ops.matmul(output, gated, weights.output(), step.tokens);
   }
-
-  @Override
-  public void copySlot(int from, int to) {
-    CacheTensors.copySlot(conv.cache(), weights.mixer().states(), from, to);
-  }
 }

@@ -106,14 +106,26 @@ class PromptPathTest {
   void theDraftModelStartsWhereItHasComputedToo() {
     PromptPath path = open(prompt(11));
     advance(path, 8, false);
-    assertThat(path.startsDraftModel(false)).isFalse();
-    path.reportDraftModel(7);
-    assertThat(path.startsDraftModel(false)).isFalse();
+    path.takeSnapshot(8, false);
     path.reportDraftModel(8);
-    assertThat(path.startsDraftModel(false)).isTrue();
-    assertThat(path.startsDraftModel(true)).as("without its state").isFalse();
+    assertThat(draftModelStart()).as("without its state").isZero();
     path.takeSnapshot(8, true);
-    assertThat(path.startsDraftModel(true)).isTrue();
+    assertThat(draftModelStart()).isEqualTo(8);
+  }
+
+  @Test
+  void theDraftModelStartsNowhereWithoutItsKeysAndValues() {
+    PromptPath path = open(prompt(11));
+    advance(path, 8, false);
+    path.reportDraftModel(7);
+    path.takeSnapshot(8, true);
+    assertThat(draftModelStart()).isZero();
+    path.reportDraftModel(8);
+    assertThat(draftModelStart()).isEqualTo(8);
+  }
+
+  private int draftModelStart() {
+    return open(prompt(11)).start().draftModelTokens();
   }
 
   @Test

@@ -2,6 +2,7 @@ package dev.krait.cache.sequence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.cache.pool.CacheDemand;
 import dev.krait.cache.pool.CacheLayout;
 import dev.krait.cache.pool.CacheSpec;
@@ -32,7 +33,7 @@ class PrefixCacheTest {
   }
 
   /// Copies of slots that were asked for.
-  private final List<SlotCopy> copies = new ArrayList<>();
+  private final List<CacheCopy> copies = new ArrayList<>();
 
   private Optional<PrefixResult> result = Optional.empty();
 
@@ -72,7 +73,7 @@ class PrefixCacheTest {
 
   private SequenceCache open(KvCachePools pools, TokenIds prompt) {
     Opened opened = pools.open(prompt).orElseThrow();
-    opened.slotCopy().ifPresent(copies::add);
+    copies.addAll(opened.copies());
     result = opened.prefixResult();
     return opened.memory();
   }

@@ -1,5 +1,6 @@
 package dev.krait.server.testing;
 
+import dev.krait.cache.pool.CacheCopy;
 import dev.krait.generation.SamplingParams;
 import dev.krait.generation.TokenLogprobs;
 import dev.krait.runner.ModelRunner;
@@ -145,7 +146,7 @@ public final class RecitingRunner implements ModelRunner {
   }
 
   @Override
-  public void copySlot(int from, int to) {}
+  public void copy(CacheCopy copy) {}
 
   @Override
   public void forget(Sequence sequence) {}
