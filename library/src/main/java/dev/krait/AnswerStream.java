@@ -8,6 +8,7 @@ import dev.krait.service.Finish;
 import dev.krait.service.Generation;
 import dev.krait.service.TextChunk;
 import dev.krait.service.TextStream;
+import dev.krait.service.Usage;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -76,7 +77,12 @@ public final class AnswerStream
     return rest();
   }
 
-  /// The same without a wake-up for each token.
+  /// Tokens that were counted so far.
+  public Usage usage() {
+    return stream.usage();
+  }
+
+  /// The whole answer, without a wake-up for each token.
   Answer whole() {
     take();
     stream.readWhole();

@@ -61,6 +61,20 @@ public final class Krait implements AutoCloseable {
     return builder(folder).open();
   }
 
+  /// Loads what a configuration of the engine says.
+  ///
+  /// @param chatTemplate a file with another template than the model's own
+  /// @throws EngineException when it cannot be loaded, with the reason
+  public static Krait open(EngineConfig config, Optional<Path> chatTemplate) {
+    Resources resources = new Resources();
+    try {
+      return open(config, chatTemplate, resources);
+    } catch (Throwable e) {
+      resources.closeAfter(e);
+      throw e;
+    }
+  }
+
   /// Begins to say how a checkpoint folder is loaded.
   public static Builder builder(Path folder) {
     return new Builder(folder);
@@ -105,13 +119,7 @@ public final class Krait implements AutoCloseable {
     ///
     /// @throws EngineException when it cannot be loaded, with the reason
     public Krait open() {
-      Resources resources = new Resources();
-      try {
-        return Krait.open(EngineConfig.of(folder, settings), template, resources);
-      } catch (Throwable e) {
-        resources.closeAfter(e);
-        throw e;
-      }
+      return Krait.open(EngineConfig.of(folder, settings), template);
     }
   }
 

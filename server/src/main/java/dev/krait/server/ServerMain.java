@@ -26,8 +26,8 @@ import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.TypeConversionException;
 
-/// The command line: `krait serve`, `krait generate`, `krait pull`, `krait models`, `krait
-/// version`, and each [Subcommand].
+/// The command line: `krait serve`, `krait chat`, `krait generate`, `krait pull`, `krait models`,
+/// `krait version`, and each [Subcommand].
 ///
 /// Every option can also be set by an environment variable: `--max-sequences` by
 /// `KRAIT_MAX_SEQUENCES`; an empty variable is the same as none.
@@ -69,6 +69,7 @@ public final class ServerMain {
         new CommandLine(new Root(notes))
             .addSubcommand(new ServeCommand(new ModelOptions(hubs), out, notes, version))
             .addSubcommand(new GenerateCommand(new ModelOptions(hubs), out))
+            .addSubcommand(new ChatCommand(new ModelOptions(hubs), out, notes))
             .addSubcommand(new PullCommand(hubs, out))
             .addSubcommand(new ModelsCommand(hubs, out))
             .addSubcommand(new ConstraintCommand(out))
@@ -129,7 +130,7 @@ public final class ServerMain {
     @Override
     public Integer call() {
       notes.println(
-          "krait: no command (expected: serve, generate, pull, test, version or another of krait --help)");
+          "krait: no command (expected: serve, chat, generate, pull, test, version or another of krait --help)");
       return Exit.USAGE;
     }
   }

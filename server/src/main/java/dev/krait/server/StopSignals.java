@@ -22,6 +22,11 @@ final class StopSignals {
     listen("HUP", reload);
   }
 
+  /// Calls an action for each SIGINT from now on, which does not end the process.
+  static void onInterrupt(Runnable action) {
+    listen("INT", action);
+  }
+
   /// By reflection: javac warns of every mention of these classes, and there are no others.
   private static void listen(String name, Runnable action) {
     try {

@@ -8,6 +8,7 @@ import dev.krait.server.testing.TestServer;
 import dev.krait.server.testing.Waiting;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -25,22 +26,34 @@ import org.junit.jupiter.api.io.TempDir;
 class ProcessTest {
   private static final Pattern READY = Pattern.compile("^ *http://127.0.0.1:(\\d+)$");
 
+  private static List<String> command() {
+    List<String> command = new ArrayList<>();
+    Collections.addAll(
+        command,
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--add-modules",
+        "jdk.incubator.vector",
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        System.getProperty("java.class.path"),
+        "dev.krait.server.ServerMain");
+    return command;
+  }
+
+  private static void signal(String name, Process process) throws Exception {
+    Process signal = new ProcessBuilder("kill", name, String.valueOf(process.pid())).start();
+    assertThat(signal.waitFor()).isZero();
+  }
+
   /// A process that says that it is ready.
   ///
   /// @param output what it writes, open as long as it runs
   private record Running(Process process, BufferedReader output, HttpCalls http)
       implements AutoCloseable {
     static Running start(String... more) throws IOException {
-      List<String> command = new ArrayList<>();
+      List<String> command = command();
       Collections.addAll(
           command,
-          Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-          "--add-modules",
-          "jdk.incubator.vector",
-          "--enable-native-access=ALL-UNNAMED",
-          "-cp",
-          System.getProperty("java.class.path"),
-          "dev.krait.server.ServerMain",
           "serve",
           "--model",
           TestServer.modelFolder().toString(),
@@ -69,8 +82,7 @@ class ProcessTest {
     }
 
     void hangUp() throws Exception {
-      Process signal = new ProcessBuilder("kill", "-HUP", String.valueOf(process.pid())).start();
-      assertThat(signal.waitFor()).isZero();
+      signal("-HUP", process);
     }
 
     int status(String key) {
@@ -79,6 +91,32 @@ class ProcessTest {
 
     @Override
     public void close() {
+      process.destroyForcibly();
+    }
+  }
+
+  @Test
+  void anInterruptEndsAReplyOfAChatAndNotTheChat() throws Exception {
+    List<String> command = command();
+    Collections.addAll(command, "chat", TestServer.modelFolder().toString(), "--temperature", "0");
+    Process process = new ProcessBuilder(command).start();
+    try (BufferedReader replies = process.inputReader();
+        BufferedReader notes = process.errorReader()) {
+      Writer input = process.outputWriter();
+      input.write("Tell me a very long story.\n");
+      input.flush();
+      assertThat(replies.read()).isPositive();
+      signal("-INT", process);
+      input.write("What is the moon?\n");
+      input.close();
+      assertThat(replies.lines().toList().getLast()).startsWith("The moon is a celestial body");
+      assertThat(notes.lines().toList())
+          .contains("krait: the generation was cancelled")
+          .last()
+          .asString()
+          .matches("2 replies, \\d+ tokens, \\d+\\.\\d tokens/s");
+      assertThat(process.waitFor()).isEqualTo(Exit.OK);
+    } finally {
       process.destroyForcibly();
     }
   }
