@@ -48,7 +48,7 @@ final class SchemaCompiler {
   /// would let a model write blanks without end.
   private static Regex space(Languages languages) {
     Regex indentation =
-        languages.repeat(languages.bytes(ByteSet.of(' ').or(ByteSet.of('\t'))), 0, 64);
+        languages.repeat(languages.bytes(ByteSet.of(' ').or(ByteSet.of('\t'))), 0, 20);
     return languages.or(
         languages.empty,
         languages.text(" "),
