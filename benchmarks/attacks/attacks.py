@@ -26,11 +26,11 @@ def free_port():
 
 
 class Server:
-    def __init__(self, log, *flags):
+    def __init__(self, log, *flags, descriptors=700):
         self.port, self.grpc, self.log = free_port(), free_port(), log
         environment = {k: v for k, v in os.environ.items() if not k.startswith("KRAIT_")}
         environment["KRAIT_JAVA_OPTIONS"] = "-Xmx1g"
-        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (700, 700))
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         self.process = subprocess.Popen([os.path.join(HOME, "krait"), "serve", "--port", str(self.port), "--grpc-port", str(self.grpc), *flags],
                                         stdout=log, stderr=subprocess.STDOUT, env=environment, preexec_fn=limit)
         end = time.time() + 400
