@@ -53,8 +53,9 @@ final class ChatCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     ModelText.requireTokenizer(model.modelFolder(), model.tokenizerFolder());
-    Console console = System.console();
-    ChatLoop.Output to = new ChatLoop.Output(out, notes, console != null && console.isTerminal());
+    boolean terminal =
+        Optional.ofNullable(System.console()).filter(Console::isTerminal).isPresent();
+    ChatLoop.Output to = new ChatLoop.Output(out, notes, terminal);
     BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     try (Krait krait = Krait.open(model.engine(), model.chatTemplate())) {
