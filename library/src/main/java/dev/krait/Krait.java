@@ -239,7 +239,8 @@ public final class Krait implements AutoCloseable {
             OptionalInt.empty(),
             0,
             options.timeout(),
-            options.structure());
+            options.structure(),
+            "");
     return new AnswerStream(service.start(request));
   }
 

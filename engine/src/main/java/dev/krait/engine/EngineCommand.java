@@ -12,6 +12,11 @@ sealed interface EngineCommand {
   /// End a generation, if it still goes on.
   record Cancel(TokenStream stream) implements EngineCommand {}
 
+  /// Forget the kept prefixes that nobody uses.
+  ///
+  /// @param done is told how many blocks and state slots are free again
+  record ClearPrefixes(CompletableFuture<Integer> done) implements EngineCommand {}
+
   /// End everything as unavailable.
   record Abort(String reason) implements EngineCommand {}
 

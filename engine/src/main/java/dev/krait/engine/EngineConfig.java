@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// @param maxWaiting most sequences that wait; more are refused
 /// @param maxModelTokens longest prompt plus output; empty takes the model's own limit
 /// @param cacheBytes bytes for caches and states; empty lets the plan choose
+/// @param stateCacheBytes most bytes for the states of kept prefixes; empty keeps one for each
+///   sequence
 /// @param speculation who drafts
 /// @param maxDraftTokens most tokens drafted for a sequence and step, 1 to 16
 /// @param draftTokens a fixed draft length instead of the measured policy
@@ -44,6 +46,7 @@ public record EngineConfig(
     int maxWaiting,
     OptionalInt maxModelTokens,
     OptionalLong cacheBytes,
+    OptionalLong stateCacheBytes,
     SpeculationMode speculation,
     int maxDraftTokens,
     OptionalInt draftTokens,
@@ -102,6 +105,7 @@ public record EngineConfig(
         set.maxWaiting,
         set.maxModelTokens,
         set.cacheBytes,
+        set.stateCacheBytes,
         set.speculation,
         set.maxDraftTokens,
         set.draftTokens,
@@ -127,6 +131,7 @@ public record EngineConfig(
     public int maxWaiting = DEFAULT_MAX_WAITING;
     public OptionalInt maxModelTokens = OptionalInt.empty();
     public OptionalLong cacheBytes = OptionalLong.empty();
+    public OptionalLong stateCacheBytes = OptionalLong.empty();
     public SpeculationMode speculation = SpeculationMode.OFF;
     public int maxDraftTokens = DEFAULT_MAX_DRAFT_TOKENS;
     public OptionalInt draftTokens = OptionalInt.empty();

@@ -104,6 +104,15 @@ public final class EngineHandle {
     send(new EngineCommand.Cancel(stream));
   }
 
+  /// Forgets the kept prefixes that no sequence uses, before the next step.
+  ///
+  /// @return how many blocks and state slots are then free again
+  public CompletableFuture<Integer> clearPrefixes() {
+    CompletableFuture<Integer> done = new CompletableFuture<>();
+    send(new EngineCommand.ClearPrefixes(done));
+    return done;
+  }
+
   /// Refuses new requests from now on and ends everything that runs or waits before the next step,
   /// as unavailable.
   ///
@@ -294,11 +303,8 @@ public final class EngineHandle {
     switch (command) {
       case EngineCommand.Submit submit -> refuse(submit.stream());
       case EngineCommand.Cancel cancel -> {}
-      case EngineCommand.Ask ask ->
-          ask.answer()
-              .completeExceptionally(
-                  new EngineException(
-                      ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)"));
+      case EngineCommand.Ask ask -> ask.answer().completeExceptionally(unavailable());
+      case EngineCommand.ClearPrefixes clear -> clear.done().completeExceptionally(unavailable());
       case EngineCommand.Abort abort -> {}
     }
   }
@@ -308,8 +314,13 @@ public final class EngineHandle {
     GenerationStats stats =
         GenerationStats.neverRan(
             stream.promptTokens(), stream.arrivalNanos(), nanoClock.getAsLong());
+    EngineException refusal = unavailable();
     stream.end(
-        new GenerationEvent.Failed(
-            ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)", stats));
+        new GenerationEvent.Failed(refusal.code(), String.valueOf(refusal.getMessage()), stats));
+  }
+
+  private EngineException unavailable() {
+    return new EngineException(
+        ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)");
   }
 }

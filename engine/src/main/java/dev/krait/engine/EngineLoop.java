@@ -122,6 +122,7 @@ public final class EngineLoop {
     switch (command) {
       case EngineCommand.Submit submit -> scheduler.add(submit.stream());
       case EngineCommand.Cancel cancel -> scheduler.cancel(cancel.stream());
+      case EngineCommand.ClearPrefixes clear -> clear.done().complete(pools.clearPrefixes());
       case EngineCommand.Abort abort -> scheduler.failAll(ErrorCode.UNAVAILABLE, abort.reason());
       case EngineCommand.Ask ask -> ask.question().run();
     }

@@ -42,6 +42,9 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
   /// Snapshots of states that are kept if there is room; with more sequences one for each.
   private static final int MIN_SNAPSHOTS = 16;
 
+  /// Most of them; a state is rarely smaller than a mebibyte.
+  private static final int MAX_SNAPSHOTS = 1 << 16;
+
   /// What there is to plan with.
   ///
   /// @param heapBytes most that the Java heap can grow to
@@ -265,13 +268,26 @@ record MemoryPlan(CacheLayout layout, long distributionBytes) {
     List<CacheSpec> draftSpecs =
         draft.map(loader -> loader.spec().cacheSpecs(keyValueType)).orElse(List.of());
     int window = config.speculation() == SpeculationMode.OFF ? 0 : drafts(config) + 1;
-    return new CacheDemand(
-        target.spec().cacheSpecs(keyValueType),
-        draftSpecs,
-        CacheDemand.BLOCK_TOKENS,
-        config.maxSequences(),
-        longest,
-        window,
-        config.prefixCaching() ? Math.max(MIN_SNAPSHOTS, config.maxSequences()) : 0);
+    IntFunction<CacheDemand> withSnapshots =
+        snapshots ->
+            new CacheDemand(
+                target.spec().cacheSpecs(keyValueType),
+                draftSpecs,
+                CacheDemand.BLOCK_TOKENS,
+                config.maxSequences(),
+                longest,
+                window,
+                snapshots);
+    CacheDemand without = withSnapshots.apply(0);
+    return config.prefixCaching() ? withSnapshots.apply(snapshots(config, without)) : without;
+  }
+
+  /// States of kept prefixes: as many as were asked for in bytes, else one for each sequence.
+  private static int snapshots(EngineConfig config, CacheDemand demand) {
+    if (config.stateCacheBytes().isEmpty() || demand.bytesPerSlot() == 0) {
+      return Math.max(MIN_SNAPSHOTS, config.maxSequences());
+    }
+    long slots = config.stateCacheBytes().getAsLong() / demand.bytesPerSlot();
+    return (int) Math.min(slots, MAX_SNAPSHOTS);
   }
 }

@@ -2,6 +2,7 @@ package dev.krait.engine;
 
 import dev.krait.cache.prefix.HeldPrefix;
 import dev.krait.cache.prefix.HeldPrefixes;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.sequence.KvCachePools;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -39,12 +40,12 @@ final class SessionTable {
           "sessions: %d (expected: fewer than max-sessions %d; delete one)"
               .formatted(held.size(), maxSessions));
     }
-    put(name, hold(TokenIds.empty()));
+    put(name, hold(new PrefixKey(TokenIds.empty())));
     return true;
   }
 
-  private HeldPrefix hold(TokenIds tokens) {
-    return prefixes().hold(tokens);
+  private HeldPrefix hold(PrefixKey key) {
+    return prefixes().hold(key);
   }
 
   private HeldPrefixes prefixes() {
@@ -120,6 +121,6 @@ final class SessionTable {
     for (int i = 0; i < ids.length; i++) {
       ids[i] = sequence.tokenAt(i);
     }
-    put(name, hold(TokenIds.of(ids)));
+    put(name, hold(new PrefixKey(TokenIds.of(ids), sequence.request().cacheSalt())));
   }
 }

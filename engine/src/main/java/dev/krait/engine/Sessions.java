@@ -123,6 +123,12 @@ public final class Sessions {
           "session_id",
           "session_id: the session holds nothing, or not any more (expected: a request that names it before it is saved)");
     }
+    if (!prefix.salt().isEmpty()) {
+      throw new EngineException(
+          ErrorCode.INVALID_ARGUMENT,
+          "cache_salt",
+          "cache_salt: the session's last request has one (expected: none; a file would be found by all)");
+    }
     loop.makeCopies();
     return new SavedSession(
         model,

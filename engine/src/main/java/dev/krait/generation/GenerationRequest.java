@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// @param constraint what the text may be; null for anything
 /// @param session name of the session that holds the conversation afterwards; null for none. It
 ///   changes what is computed, never the answer
+/// @param cacheSalt what is kept of its prompt and reply is found only by requests of the same salt
 public record GenerationRequest(
     String id,
     TokenIds promptIds,
@@ -24,7 +25,8 @@ public record GenerationRequest(
     int priority,
     long deadlineNanos,
     @Nullable OutputConstraint constraint,
-    @Nullable String session) {
+    @Nullable String session,
+    String cacheSalt) {
 
   /// Checks that there is a prompt.
   public GenerationRequest {
@@ -56,7 +58,8 @@ public record GenerationRequest(
         set.priority,
         set.deadlineNanos,
         set.constraint,
-        set.session);
+        set.session,
+        set.cacheSalt);
   }
 
   /// The components that have a usual value, by name.
@@ -65,6 +68,7 @@ public record GenerationRequest(
     public long deadlineNanos = Long.MAX_VALUE;
     public @Nullable OutputConstraint constraint;
     public @Nullable String session;
+    public String cacheSalt = "";
 
     private Builder() {}
   }

@@ -1,6 +1,7 @@
 package dev.krait.scheduler;
 
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.sequence.SequenceCache;
 import dev.krait.error.EngineException;
 import dev.krait.error.ErrorCode;
@@ -22,6 +23,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
   private final TokenStream stream;
   private final GenerationRequest request;
   private final LogitsProcessors logitsProcessors;
+  private final PrefixKey prefixKey;
   private final int promptTokens;
   private int[] ids;
   private int tokens;
@@ -51,6 +53,7 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
     this.stream = stream;
     request = stream.request();
     logitsProcessors = LogitsProcessors.of(request);
+    prefixKey = new PrefixKey(request.promptIds(), request.cacheSalt());
     promptTokens = request.promptIds().size();
     ids = new int[promptTokens + Math.min(request.stop().maxTokens(), FIRST_OUTPUT)];
     request.promptIds().copyTo(ids, 0);
@@ -114,6 +117,11 @@ final class ActiveSequence implements Sequence, Comparable<ActiveSequence> {
 
   TokenStream stream() {
     return stream;
+  }
+
+  /// What is looked up of its prompt.
+  PrefixKey prefixKey() {
+    return prefixKey;
   }
 
   SequenceStatus status() {

@@ -47,8 +47,7 @@ final class ReservedBlocks {
     }
     int missing = needed(waiting) + blocks - pools.blocksFree();
     return missing <= 0
-        || (!waiting.reportsPrompt()
-            && missing <= pools.sharedPrefixBlocks(waiting.request().promptIds()));
+        || (!waiting.reportsPrompt() && missing <= pools.sharedPrefixBlocks(waiting.prefixKey()));
   }
 
   private int needed(ActiveSequence sequence) {

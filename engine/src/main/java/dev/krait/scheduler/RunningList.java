@@ -34,7 +34,7 @@ final class RunningList {
       return false;
     }
     for (int i = 0; i < size && at(i).compareTo(waiting) < 0; i++) {
-      if (at(i).memory().isWorthAwaiting(waiting.request().promptIds())) {
+      if (at(i).memory().isWorthAwaiting(waiting.prefixKey())) {
         return true;
       }
     }

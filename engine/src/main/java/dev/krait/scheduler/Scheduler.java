@@ -253,7 +253,7 @@ public final class Scheduler {
   /// False when it has to wait. No tokens are planned where the step in flight has to end first.
   private boolean start(ActiveSequence sequence, long now) {
     Optional<Opened> found =
-        sequence.reportsPrompt() ? pools.open() : pools.open(sequence.request().promptIds());
+        sequence.reportsPrompt() ? pools.open() : pools.open(sequence.prefixKey());
     if (found.isEmpty()) {
       return false;
     }

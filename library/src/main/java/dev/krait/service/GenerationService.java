@@ -3,6 +3,7 @@ package dev.krait.service;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
 import dev.krait.error.EngineException;
+import dev.krait.error.ErrorCode;
 import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.OutputConstraint;
 import dev.krait.generation.SamplingParams;
@@ -15,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.CompletionException;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 
@@ -64,6 +66,20 @@ public final class GenerationService {
     return encoder;
   }
 
+  /// Forgets the kept prefixes that no sequence uses.
+  ///
+  /// @return how many key/value blocks and state slots are then free again
+  /// @throws EngineException UNAVAILABLE when the engine has ended
+  public int clearPrefixes() {
+    try {
+      return engine.clearPrefixes().join();
+    } catch (CompletionException failure) {
+      throw failure.getCause() instanceof EngineException known
+          ? known
+          : new EngineException(ErrorCode.INTERNAL, "prefix cache: " + failure, failure);
+    }
+  }
+
   /// Starts every sequence of a request of nobody in particular.
   ///
   /// @throws EngineException as [#start(PromptRequest, Admission.Client)]
@@ -103,8 +119,7 @@ public final class GenerationService {
   }
 
   private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
-    long deadline =
-        request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
+    long deadline = deadline(request);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
     encoder.checked("logit_bias", biased(request.sampling()));
     List<TokenIds> promptIds = new ArrayList<>();
@@ -139,6 +154,7 @@ public final class GenerationService {
                     set.priority = request.priority();
                     set.deadlineNanos = deadline;
                     set.constraint = constraint.orElse(null);
+                    set.cacheSalt = request.cacheSalt();
                   });
           TextStream stream =
               open(
@@ -161,6 +177,10 @@ public final class GenerationService {
         parts.forEach(part -> part.stream().cancel());
       }
     }
+  }
+
+  private long deadline(PromptRequest request) {
+    return request.timeout().map(t -> engine.nanoTime() + t.toNanos()).orElse(Long.MAX_VALUE);
   }
 
   /// Tokens of the answers and of each prompt, once.

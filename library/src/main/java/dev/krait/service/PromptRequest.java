@@ -19,6 +19,7 @@ import java.util.OptionalInt;
 /// @param priority lower runs first; 0 is normal
 /// @param timeout how long the request may take
 /// @param structure what the answer may be; anything when it is empty
+/// @param cacheSalt what is kept of prompt and answer is found only by requests of the same salt
 public record PromptRequest(
     String id,
     Optional<String> model,
@@ -30,13 +31,17 @@ public record PromptRequest(
     OptionalInt keepLastPromptTokens,
     int priority,
     Optional<Duration> timeout,
-    Optional<StructuredOutput> structure) {
+    Optional<StructuredOutput> structure,
+    String cacheSalt) {
 
   /// Most sequences for one prompt.
   public static final int MAX_SEQUENCES = 128;
 
   /// Most sequences of one request.
   public static final int MAX_TOTAL_SEQUENCES = 1024;
+
+  /// Longest salt.
+  public static final int MAX_SALT = 256;
 
   /// Longest name of a request.
   public static final int MAX_ID = 256;
@@ -64,7 +69,8 @@ public record PromptRequest(
         keepLastPromptTokens,
         priority,
         timeout,
-        Optional.empty());
+        Optional.empty(),
+        "");
   }
 
   /// The same request for a structured answer.
@@ -80,7 +86,8 @@ public record PromptRequest(
         keepLastPromptTokens,
         priority,
         timeout,
-        as);
+        as,
+        cacheSalt);
   }
 
   /// Whether a text can name a request in logs and headers: printable ASCII, not too long.
@@ -92,6 +99,10 @@ public record PromptRequest(
 
   /// Checks the ranges.
   public PromptRequest {
+    if (cacheSalt.length() > MAX_SALT) {
+      throw EngineException.invalidArgument(
+          "cache_salt", cacheSalt.length() + " characters", "at most " + MAX_SALT);
+    }
     if (!isId(id)) {
       throw EngineException.invalidArgument(
           "request_id",

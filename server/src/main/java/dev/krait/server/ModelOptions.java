@@ -154,6 +154,13 @@ final class ModelOptions {
       description = "Memory for caches and states, such as 8GiB; default: 60 %% of the Java heap.")
   Optional<ByteSize> cacheMemory = Optional.empty();
 
+  @Option(
+      names = "--state-cache-memory",
+      paramLabel = "SIZE",
+      description =
+          "Most of it for recurrent states of kept prompts and replies; default: one state for each sequence.")
+  Optional<ByteSize> stateCacheMemory = Optional.empty();
+
   private final Function<Boolean, Hub> hubs;
   private final Map<String, Path> located = new HashMap<>();
 
@@ -242,6 +249,7 @@ final class ModelOptions {
           set.maxWaiting = maxWaiting;
           set.maxModelTokens = optional(maxModelTokens);
           cacheMemory.ifPresent(size -> set.cacheBytes = OptionalLong.of(size.bytes()));
+          stateCacheMemory.ifPresent(size -> set.stateCacheBytes = OptionalLong.of(size.bytes()));
           set.speculation = mode;
           set.maxDraftTokens = maxDraftTokens;
           set.draftTokens = optional(draftTokens);

@@ -18,6 +18,11 @@ public final class HeldPrefix {
     return end.end;
   }
 
+  /// The salt of the prompts that find it.
+  public String salt() {
+    return end.salt;
+  }
+
   /// The tokens that are held.
   public TokenIds tokenIds() {
     int[] ids = new int[end.end];

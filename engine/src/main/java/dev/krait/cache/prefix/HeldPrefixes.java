@@ -34,8 +34,8 @@ public final class HeldPrefixes {
 
   /// Holds the longest prefix of some tokens that a sequence can start behind and whose states
   /// include all of it, so that they can be read.
-  public HeldPrefix hold(TokenIds tokens) {
-    PrefixNode start = cache.search(tokens, tokens.size()).start();
+  public HeldPrefix hold(PrefixKey key) {
+    PrefixNode start = cache.search(key, key.tokens().size()).start();
     while (start.parent != null
         && cache.recurs()
         && (start.snapshot < 0 || start.pendingTokens > 0)) {
@@ -71,12 +71,12 @@ public final class HeldPrefixes {
       return;
     }
     PrefixNode end = prefix.end();
-    prefix.giveUp(cache.root());
+    prefix.giveUp(cache.nothing());
     ends -= --end.heldEnds == 0 ? 1 : 0;
     for (PrefixNode node = end; node.parent != null; node = node.parent) {
       if (--node.holds == 0) {
         nodes--;
-        cache.noteEvictable(node);
+        cache.noteUnused(node);
       }
     }
   }
@@ -97,7 +97,8 @@ public final class HeldPrefixes {
   ///
   /// @param blocks gives a block for each node that is missing
   public Optional<HeldPrefix> insert(TokenIds tokens, IntSupplier blocks) {
-    PrefixNode node = cache.root();
+    PrefixNode node = cache.root("");
+    cache.pin(node);
     for (PrefixNode next = child(node, tokens); next != null; next = child(node, tokens)) {
       cache.pinNext(next);
       node = next;

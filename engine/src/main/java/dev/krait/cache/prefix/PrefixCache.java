@@ -7,7 +7,9 @@ import dev.krait.error.ErrorCode;
 import dev.krait.generation.TokenIds;
 import java.util.BitSet;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -34,7 +36,9 @@ public final class PrefixCache {
   private final int minTokens;
   private final BlockPool blockPool;
   private final SlotPool slotPool;
-  private final PrefixNode root = PrefixNode.root();
+
+  /// The trees by their salt; one that keeps nothing and is not used is dropped.
+  private final Map<String, PrefixNode> roots = new HashMap<>();
 
   /// Nodes that may be evicted, least recently used first.
   private final TreeSet<PrefixNode> evictable = new TreeSet<>();
@@ -48,9 +52,10 @@ public final class PrefixCache {
   private long clock;
 
   /// The last answer of [#find], which holds until a node or a snapshot comes or goes.
-  private @Nullable TokenIds foundPrompt;
+  private @Nullable PrefixKey foundPrompt;
 
-  private PrefixHit found = new PrefixHit(root, 0);
+  private final PrefixNode nothing = PrefixNode.root("");
+  private PrefixHit found = new PrefixHit(nothing, 0);
 
   /// A cache that keeps nothing yet.
   ///
@@ -61,9 +66,15 @@ public final class PrefixCache {
     this.slotPool = slotPool;
   }
 
-  /// The empty prefix.
-  PrefixNode root() {
-    return root;
+  /// No prefix at all.
+  PrefixNode nothing() {
+    return nothing;
+  }
+
+  /// The empty prefix of prompts of a salt; kept once it is pinned.
+  PrefixNode root(String salt) {
+    PrefixNode root = roots.get(salt);
+    return root == null ? PrefixNode.root(salt) : root;
   }
 
   /// There are states to take snapshots of.
@@ -88,7 +99,7 @@ public final class PrefixCache {
 
   /// Opens the path of a sequence through the longest kept prefix of its prompt, all but the last
   /// token at most.
-  public PromptPath open(TokenIds prompt) {
+  public PromptPath open(PrefixKey prompt) {
     PrefixHit hit = find(prompt);
     PrefixNode start = hit.start();
     if (start.isEnd && start.block >= 0 && blockPool.free() + freeBlocks() == 0) {
@@ -104,45 +115,17 @@ public final class PrefixCache {
 
   /// The longest kept prefix of a prompt, and the longest that a sequence can start behind; at
   /// least one token is left to compute.
-  PrefixHit find(TokenIds prompt) {
+  PrefixHit find(PrefixKey prompt) {
     if (!Objects.equals(prompt, foundPrompt)) {
-      found = search(prompt, prompt.size() - 1);
+      found = search(prompt, prompt.tokens().size() - 1);
       foundPrompt = prompt;
     }
     return found;
   }
 
   /// The same among the first `most` tokens.
-  PrefixHit search(TokenIds prompt, int most) {
-    PrefixNode deepest = root;
-    PrefixNode start = longestEnd(root, prompt, most, root);
-    while (deepest.end + blockTokens() <= most) {
-      PrefixNode next =
-          deepest.children.get(prompt.slice(deepest.end, deepest.end + blockTokens()));
-      if (next == null) {
-        break;
-      }
-      deepest = next;
-      if (!slotPool.isNeeded() || next.snapshot >= 0) {
-        start = next;
-      }
-      start = longestEnd(next, prompt, most, start);
-    }
-    return new PrefixHit(start, deepest.end);
-  }
-
-  /// The longest of a node's ends that a prompt goes on from; `otherwise` where there is none.
-  private static PrefixNode longestEnd(
-      PrefixNode node, TokenIds prompt, int most, PrefixNode otherwise) {
-    PrefixNode longest = otherwise;
-    for (PrefixNode end : node.ends.values()) {
-      if (end.end > longest.end
-          && end.end <= most
-          && prompt.slice(node.end, end.end).equals(end.tokens)) {
-        longest = end;
-      }
-    }
-    return longest;
+  PrefixHit search(PrefixKey key, int most) {
+    return PrefixHit.search(root(key.salt()), key.tokens(), most, this);
   }
 
   /// The prefixes that are held for conversations.
@@ -151,7 +134,7 @@ public final class PrefixCache {
   }
 
   /// Blocks of a prompt's longest kept prefix that open sequences use.
-  public int sharedPrefixBlocks(TokenIds prompt) {
+  public int sharedPrefixBlocks(PrefixKey prompt) {
     int shared = 0;
     for (PrefixNode node = find(prompt).node();
         blockPool.isNeeded() && node.parent != null;
@@ -163,9 +146,12 @@ public final class PrefixCache {
 
   /// Keeps a prefix from being evicted.
   void pin(PrefixNode end) {
-    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+    PrefixNode node = end;
+    for (; node.parent != null; node = node.parent) {
       pinNext(node);
     }
+    node.pins++;
+    roots.put(node.salt, node);
     use(end);
   }
 
@@ -191,13 +177,16 @@ public final class PrefixCache {
   /// Takes back one [#pin] and what extended it.
   void unpin(PrefixNode end) {
     clock++;
-    for (PrefixNode node = end; node.parent != null; node = node.parent) {
+    PrefixNode node = end;
+    for (; node.parent != null; node = node.parent) {
       node.lastUsed = clock;
       if (--node.pins == 0) {
         pinnedNodes--;
-        noteEvictable(node);
+        noteUnused(node);
       }
     }
+    node.pins--;
+    noteUnused(node);
   }
 
   /// A node that somebody holds now is not evicted.
@@ -205,10 +194,12 @@ public final class PrefixCache {
     evictable.remove(node);
   }
 
-  /// A node that may have become evictable.
-  void noteEvictable(PrefixNode node) {
+  /// Notes that a node may be evicted, or drops a root behind which nothing is kept.
+  void noteUnused(PrefixNode node) {
     if (node.isEvictable()) {
       evictable.add(node);
+    } else if (node.isRoot() && node.isUnused()) {
+      roots.remove(node.salt);
     }
   }
 
@@ -258,7 +249,7 @@ public final class PrefixCache {
       snapshots.remove(leaf);
       giveSnapshot(leaf);
     }
-    noteEvictable(parent);
+    noteUnused(parent);
   }
 
   /// Snapshots kept.
@@ -281,7 +272,7 @@ public final class PrefixCache {
         return node;
       }
     }
-    return root;
+    return nothing;
   }
 
   private void dropSnapshot(PrefixNode node) {
@@ -371,14 +362,28 @@ public final class PrefixCache {
   }
 
   void forEach(Consumer<PrefixNode> action) {
-    root.forEachBehind(action);
+    roots.values().forEach(root -> root.forEachBehind(action));
   }
 
   /// Checks the counts and lists against the tree, and the pins against the open paths.
   ///
   /// @throws EngineException INTERNAL naming the first that is wrong
   public void checkIntegrity(Collection<PromptPath> open) {
-    new PrefixIntegrity(root, evictable, snapshots).check(nodes, pinnedNodes, open);
+    new PrefixIntegrity(this::forEach, evictable, snapshots).check(nodes, pinnedNodes, open);
     held.checkIntegrity();
+  }
+
+  /// Evicts all that open sequences do not use and nobody holds.
+  ///
+  /// @return blocks and state slots that are free again
+  public int clear() {
+    int free = blockPool.free() + slotPool.free();
+    for (PrefixNode node = firstNotHeld(); !node.isRoot(); node = firstNotHeld()) {
+      dropSnapshot(node);
+    }
+    while (!evictable.isEmpty()) {
+      evictLeaf();
+    }
+    return blockPool.free() + slotPool.free() - free;
   }
 }

@@ -7,12 +7,15 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /// What must hold between the tree of kept prefixes and the lists of its nodes.
 ///
+/// @param all gives an action every node but the roots
 /// @param evictable the nodes that may be evicted
 /// @param snapshots the nodes with a snapshot
-record PrefixIntegrity(PrefixNode root, Set<PrefixNode> evictable, Set<PrefixNode> snapshots) {
+record PrefixIntegrity(
+    Consumer<Consumer<PrefixNode>> all, Set<PrefixNode> evictable, Set<PrefixNode> snapshots) {
 
   /// Checks the counts and lists against the tree, and the pins against the open paths.
   ///
@@ -25,7 +28,7 @@ record PrefixIntegrity(PrefixNode root, Set<PrefixNode> evictable, Set<PrefixNod
         pins.merge(node, 1, Integer::sum);
       }
     }
-    root.forEachBehind(node -> {
+    all.accept(node -> {
       int expected = pins.getOrDefault(node, 0);
       if (node.pins != expected) {
         throw new EngineException(
@@ -37,7 +40,7 @@ record PrefixIntegrity(PrefixNode root, Set<PrefixNode> evictable, Set<PrefixNod
   private void checkLists(int nodes, int pinnedNodes) {
     int[] seen = new int[4];
     BitSet slots = new BitSet();
-    root.forEachBehind(node -> {
+    all.accept(node -> {
       seen[0]++;
       seen[1] += node.pins > 0 ? 1 : 0;
       seen[2] += node.isEvictable() ? 1 : 0;

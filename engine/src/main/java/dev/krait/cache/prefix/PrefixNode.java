@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// One block of tokens behind the blocks of its parents: an edge of the tree of kept prefixes. An
 /// end has fewer tokens, and nothing behind it.
 final class PrefixNode implements Comparable<PrefixNode> {
-  /// None for the root, which stands for the empty prefix.
+  /// None for a root, which stands for the empty prefix.
   final @Nullable PrefixNode parent;
 
   final TokenIds tokens;
@@ -52,32 +52,41 @@ final class PrefixNode implements Comparable<PrefixNode> {
   /// It is an end.
   final boolean isEnd;
 
+  /// Of a root: the salt of the prompts behind it.
+  final String salt;
+
   private PrefixNode(
-      @Nullable PrefixNode parent, TokenIds tokens, int end, int block, boolean isEnd) {
+      @Nullable PrefixNode parent, TokenIds tokens, int block, boolean isEnd, String salt) {
     this.parent = parent;
+    this.salt = salt;
     this.tokens = tokens;
-    this.end = end;
+    end = tokens.size() + (parent == null ? 0 : parent.end);
     this.block = block;
     this.isEnd = isEnd;
   }
 
-  /// The empty prefix.
-  static PrefixNode root() {
-    return new PrefixNode(null, TokenIds.empty(), 0, -1, false);
+  /// The empty prefix of prompts of a salt.
+  static PrefixNode root(String salt) {
+    return new PrefixNode(null, TokenIds.empty(), -1, false, salt);
   }
 
   /// The node of one more block.
   PrefixNode child(TokenIds more, int blockIndex) {
-    return new PrefixNode(this, more, end + more.size(), blockIndex, false);
+    return new PrefixNode(this, more, blockIndex, false, salt);
   }
 
   /// An end behind it.
   PrefixNode end(TokenIds more, int blockIndex) {
-    return new PrefixNode(this, more, end + more.size(), blockIndex, true);
+    return new PrefixNode(this, more, blockIndex, true, salt);
   }
 
   boolean isRoot() {
     return parent == null;
+  }
+
+  /// Nothing is kept behind it and nobody uses or holds it.
+  boolean isUnused() {
+    return pins == 0 && holds == 0 && children.isEmpty() && ends.isEmpty();
   }
 
   /// Gives an action every node and end behind this one.
@@ -91,7 +100,7 @@ final class PrefixNode implements Comparable<PrefixNode> {
 
   /// Nobody needs or holds it, so that it may be evicted.
   boolean isEvictable() {
-    return parent != null && pins == 0 && holds == 0 && children.isEmpty() && ends.isEmpty();
+    return parent != null && isUnused();
   }
 
   /// Least recently used first, and the end of a path before its start.

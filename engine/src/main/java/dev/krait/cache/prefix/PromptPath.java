@@ -12,6 +12,7 @@ import dev.krait.generation.TokenIds;
 public final class PromptPath {
   private final PrefixCache cache;
   private final TokenIds prompt;
+  private final String salt;
   private final int junction;
   private final int lastBoundary;
   private final PrefixResult result;
@@ -23,9 +24,10 @@ public final class PromptPath {
   private boolean apart;
 
   /// Pins what was found.
-  PromptPath(PrefixCache cache, PrefixHit hit, TokenIds prompt) {
+  PromptPath(PrefixCache cache, PrefixHit hit, PrefixKey key) {
     this.cache = cache;
-    this.prompt = prompt;
+    salt = key.salt();
+    prompt = key.tokens();
     tail = hit.node();
     result = result(hit);
     start = PrefixStart.of(hit.start(), cache.recurs());
@@ -79,9 +81,10 @@ public final class PromptPath {
 
   /// Whether another prompt should wait until more of this path is computed: a sequence can then
   /// start behind enough tokens that it would have to compute now.
-  public boolean isWorthAwaiting(TokenIds other) {
+  public boolean isWorthAwaiting(PrefixKey key) {
+    TokenIds other = key.tokens();
     int last = cache.recurs() ? Math.max(junction, lastBoundary) : prompt.size();
-    if (apart || last <= tail.end) {
+    if (apart || last <= tail.end || !salt.equals(key.salt())) {
       return false;
     }
     int shared = cache.boundary(Math.min(prompt.commonTokens(other), other.size() - 1));
@@ -89,7 +92,7 @@ public final class PromptPath {
     if (cache.recurs()) {
       start = lastBoundary <= shared ? lastBoundary : junction <= shared ? junction : 0;
     }
-    return start > tail.end && start - cache.find(other).start().end >= cache.minTokens();
+    return start > tail.end && start - cache.find(key).start().end >= cache.minTokens();
   }
 
   /// How many of the next prompt tokens a chunk may have.

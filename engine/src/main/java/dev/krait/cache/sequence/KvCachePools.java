@@ -9,6 +9,7 @@ import dev.krait.cache.pool.SlotPool;
 import dev.krait.cache.prefix.HeldPrefix;
 import dev.krait.cache.prefix.HeldPrefixes;
 import dev.krait.cache.prefix.PrefixCache;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.prefix.PrefixStart;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.cache.prefix.SnapshotPolicy;
@@ -61,7 +62,7 @@ public final class KvCachePools {
 
   /// Memory for one more sequence, in which the longest kept prefix of its prompt is committed, all
   /// but the last token at most; empty when no state slot is free.
-  public Optional<Opened> open(TokenIds prompt) {
+  public Optional<Opened> open(PrefixKey prompt) {
     PrefixCache kept = prefixes;
     if (kept == null || slotsFree() == 0) {
       return open();
@@ -101,7 +102,7 @@ public final class KvCachePools {
 
   /// Blocks of a prompt's longest kept prefix that running sequences use already; one more needs no
   /// room for them.
-  public int sharedPrefixBlocks(TokenIds prompt) {
+  public int sharedPrefixBlocks(PrefixKey prompt) {
     PrefixCache kept = prefixes;
     return kept == null ? 0 : kept.sharedPrefixBlocks(prompt);
   }
@@ -175,6 +176,13 @@ public final class KvCachePools {
   /// State slots that hold snapshots of kept prefixes.
   public int snapshots() {
     return prefixes == null ? 0 : prefixes.snapshots();
+  }
+
+  /// Forgets the kept prefixes that no open sequence uses, and all their states.
+  ///
+  /// @return blocks and state slots that are free again
+  public int clearPrefixes() {
+    return prefixes == null ? 0 : prefixes.clear();
   }
 
   /// State slots that sequences can hold at once.

@@ -3,6 +3,7 @@ package dev.krait.cache.sequence;
 import dev.krait.cache.pool.BlockPool;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.EndStates;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.prefix.PrefixStart;
 import dev.krait.cache.prefix.PromptPath;
 import dev.krait.error.EngineException;
@@ -195,7 +196,7 @@ final class PooledSequenceCache implements SequenceCache {
   }
 
   @Override
-  public boolean isWorthAwaiting(TokenIds prompt) {
+  public boolean isWorthAwaiting(PrefixKey prompt) {
     return path != null && path.isWorthAwaiting(prompt);
   }
 

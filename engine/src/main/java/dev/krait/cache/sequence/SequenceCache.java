@@ -1,6 +1,7 @@
 package dev.krait.cache.sequence;
 
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.generation.TokenIds;
 import java.util.Optional;
 
@@ -35,7 +36,7 @@ public interface SequenceCache extends AutoCloseable {
 
   /// Whether a sequence of this prompt should wait for this one, which is computing tokens that it
   /// can then start behind.
-  default boolean isWorthAwaiting(TokenIds prompt) {
+  default boolean isWorthAwaiting(PrefixKey prompt) {
     return false;
   }
 

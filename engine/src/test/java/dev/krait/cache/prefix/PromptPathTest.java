@@ -37,7 +37,7 @@ class PromptPathTest {
   }
 
   private PromptPath open(TokenIds prompt) {
-    return cache.open(prompt);
+    return cache.open(new PrefixKey(prompt));
   }
 
   /// Puts all that is computed in the cache, and says how many tokens it then has.

@@ -11,6 +11,7 @@ import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.pool.SlotCopy;
 import dev.krait.cache.prefix.HeldPrefix;
 import dev.krait.cache.prefix.HeldPrefixes;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.prefix.PrefixResult;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
@@ -72,7 +73,7 @@ class PrefixCacheTest {
   }
 
   private SequenceCache open(KvCachePools pools, TokenIds prompt) {
-    Opened opened = pools.open(prompt).orElseThrow();
+    Opened opened = pools.open(new PrefixKey(prompt)).orElseThrow();
     copies.addAll(opened.copies());
     result = opened.prefixResult();
     return opened.memory();
@@ -113,10 +114,10 @@ class PrefixCacheTest {
     SequenceCache first = open(pools, prompt(1, 10));
     assertThat(found(pools, waiting)).isZero();
     computeEight(first);
-    assertThat(pools.sharedPrefixBlocks(waiting)).isEqualTo(2);
+    assertThat(pools.sharedPrefixBlocks(new PrefixKey(waiting))).isEqualTo(2);
     assertThat(found(pools, waiting)).isEqualTo(8);
     first.close();
-    assertThat(pools.sharedPrefixBlocks(waiting)).isZero();
+    assertThat(pools.sharedPrefixBlocks(new PrefixKey(waiting))).isZero();
     assertThat(pools.open().orElseThrow().memory().reserve(24, 0)).isTrue();
     assertThat(found(pools, waiting)).isZero();
   }
@@ -196,14 +197,14 @@ class PrefixCacheTest {
     KvCachePools pools = pools(List.of(KEYS), 4, 0);
     SequenceCache first = compute(pools, prompt(1, 9));
     SequenceCache second = open(pools, prompt(1, 9));
-    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isEqualTo(2);
+    assertThat(pools.sharedPrefixBlocks(new PrefixKey(prompt(1, 9)))).isEqualTo(2);
     first.close();
     assertThat(pools.blocksFree()).isEqualTo(2);
     assertThat(second.reserve(9, 0)).as("5 of 4 blocks").isFalse();
     assertThat(second.reserve(8, 0)).as("4 of 4 blocks").isTrue();
     pools.checkIntegrity();
     second.close();
-    assertThat(pools.sharedPrefixBlocks(prompt(1, 9))).isZero();
+    assertThat(pools.sharedPrefixBlocks(new PrefixKey(prompt(1, 9)))).isZero();
   }
 
   @Test
@@ -222,7 +223,7 @@ class PrefixCacheTest {
     assertThat(open.getLast().committedTokens()).as("starts in the snapshot itself").isEqualTo(8);
     assertThat(copies).isEmpty();
     assertThat(pools.snapshots()).isZero();
-    assertThat(pools.open(prompt(5, 9))).isEmpty();
+    assertThat(pools.open(new PrefixKey(prompt(5, 9)))).isEmpty();
     pools.checkIntegrity();
   }
 
@@ -292,7 +293,7 @@ class PrefixCacheTest {
     KvCachePools pools = pools(List.of(KEYS, STATE), 8, 4);
     TokenIds prompt = prompt(1, 13);
     compute(pools, prompt).close();
-    HeldPrefix held = held(pools).hold(prompt);
+    HeldPrefix held = held(pools).hold(new PrefixKey(prompt));
     HeldPrefix fork = held(pools).hold(held);
     assertThat(held.tokenIds()).isEqualTo(prompt.slice(0, 12));
     assertThat(held.blocks()).hasSize(3).doesNotHaveDuplicates();
@@ -321,7 +322,7 @@ class PrefixCacheTest {
     List<HeldPrefix> held = new ArrayList<>();
     for (int i = 1; i <= 3; i++) {
       compute(pools, prompt(i, 9)).close();
-      held.add(held(pools).hold(prompt(i, 9)));
+      held.add(held(pools).hold(new PrefixKey(prompt(i, 9))));
     }
     assertThat(held(pools).giveUpFirst()).isTrue();
     assertThat(held).extracting(HeldPrefix::tokens).containsExactly(0, 8, 8);

@@ -9,6 +9,7 @@ import dev.krait.cache.pool.CacheSpec;
 import dev.krait.cache.pool.CacheSpec.KvCacheSpec;
 import dev.krait.cache.pool.CacheSpec.StateSpec;
 import dev.krait.cache.pool.SlotCopy;
+import dev.krait.cache.prefix.PrefixKey;
 import dev.krait.cache.prefix.SnapshotPolicy;
 import dev.krait.generation.TokenIds;
 import dev.krait.tensor.DType;
@@ -33,7 +34,7 @@ class PrefixEndsTest {
   }
 
   private static Opened open(KvCachePools pools, int promptTokens) {
-    return pools.open(tokens(promptTokens)).orElseThrow();
+    return pools.open(new PrefixKey(tokens(promptTokens))).orElseThrow();
   }
 
   /// A sequence that has computed so many tokens of [#tokens], of which three are its prompt's.
@@ -76,7 +77,7 @@ class PrefixEndsTest {
     computed(pools, 10).keep(tokens(10), false);
     assertThat(open(pools, 10).memory().committedTokens()).isZero();
     TokenIds other = TokenIds.of(IntStream.range(100, 112).map(i -> i == 109 ? 1 : i).toArray());
-    assertThat(pools.open(other).orElseThrow().memory().committedTokens()).isZero();
+    assertThat(pools.open(new PrefixKey(other)).orElseThrow().memory().committedTokens()).isZero();
   }
 
   @Test
@@ -152,8 +153,8 @@ class PrefixEndsTest {
   void ends_give_way_to_sequences() {
     KvCachePools pools = pools(List.of(KEYS, STATE), 3, 2);
     computed(pools, 10).keep(tokens(10), false);
-    SequenceCache one = pools.open(TokenIds.of(1, 2)).orElseThrow().memory();
-    SequenceCache two = pools.open(TokenIds.of(3, 4)).orElseThrow().memory();
+    SequenceCache one = pools.open(new PrefixKey(TokenIds.of(1, 2))).orElseThrow().memory();
+    SequenceCache two = pools.open(new PrefixKey(TokenIds.of(3, 4))).orElseThrow().memory();
     pools.checkIntegrity();
     assertThat(pools.snapshots()).isZero();
     assertThat(one.reserve(4, 0)).isTrue();
@@ -189,5 +190,39 @@ class PrefixEndsTest {
     assertThat(opened.memory().committedTokens()).isEqualTo(8);
     assertThat(opened.copies()).isEmpty();
     pools.checkIntegrity();
+  }
+
+  @Test
+  void what_is_kept_with_a_salt_is_found_with_that_salt_alone() {
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 6);
+    SequenceCache first = salted(pools, 3, "a").memory();
+    assertThat(first.reserve(10, 0)).isTrue();
+    first.commit(10);
+    first.keep(tokens(10), false);
+    assertThat(salted(pools, 12, "a").memory().committedTokens()).isEqualTo(10);
+    assertThat(salted(pools, 12, "b").memory().committedTokens()).isZero();
+    pools.checkIntegrity();
+    KvCachePools other = pools(List.of(KEYS, STATE), 20, 6);
+    computed(other, 10).keep(tokens(10), false);
+    assertThat(salted(other, 12, "a").memory().committedTokens()).isZero();
+  }
+
+  @Test
+  void clearing_leaves_what_open_sequences_use() {
+    KvCachePools pools = pools(List.of(KEYS, STATE), 20, 6);
+    computed(pools, 10).keep(tokens(10), false);
+    SequenceCache open = open(pools, 12).memory();
+    salted(pools, 3, "a").memory().close();
+    pools.clearPrefixes();
+    pools.checkIntegrity();
+    assertThat(pools.snapshots()).isZero();
+    open.close();
+    assertThat(pools.clearPrefixes()).as("its two whole blocks").isEqualTo(2);
+    pools.checkIntegrity();
+    assertThat(open(pools, 12).memory().committedTokens()).isZero();
+  }
+
+  private static Opened salted(KvCachePools pools, int promptTokens, String salt) {
+    return pools.open(new PrefixKey(tokens(promptTokens), salt)).orElseThrow();
   }
 }

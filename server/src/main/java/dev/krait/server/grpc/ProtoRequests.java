@@ -53,7 +53,8 @@ final class ProtoRequests {
         OptionalInt.empty(),
         request.getPriority(),
         timeout,
-        structure(request.getStructuredOutput()));
+        structure(request.getStructuredOutput()),
+        request.getCacheSalt());
   }
 
   private static Optional<StructuredOutput> structure(

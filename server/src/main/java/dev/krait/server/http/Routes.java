@@ -181,6 +181,7 @@ public final class Routes {
             "/version",
             exchange -> exchange.respondJson(one("version", parts.version())))
         .on(ADMIN, "GET", "/load", exchange -> load(exchange, parts.admission()))
+        .on(ADMIN, "POST", "/reset_prefix_cache", exchange -> reset(exchange, parts.service()))
         .on(parts.publicMetrics() ? OPEN : ADMIN, "GET", "/metrics", parts.metrics());
   }
 
@@ -205,6 +206,16 @@ public final class Routes {
                     "path",
                     "path: nothing is drafted (expected: --speculation ngram or draft)"));
     exchange.respondJson(SpeculationJson.write(report));
+  }
+
+  private static void reset(HttpExchange exchange, GenerationService service) {
+    int freed = service.clearPrefixes();
+    exchange.respondJson(
+        OpenAiJson.write(json -> {
+          json.writeStartObject();
+          json.writeNumberProperty("freed", freed);
+          json.writeEndObject();
+        }));
   }
 
   private static void load(HttpExchange exchange, Admission admission) {

@@ -149,7 +149,7 @@ public final class OpenAiParser {
       OptionalInt maxTokens,
       OutputOptions output,
       String requestId) {
-    fields.accept("user", "store", "metadata", "service_tier", "cache_salt", "vllm_xargs");
+    fields.accept("user", "store", "metadata", "service_tier", "vllm_xargs");
     ResponseOptions response = response(fields);
     OptionalInt promptLogprobs = fields.integer("prompt_logprobs");
     if (response.stream() && promptLogprobs.isPresent()) {
@@ -168,7 +168,8 @@ public final class OpenAiParser {
             keepLast(fields),
             fields.integer("priority").orElse(0),
             timeout(fields),
-            StructuredOutputParser.of(fields));
+            StructuredOutputParser.of(fields),
+            fields.text("cache_salt").orElse(""));
     return new OpenAiRequest(prompt, response);
   }
 

@@ -35,6 +35,31 @@ class OperationsTest {
   }
 
   @Test
+  void what_is_kept_with_a_salt_is_found_with_it_alone_until_it_is_forgotten() {
+    http.post("/reset_prefix_cache", "");
+    assertThat(cached("'cache_salt': 'a'")).isZero();
+    assertThat(cached("'cache_salt': 'a'")).isPositive();
+    assertThat(cached("'cache_salt': 'b'")).isZero();
+    assertThat(cached("'user': 'a'")).isZero();
+    assertThat(http.post("/reset_prefix_cache", "").json().get("freed").intValue()).isPositive();
+    assertThat(cached("'cache_salt': 'a'")).isZero();
+    String salt = "x".repeat(257);
+    HttpCalls.Reply refused =
+        http.post("/v1/completions", "{'prompt': 'a', 'cache_salt': '" + salt + "'}");
+    assertThat(refused.status()).isEqualTo(400);
+    assertThat(refused.text()).contains("cache_salt: 257 characters (expected: at most 256)");
+  }
+
+  private static int cached(String field) {
+    String prompt = "once ".repeat(60);
+    return http.post(
+            "/v1/completions", "{'prompt': '" + prompt + "', 'max_tokens': 1, " + field + "}")
+        .json()
+        .at("/usage/prompt_tokens_details/cached_tokens")
+        .intValue();
+  }
+
+  @Test
   void listsItsModelUnderEveryName() {
     JsonNode json = http.get("/v1/models").json();
     assertThat(json.get("object").stringValue()).isEqualTo("list");
