@@ -8,6 +8,7 @@ import dev.krait.generation.GenerationRequest;
 import dev.krait.generation.GenerationStats;
 import dev.krait.generation.TokenIds;
 import dev.krait.generation.TokenStream;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -51,6 +52,7 @@ public final class EngineHandle {
   private volatile int blocksUsed;
   private volatile int slotsUsed;
   private volatile int snapshots;
+  private volatile @Nullable String abortReason;
   private final int blocksTotal;
   private final int slotsTotal;
 
@@ -118,6 +120,7 @@ public final class EngineHandle {
   ///
   /// @param reason what readers are told
   public void abort(String reason) {
+    abortReason = reason;
     state.compareAndSet(State.OPEN, State.ABORTED);
     send(new EngineCommand.Abort(reason));
   }
@@ -201,8 +204,7 @@ public final class EngineHandle {
 
   private void checkOpen() {
     if (closed || state.get() != State.OPEN) {
-      throw new EngineException(
-          ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)");
+      throw unavailable();
     }
   }
 
@@ -319,8 +321,11 @@ public final class EngineHandle {
         new GenerationEvent.Failed(refusal.code(), String.valueOf(refusal.getMessage()), stats));
   }
 
+  /// Who comes after an abort is told what those were told whom it ended.
   private EngineException unavailable() {
+    String why = "engine: " + stateName() + " (expected: open)";
     return new EngineException(
-        ErrorCode.UNAVAILABLE, "engine: " + stateName() + " (expected: open)");
+        ErrorCode.UNAVAILABLE,
+        state.get() == State.ABORTED ? Objects.requireNonNullElse(abortReason, why) : why);
   }
 }
