@@ -283,6 +283,7 @@ public final class EngineHandle {
   /// Ends what is queued now and whatever is sent later; the last call of the engine thread.
   void markClosed() {
     closed = true;
+    wake = () -> {}; // it knows the engine, whose memory is free from now on
     rejectQueued();
   }
 

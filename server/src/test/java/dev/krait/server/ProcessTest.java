@@ -24,6 +24,8 @@ import org.junit.jupiter.api.io.TempDir;
 /// The server as a process of its own.
 @Tag("slow")
 class ProcessTest {
+  private static final int SIGHUP = 1;
+  private static final int SIGINT = 2;
   private static final Pattern READY = Pattern.compile("^ *http://127.0.0.1:(\\d+)$");
 
   private static List<String> command() {
@@ -97,6 +99,7 @@ class ProcessTest {
 
   @Test
   void anInterruptEndsAReplyOfAChatAndNotTheChat() throws Exception {
+    assumeFalse(isIgnored(SIGINT), "SIGINT is ignored from the start, as in a script's background");
     List<String> command = command();
     Collections.addAll(command, "chat", TestServer.modelFolder().toString(), "--temperature", "0");
     Process process = new ProcessBuilder(command).start();
@@ -164,7 +167,7 @@ class ProcessTest {
 
   @Test
   void aHangUpReadsTheFileOfKeysAgain(@TempDir Path folder) throws Exception {
-    assumeFalse(isHangUpIgnored(), "SIGHUP is ignored from the start, as under nohup");
+    assumeFalse(isIgnored(SIGHUP), "SIGHUP is ignored from the start, as under nohup");
     Path file = Files.writeString(folder.resolve("keys"), "old");
     FileTime time = Files.getLastModifiedTime(file);
     try (Running server = Running.start("--api-key-file", file.toString())) {
@@ -179,13 +182,14 @@ class ProcessTest {
   }
 
   /// A process hands on which signals it ignores; the virtual machine leaves those alone.
-  private static boolean isHangUpIgnored() throws IOException {
+  private static boolean isIgnored(int signal) throws IOException {
     Path status = Path.of("/proc/self/status");
     if (!Files.exists(status)) {
       return false;
     }
     return Files.readAllLines(status).stream()
         .filter(line -> line.startsWith("SigIgn:"))
-        .anyMatch(line -> (Long.parseUnsignedLong(line.substring(7).strip(), 16) & 1) != 0);
+        .mapToLong(line -> Long.parseUnsignedLong(line.substring(7).strip(), 16))
+        .anyMatch(ignored -> (ignored >>> (signal - 1) & 1) != 0);
   }
 }

@@ -68,7 +68,7 @@ class ShippedModelTest {
       found.add(reply.json().at("/usage/prompt_tokens_details/cached_tokens").intValue());
       assertThat(found.getLast()).isLessThan(reply.json().at("/usage/prompt_tokens").intValue());
     }
-    assertThat(found.getFirst()).isZero();
+    assertThat(found.getFirst()).as("at most what other tests began alike").isLessThan(16);
     assertThat(found.get(1)).isGreaterThan(100);
     assertThat(found.get(2)).as("a prompt that shares its last boundary").isEqualTo(found.get(1));
     assertThat(texts.get(1)).isEqualTo(texts.get(0));
