@@ -240,7 +240,8 @@ public final class Krait implements AutoCloseable {
             0,
             options.timeout(),
             options.structure(),
-            "");
+            "",
+            Optional.empty());
     return new AnswerStream(service.start(request));
   }
 

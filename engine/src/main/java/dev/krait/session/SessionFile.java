@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ public final class SessionFile {
           ErrorCode.RESOURCE_EXHAUSTED,
           "session",
           "%s: not saved: %s (expected: a folder that can be written, with room for %d bytes)"
-              .formatted(file, reason(failure), session.bytes()),
+              .formatted(file.getFileName(), reason(failure), session.bytes()),
           failure);
     }
   }
@@ -94,9 +95,11 @@ public final class SessionFile {
     }
   }
 
+  /// Without the path: callers may be somebody else's clients.
   private static String reason(IOException failure) {
-    String message = failure.getMessage();
-    return message == null ? failure.getClass().getSimpleName() : message;
+    String reason =
+        failure instanceof FileSystemException file ? file.getReason() : failure.getMessage();
+    return reason == null ? failure.getClass().getSimpleName() : reason;
   }
 
   /// Everything up to the tokens.
@@ -166,13 +169,13 @@ public final class SessionFile {
       throw new EngineException(
           ErrorCode.NOT_FOUND,
           "session",
-          file + ": no such file (expected: a saved session)",
+          file.getFileName() + ": no such file (expected: a saved session)",
           missing);
     } catch (IOException failure) {
       throw new EngineException(
           ErrorCode.INVALID_ARGUMENT,
           "session",
-          file + ": unreadable: " + reason(failure) + " (expected: a saved session)",
+          file.getFileName() + ": unreadable: " + reason(failure) + " (expected: a saved session)",
           failure);
     }
   }
@@ -187,7 +190,9 @@ public final class SessionFile {
       start.get(magic);
       require(ByteBuffer.wrap(magic).equals(ByteBuffer.wrap(MAGIC)), "no session file", "KRAITSES");
       int version = start.getInt();
-      require(version == VERSION, "format version " + version, "format version " + VERSION);
+      if (version != VERSION) {
+        throw refusal("format version " + version, "format version " + VERSION);
+      }
       int bytes = start.getInt();
       require(
           bytes >= 0 && bytes <= MAX_HEADER && START + bytes + Integer.BYTES <= size,
@@ -203,7 +208,7 @@ public final class SessionFile {
 
     private SavedSession body(ByteBuffer header, ModelFingerprint served) throws IOException {
       ModelFingerprint saved = new ModelFingerprint(text(header), text(header), text(header));
-      served.requireSame(saved, file.toString());
+      served.requireSame(saved, file.getFileName().toString());
       int tokens = count(header, size / Integer.BYTES);
       long[] words = new long[count(header, header.remaining() / Long.BYTES)];
       long expected = in.position() + Integer.BYTES * (tokens + 1L);
@@ -271,12 +276,15 @@ public final class SessionFile {
 
     private void require(boolean holds, String received, String expected) {
       if (!holds) {
-        throw new EngineException(
-            ErrorCode.INVALID_ARGUMENT,
-            "session",
-            "%s: damaged or of another version: %s (expected: %s)"
-                .formatted(file, received, expected));
+        throw refusal("damaged: " + received, expected);
       }
+    }
+
+    private EngineException refusal(String received, String expected) {
+      return new EngineException(
+          ErrorCode.INVALID_ARGUMENT,
+          "session",
+          "%s: %s (expected: %s)".formatted(file.getFileName(), received, expected));
     }
   }
 }

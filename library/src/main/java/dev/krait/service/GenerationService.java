@@ -33,11 +33,12 @@ public final class GenerationService {
   private final Admission admission;
   private final GenerationListener listener;
   private final LongSupplier seeds;
+  private final Optional<SessionService> sessions;
   private final PromptEncoder encoder;
   private final Constraints constraints;
   private final ChatReplies replies;
 
-  /// Creates the service.
+  /// Creates a service without sessions.
   ///
   /// @param seeds keys for requests that bring none
   public GenerationService(
@@ -46,11 +47,26 @@ public final class GenerationService {
       Admission admission,
       GenerationListener listener,
       LongSupplier seeds) {
+    this(model, engine, admission, listener, seeds, Optional.empty());
+  }
+
+  /// Creates the service.
+  ///
+  /// @param seeds keys for requests that bring none
+  /// @param sessions that requests may name
+  public GenerationService(
+      ServedModel model,
+      EngineHandle engine,
+      Admission admission,
+      GenerationListener listener,
+      LongSupplier seeds,
+      Optional<SessionService> sessions) {
     this.model = model;
     this.engine = engine;
     this.admission = admission;
     this.listener = listener;
     this.seeds = seeds;
+    this.sessions = sessions;
     this.encoder = new PromptEncoder(model);
     this.constraints = new Constraints(model);
     this.replies = new ChatReplies(model, seeds);
@@ -99,7 +115,8 @@ public final class GenerationService {
         admission.admit(client, request.prompts().size() * request.sequences());
     boolean started = false;
     try {
-      List<Generation.Part> parts = submit(replies.withForcedCalls(request), ticket);
+      Optional<String> session = request.session().map(id -> sessions().named(client, id));
+      List<Generation.Part> parts = submit(replies.withForcedCalls(request), session, ticket);
       Generation generation =
           new Generation(
               parts,
@@ -118,7 +135,17 @@ public final class GenerationService {
     }
   }
 
-  private List<Generation.Part> submit(PromptRequest request, Admission.Ticket ticket) {
+  /// Sessions that requests may name.
+  ///
+  /// @throws EngineException UNSUPPORTED when there are none
+  public SessionService sessions() {
+    return sessions.orElseThrow(() ->
+        new EngineException(
+            ErrorCode.UNSUPPORTED, "session_id", "session_id: no sessions here (expected: none)"));
+  }
+
+  private List<Generation.Part> submit(
+      PromptRequest request, Optional<String> session, Admission.Ticket ticket) {
     long deadline = deadline(request);
     encoder.checked("stop_token_ids", request.stop().tokenIds());
     encoder.checked("logit_bias", biased(request.sampling()));
@@ -139,10 +166,7 @@ public final class GenerationService {
         ReplyStart start = replies.start(request, prompt, ids);
         Optional<OutputConstraint> constraint =
             replies.structure(request, prompt, start).map(constraints::of);
-        String echo =
-            request.output().echo()
-                ? encoder.echo(prompt, ids, request.output().skipSpecialTokens())
-                : "";
+        String echo = echo(request.output(), prompt, ids);
         for (int s = 0; s < request.sequences(); s++) {
           GenerationRequest sequence =
               GenerationRequest.of(
@@ -155,6 +179,7 @@ public final class GenerationService {
                     set.deadlineNanos = deadline;
                     set.constraint = constraint.orElse(null);
                     set.cacheSalt = request.cacheSalt();
+                    set.session = session.orElse(null);
                   });
           TextStream stream =
               open(
@@ -177,6 +202,10 @@ public final class GenerationService {
         parts.forEach(part -> part.stream().cancel());
       }
     }
+  }
+
+  private String echo(OutputOptions output, Prompt prompt, TokenIds ids) {
+    return output.echo() ? encoder.echo(prompt, ids, output.skipSpecialTokens()) : "";
   }
 
   private long deadline(PromptRequest request) {

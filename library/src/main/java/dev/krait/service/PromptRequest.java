@@ -20,6 +20,7 @@ import java.util.OptionalInt;
 /// @param timeout how long the request may take
 /// @param structure what the answer may be; anything when it is empty
 /// @param cacheSalt what is kept of prompt and answer is found only by requests of the same salt
+/// @param session id of the session that holds the conversation afterwards
 public record PromptRequest(
     String id,
     Optional<String> model,
@@ -32,7 +33,8 @@ public record PromptRequest(
     int priority,
     Optional<Duration> timeout,
     Optional<StructuredOutput> structure,
-    String cacheSalt) {
+    String cacheSalt,
+    Optional<String> session) {
 
   /// Most sequences for one prompt.
   public static final int MAX_SEQUENCES = 128;
@@ -70,7 +72,8 @@ public record PromptRequest(
         priority,
         timeout,
         Optional.empty(),
-        "");
+        "",
+        Optional.empty());
   }
 
   /// The same request for a structured answer.
@@ -87,7 +90,8 @@ public record PromptRequest(
         priority,
         timeout,
         as,
-        cacheSalt);
+        cacheSalt,
+        session);
   }
 
   /// Whether a text can name a request in logs and headers: printable ASCII, not too long.
@@ -121,6 +125,10 @@ public record PromptRequest(
           "n",
           sequences + " for each of " + prompts.size() + " prompts",
           "at most " + MAX_TOTAL_SEQUENCES + " sequences");
+    }
+    if (session.isPresent() && prompts.size() * sequences != 1) {
+      throw EngineException.invalidArgument(
+          "session_id", prompts.size() * sequences + " sequences", "none, or one sequence");
     }
     if (keepLastPromptTokens.isPresent() && keepLastPromptTokens.getAsInt() < 1) {
       throw EngineException.invalidArgument(

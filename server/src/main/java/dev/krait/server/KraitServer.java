@@ -158,18 +158,17 @@ public final class KraitServer implements AutoCloseable {
 
   private static Loaded load(Start start, Opening<Tokenizer> tokenizer) {
     ServerConfig config = start.config();
-    Path folder = config.engine().modelFolder();
     Path tokens = config.engine().tokens();
-    ModelText.requireTokenizer(folder, tokens);
+    ModelText.requireTokenizer(config.engine().modelFolder(), tokens);
     CompletableFuture<Tokenizer> tokenizerOpening =
         CompletableFuture.supplyAsync(() -> Tokenizer.open(tokens), Opening::background);
     tokenizer.opens(tokenizerOpening.thenApply(Optional::of));
     CompletableFuture<Optional<ChatTemplate>> templateOpening =
         CompletableFuture.supplyAsync(
             () -> ModelText.probed(tokens, config.chatTemplate()), Opening::background);
-    String name = config.names().getFirst();
     CompletableFuture<Metrics> metricsOpening =
-        CompletableFuture.supplyAsync(() -> new Metrics(name), Opening::background);
+        CompletableFuture.supplyAsync(
+            () -> new Metrics(config.names().getFirst()), Opening::background);
     CompletableFuture<EngineMeters> steps = new CompletableFuture<>();
     ServedEngine engine =
         start
@@ -180,22 +179,20 @@ public final class KraitServer implements AutoCloseable {
                     .open(
                         config.engine(),
                         new Steps(steps, start.failure()),
-                        loading(folder, start.notes())));
+                        loading(config.engine().modelFolder(), start.notes())));
     Metrics metrics = joined(metricsOpening);
     EngineMeters engineMeters = new EngineMeters(metrics, draftPositions(config));
     registerMeters(metrics, engine, config.engine().prefixCaching());
     RequestMeters meters = new RequestMeters(metrics, engine.model().maxTokens());
-    ServedModel model =
-        new ServedModel(
-            config.names(),
-            folder,
-            engine.model(),
-            joined(tokenizerOpening),
-            joined(templateOpening),
-            ReplyFormat.of(config.replies(), joined(templateOpening)));
+    ServedModel model = served(config, engine, joined(tokenizerOpening), joined(templateOpening));
     GenerationService service =
         new GenerationService(
-            model, engine.handle(), start.admission(), meters, new SecureRandom()::nextLong);
+            model,
+            engine.handle(),
+            start.admission(),
+            meters,
+            new SecureRandom()::nextLong,
+            Optional.of(config.savedSessions(engine.sessions())));
     TextPool pool = start.resources().opened(TextPool.ofHalfTheProcessors(config.places()));
     Routes.Parts parts =
         new Routes.Parts(
@@ -213,6 +210,20 @@ public final class KraitServer implements AutoCloseable {
             start.version(),
             InstantSource.system());
     return new Loaded(engine, model, parts, () -> steps.complete(engineMeters));
+  }
+
+  private static ServedModel served(
+      ServerConfig config,
+      ServedEngine engine,
+      Tokenizer tokenizer,
+      Optional<ChatTemplate> template) {
+    return new ServedModel(
+        config.names(),
+        config.engine().modelFolder(),
+        engine.model(),
+        tokenizer,
+        template,
+        ReplyFormat.of(config.replies(), template));
   }
 
   private static void registerMeters(Metrics metrics, ServedEngine engine, boolean prefixCaching) {

@@ -4,6 +4,7 @@ import dev.krait.engine.Engine;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
+import dev.krait.engine.Sessions;
 import dev.krait.engine.StepListener;
 import dev.krait.speculation.SpeculationReport;
 import java.util.Optional;
@@ -24,6 +25,11 @@ public record LoadedEngine(Engine engine) implements ServedEngine {
   @Override
   public EngineHandle handle() {
     return engine.handle();
+  }
+
+  @Override
+  public Sessions sessions() {
+    return engine.sessions();
   }
 
   @Override

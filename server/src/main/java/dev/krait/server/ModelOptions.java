@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -232,6 +233,11 @@ final class ModelOptions {
 
   /// The engine's configuration.
   EngineConfig engine() {
+    return engine(_ -> {});
+  }
+
+  /// The same with what else is set.
+  EngineConfig engine(Consumer<EngineConfig.Builder> more) {
     Optional<Path> draft = draftFolder();
     SpeculationMode mode =
         speculation.orElse(draft.isPresent() ? SpeculationMode.DRAFT : SpeculationMode.OFF);
@@ -254,6 +260,7 @@ final class ModelOptions {
           set.maxDraftTokens = maxDraftTokens;
           set.draftTokens = optional(draftTokens);
           set.prefixCaching = prefixCaching == OnOff.ON;
+          more.accept(set);
         });
   }
 

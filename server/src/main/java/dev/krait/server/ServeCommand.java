@@ -214,6 +214,8 @@ final class ServeCommand implements Callable<Integer> {
   @Option(names = "--warm-up", hidden = true, description = "Answers one request, then ends.")
   private boolean warmUp;
 
+  @Mixin private SessionOptions sessions = new SessionOptions();
+
   private static final Duration CLOSE_LIMIT = Duration.ofSeconds(10);
 
   private final PrintStream out;
@@ -297,7 +299,7 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private ServerConfig config() {
-    EngineConfig engine = model.engine();
+    EngineConfig engine = model.engine(sessions::apply);
     HttpServerConfig http =
         HttpServerConfig.of(
             host,
@@ -317,6 +319,7 @@ final class ServeCommand implements Callable<Integer> {
         .with(set -> {
           set.chatTemplate = model.chatTemplate();
           set.keys = keys();
+          set.sessions = sessions.saved();
           set.trustRequestTemplates = trustRequestTemplates;
           set.accessLog = accessLog;
           set.drainTimeout = Duration.ofSeconds(drainSeconds);

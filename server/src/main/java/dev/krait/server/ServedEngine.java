@@ -3,6 +3,7 @@ package dev.krait.server;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
+import dev.krait.engine.Sessions;
 import dev.krait.engine.StepListener;
 import dev.krait.speculation.SpeculationReport;
 import java.util.Optional;
@@ -23,6 +24,9 @@ public interface ServedEngine extends AutoCloseable {
 
   /// Takes requests.
   EngineHandle handle();
+
+  /// Conversations by name.
+  Sessions sessions();
 
   /// The loaded model.
   ModelInfo model();

@@ -1,11 +1,14 @@
 package dev.krait.server;
 
 import dev.krait.engine.EngineConfig;
+import dev.krait.engine.Sessions;
 import dev.krait.error.EngineException;
 import dev.krait.reply.ReplyFormat;
 import dev.krait.server.http.HttpServerConfig;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.service.KeyLimits;
+import dev.krait.service.SessionFolder;
+import dev.krait.service.SessionService;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -27,6 +30,7 @@ import java.util.function.Consumer;
 /// @param warmUp whether requests of its own run before the server says that it is ready
 /// @param priorities whether a request may name a priority of its own
 /// @param replies how the model writes calls of tools and reasoning
+/// @param sessions where conversations are saved
 public record ServerConfig(
     EngineConfig engine,
     HttpServerConfig http,
@@ -40,7 +44,8 @@ public record ServerConfig(
     int clientShare,
     boolean warmUp,
     boolean priorities,
-    ReplyFormat.Names replies) {
+    ReplyFormat.Names replies,
+    SavedSessions sessions) {
 
   private static final int ALL = 100;
 
@@ -54,6 +59,27 @@ public record ServerConfig(
     public static Keys none() {
       return new Keys(List.of(), KeyLimits.Most.none(), false);
     }
+  }
+
+  /// Where conversations are saved.
+  ///
+  /// @param folder empty when they cannot be
+  /// @param maxBytes most bytes of all files
+  /// @param lazy whether one is restored when a request names it first
+  public record SavedSessions(Optional<Path> folder, long maxBytes, boolean lazy) {
+    /// They cannot be saved.
+    public static SavedSessions none() {
+      return new SavedSessions(Optional.empty(), 0, false);
+    }
+  }
+
+  /// An engine's sessions with their files.
+  SessionService savedSessions(Sessions ofEngine) {
+    int most = engine.sessions().maxSessions();
+    return new SessionService(
+        ofEngine,
+        sessions.folder().map(folder -> new SessionFolder(folder, sessions.maxBytes(), most)),
+        sessions.lazy());
   }
 
   /// The gRPC server.
@@ -89,7 +115,8 @@ public record ServerConfig(
         ALL,
         false,
         false,
-        ReplyFormat.Names.auto());
+        ReplyFormat.Names.auto(),
+        SavedSessions.none());
   }
 
   /// The same but for what is set.
@@ -109,7 +136,8 @@ public record ServerConfig(
         set.clientShare,
         set.warmUp,
         set.priorities,
-        set.replies);
+        set.replies,
+        set.sessions);
   }
 
   /// The components by name.
@@ -125,6 +153,7 @@ public record ServerConfig(
     public boolean warmUp;
     public boolean priorities;
     public ReplyFormat.Names replies;
+    public SavedSessions sessions;
 
     private Builder(ServerConfig from) {
       engine = from.engine;
@@ -138,6 +167,7 @@ public record ServerConfig(
       warmUp = from.warmUp;
       priorities = from.priorities;
       replies = from.replies;
+      sessions = from.sessions;
     }
   }
 

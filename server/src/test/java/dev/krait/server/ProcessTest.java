@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /// The server as a process of its own.
 @Tag("slow")
@@ -152,6 +153,46 @@ class ProcessTest {
           .startsWith("HTTP/1.1 503")
           .contains("\"message\":\"the server is shutting down\"");
       assertThat(server.process().waitFor()).isEqualTo(Exit.BROKEN_OFF);
+    }
+  }
+
+  /// @param prompt a JSON text or list of token ids
+  private static JsonNode turn(Running server, String prompt) {
+    HttpCalls.Reply reply =
+        server
+            .http()
+            .post(
+                "/v1/completions",
+                "{'prompt': "
+                    + prompt
+                    + ", 'max_tokens': 24, 'ignore_eos': true, 'temperature': 0.8, 'seed': 5,"
+                    + " 'logprobs': 3, 'return_token_ids': true, 'session_id': 'a'}");
+    assertThat(reply.status()).as(reply.text()).isEqualTo(200);
+    return reply.json();
+  }
+
+  @Test
+  void aSavedSessionOutlivesAKilledProcess(@TempDir Path folder) throws Exception {
+    String[] options = {"--session-dir", folder.toString(), "--restore-sessions", "lazy"};
+    String second;
+    JsonNode expected;
+    int held;
+    try (Running server = Running.start(options)) {
+      JsonNode first =
+          turn(server, "'" + "Once upon a time a snake lived in a garden. ".repeat(10) + "'")
+              .at("/choices/0");
+      String ids = first.get("prompt_token_ids") + "," + first.get("token_ids") + ",[50,60,70]";
+      second = ids.replace("],[", ",");
+      held = server.http().post("/v1/sessions/a/save", "").json().get("tokens").intValue();
+      expected = turn(server, second).get("choices");
+      server.process().destroyForcibly().waitFor();
+    }
+    try (Running server = Running.start(options)) {
+      JsonNode actual = turn(server, second);
+      assertThat(actual.get("choices")).isEqualTo(expected);
+      assertThat(held).isGreaterThan(64);
+      assertThat(actual.at("/usage/prompt_tokens_details/cached_tokens").intValue())
+          .isEqualTo(held);
     }
   }
 

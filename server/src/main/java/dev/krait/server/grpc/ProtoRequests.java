@@ -54,7 +54,8 @@ final class ProtoRequests {
         request.getPriority(),
         timeout,
         structure(request.getStructuredOutput()),
-        request.getCacheSalt());
+        request.getCacheSalt(),
+        request.getSessionId().isEmpty() ? Optional.empty() : Optional.of(request.getSessionId()));
   }
 
   private static Optional<StructuredOutput> structure(

@@ -144,6 +144,15 @@ public final class Routes {
             .on(API, "POST", "/v1/embeddings", Routes::noEmbeddings)
             .on(API, "GET", "/v1/models", models::list)
             .on(API, "GET", "/v1/models/*", models::one)
+            .on(API, "GET", SessionsHandler.PATH, exchange -> sessions(parts).list(exchange))
+            .on(API, "GET", SessionsHandler.PATH + "/*", exchange -> sessions(parts).get(exchange))
+            .on(API, "PUT", SessionsHandler.PATH + "/*", exchange -> sessions(parts).put(exchange))
+            .on(
+                API,
+                "DELETE",
+                SessionsHandler.PATH + "/*",
+                exchange -> sessions(parts).delete(exchange))
+            .on(API, "POST", SessionsHandler.PATH + "/*", exchange -> sessions(parts).act(exchange))
             .on(API, "GET", "/v1/speculation", exchange -> speculation(exchange, parts))
             .on(API, "POST", "/tokenize", tokens::tokenize)
             .on(API, "POST", "/detokenize", tokens::detokenize)
@@ -159,6 +168,10 @@ public final class Routes {
 
   private static HttpHandler items(Parts parts, ItemAnswer.Endpoint endpoint) {
     return new ItemsHandler(parts.service(), parts.pool(), endpoint, parts.clock());
+  }
+
+  private static SessionsHandler sessions(Parts parts) {
+    return new SessionsHandler(parts.service().sessions());
   }
 
   private static void noResponse(HttpExchange exchange) {

@@ -12,7 +12,7 @@ import java.util.Optional;
 /// has to be declared as JSON, and a server on a loopback address answers to no public name, which
 /// a page could have pointed at it (DNS rebinding).
 public final class WebAccess {
-  private static final String METHODS = "GET, HEAD, POST, OPTIONS";
+  private static final String METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
   private static final String REQUEST_HEADERS = "authorization, content-type, x-request-id";
   private static final String FORM = "application/x-www-form-urlencoded";
   private static final String ONE_DAY = "86400";

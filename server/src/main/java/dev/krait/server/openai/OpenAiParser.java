@@ -169,7 +169,8 @@ public final class OpenAiParser {
             fields.integer("priority").orElse(0),
             timeout(fields),
             StructuredOutputParser.of(fields),
-            fields.text("cache_salt").orElse(""));
+            fields.text("cache_salt").orElse(""),
+            fields.text("session_id"));
     return new OpenAiRequest(prompt, response);
   }
 

@@ -367,4 +367,19 @@ class GrpcTest {
       other.shutdownNow();
     }
   }
+
+  @Test
+  void aCallThatNamesASessionMovesIt() {
+    GenerateRequest request =
+        GenerateRequest.newBuilder()
+            .setPrompt("one two three four five six seven eight nine ten ".repeat(2))
+            .setMaxTokens(3)
+            .setSessionId("a")
+            .build();
+    generate(request);
+    assertThat(server.http().get("/v1/sessions/a").json().get("tokens").intValue())
+        .isGreaterThanOrEqualTo(32);
+    assertThatThrownBy(() -> generate(request.toBuilder().setSessionId("../a").build()))
+        .hasMessageContaining("session_id: ../a (expected: 1 to 128 letters");
+  }
 }

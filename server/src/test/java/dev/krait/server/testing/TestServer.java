@@ -3,8 +3,10 @@ package dev.krait.server.testing;
 import dev.krait.engine.EngineConfig;
 import dev.krait.engine.EngineHandle;
 import dev.krait.engine.ModelInfo;
+import dev.krait.engine.Sessions;
 import dev.krait.engine.StepListener;
 import dev.krait.generation.TokenIds;
+import dev.krait.runner.CacheContents;
 import dev.krait.server.KraitServer;
 import dev.krait.server.ServedEngine;
 import dev.krait.server.ServerConfig;
@@ -13,6 +15,7 @@ import dev.krait.server.net.WebNames;
 import dev.krait.server.service.ApiKeys;
 import dev.krait.service.KeyLimits;
 import dev.krait.service.ServedModel;
+import dev.krait.session.ModelFingerprint;
 import dev.krait.speculation.SpeculationReport;
 import dev.krait.testing.InMemoryEngine;
 import dev.krait.text.Tokenizer;
@@ -221,6 +224,14 @@ public final class TestServer implements AutoCloseable {
     @Override
     public EngineHandle handle() {
       return engine.handle();
+    }
+
+    @Override
+    public Sessions sessions() {
+      return new Sessions(
+          engine.loop(),
+          new CacheContents(List.of(), engine.pools().layout()),
+          () -> new ModelFingerprint("recited", "none", "exact"));
     }
 
     @Override
